@@ -1,0 +1,63 @@
+/**
+ * Time as a dependency: everything that asks for the time or arms a timer gets a Clock, so tests own
+ * time. `watchClock` tells when the wall clock can no longer be trusted for decisions.
+ */
+
+/** A disarmable timer. */
+export type Timer = Readonly<{ cancel(): void }>;
+
+/** Wall time, monotonic time and timers. */
+export interface Clock {
+  /** Wall time, milliseconds since the epoch. */
+  now(): number;
+  /** Milliseconds from an arbitrary origin; never goes back. */
+  monotonic(): number;
+  /** Calls `run` once after `ms`; the timer never keeps the process alive. */
+  after(ms: number, run: () => void): Timer;
+}
+
+/** The process's own clock. */
+export const systemClock: Clock = Object.freeze({
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  after: (ms: number, run: () => void): Timer => {
+    const timer = setTimeout(run, ms);
+    timer.unref();
+    return { cancel: () => clearTimeout(timer) };
+  },
+});
+
+/** Departure of the wall clock beyond which time-based decisions stop, milliseconds. */
+export const clockDepartureMsMax = 5_000;
+
+/** Watches one clock; `trusted` is cheap enough for every call. */
+export type ClockWatch = Readonly<{
+  /** False while wall time departs by more than five seconds from monotonic time, or lies that far before the ledger. */
+  trusted(): boolean;
+  /** Tells the watch the newest time found in the ledger (ms since the epoch). */
+  ledgerAt(at: number): void;
+  /** A person accepted the present wall time: measure from now on. */
+  rebase(): void;
+}>;
+
+/** Makes a ClockWatch whose origin is the moment of this call. */
+export const watchClock = (clock: Clock): ClockWatch => {
+  let origin = clock.now() - clock.monotonic();
+  let newest = Number.NEGATIVE_INFINITY;
+  return {
+    trusted: () => {
+      const now = clock.now();
+      return (
+        Math.abs(now - clock.monotonic() - origin) <= clockDepartureMsMax &&
+        now >= newest - clockDepartureMsMax
+      );
+    },
+    ledgerAt: (at) => {
+      if (at > newest) newest = at;
+    },
+    rebase: () => {
+      origin = clock.now() - clock.monotonic();
+      newest = clock.now();
+    },
+  };
+};

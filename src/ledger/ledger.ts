@@ -1,0 +1,68 @@
+/**
+ * The ledger as the rest of the house uses it. `open` returns only when the intent is on disk.
+ */
+import type { LedgerId } from '../ids.ts';
+import type {
+  ActRecord,
+  DenialRecord,
+  EntryOutcome,
+  IntentBody,
+  IntentRecord,
+  LedgerRow,
+  OutcomeRecord,
+} from './record.ts';
+
+/** An entry whose outcome is not final. */
+export type OpenEntry = Readonly<{
+  id: LedgerId;
+  intent: IntentRecord;
+  /** Null: no outcome at all was recorded (a crash came between). */
+  outcome: EntryOutcome | null;
+}>;
+
+export type ListQuery = Readonly<{
+  client?: string;
+  route?: string;
+  target?: string;
+  /** Any of these. */
+  actions?: readonly string[];
+  /** Resource id, or the subject's own name (userName, displayName): compared by keyed hash. */
+  subject?: string;
+  traceId?: string;
+  since?: number;
+  until?: number;
+  /** 1 to 1,000. */
+  limit: number;
+}>;
+
+export interface Ledger {
+  /** Loads the head, recovers nothing, sends nothing. */
+  start(): Promise<void>;
+  /** Writes what is pending and a last checkpoint. */
+  stop(): Promise<void>;
+  /**
+   * Records an intent; resolves after its commit's fsync returned, rejects with GatewayError
+   * `ledger_unavailable` if it cannot be recorded (also while outcomes wait for a broken store).
+   * `revocation` may use the disk reserve.
+   */
+  open(intent: IntentRecord, options: Readonly<{ revocation: boolean }>): Promise<LedgerId>;
+  /** Takes an outcome for writing within 20 ms; never throws and never waits for the disk. */
+  settle(outcome: OutcomeRecord): void;
+  /** Records a denial; repeats beyond 60 a minute per client and rule are counted into one record. */
+  deny(denial: DenialRecord): void;
+  /** Records an act of a person, durable before it resolves. */
+  act(act: ActRecord): Promise<LedgerId>;
+  /** Entries without a final outcome, oldest first, at most `limit`. */
+  unsettled(limit: number): Promise<readonly OpenEntry[]>;
+  list(query: ListQuery): Promise<readonly LedgerRow[]>;
+  /** One entry with its history; `body` null once pruned. */
+  show(
+    id: LedgerId,
+  ): Promise<Readonly<{
+    row: LedgerRow;
+    body: IntentBody | null;
+    outcomes: readonly OutcomeRecord[];
+  }> | null>;
+  /** Is the ledger able to record now? */
+  writable(): boolean;
+}

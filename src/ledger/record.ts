@@ -1,0 +1,133 @@
+/**
+ * What the ledger records. A mutation is an intent and, later, one or more outcomes; denials, acts
+ * of people and changes of configuration stand beside them. All of it is chained; bodies appear in
+ * the chain only as SHA-256(salt ‖ body), so they can be pruned without breaking it.
+ */
+import type { KeyId, LedgerId, RequestId, TraceId } from '../ids.ts';
+
+/** How an entry ended, and how that is known. */
+export type EntryOutcome = 'applied' | 'rejected' | 'not-sent' | 'in-doubt';
+export type SettledBy =
+  | 'answer'
+  | 'read-back'
+  | 'no-change'
+  | 'connection'
+  | 'standing'
+  | 'timeout'
+  | 'crash'
+  | 'person';
+
+export type Normalised = Readonly<{ path: string; rule: string }>;
+
+/** Written before the first byte goes out. */
+export type IntentRecord = Readonly<{
+  kind: 'intent';
+  at: number;
+  client: string;
+  keyId: KeyId | null;
+  route: string;
+  target: string;
+  tenant: string;
+  operation: string;
+  actions: readonly string[];
+  resource: Readonly<{ type: string; id: string | null }>;
+  decision: 'allow' | 'hold';
+  rule: string;
+  traceId: TraceId;
+  requestId: RequestId;
+  /** The caller's own x-request-id, if it was well-formed. */
+  callerRequestId: string | null;
+  remote: string;
+  configVersion: string;
+  environment: string;
+  normalised: readonly Normalised[];
+  repairs: readonly string[];
+  /** Rules that shadow mode let pass. */
+  shadowed: readonly string[];
+  /** What locates the subject again (`/Users/2819c223`, or the matching attribute of a create); sealed with the body. */
+  body: IntentBody;
+}>;
+
+/** Sealed apart, pruned with its salt. */
+export type IntentBody = Readonly<{
+  /** Printed request to the target, secrets (passwords) replaced by null. */
+  call: Readonly<{ method: string; path: string; query: string; body: unknown }>;
+  /** Canonical changes or resource, for read-back and undo. */
+  changes: unknown;
+  /** Current resource before the mutation, where it was captured. */
+  before: unknown;
+  /** Values a read-back must find, or null where it cannot settle this entry. */
+  expected: unknown;
+  /** displayName, userName: for people who may unseal. */
+  subject: string | null;
+}>;
+
+export type OutcomeRecord = Readonly<{
+  kind: 'outcome';
+  at: number;
+  entry: LedgerId;
+  outcome: EntryOutcome;
+  settledBy: SettledBy;
+  /** Target's status, or null. */
+  status: number | null;
+  /** Error code answered to the client, or null. */
+  code: string | null;
+  /** Resource id at the target where the mutation made one. */
+  resourceId: string | null;
+  attempts: number;
+}>;
+
+/** A refusal of an authenticated caller. Repeats are counted into one record. */
+export type DenialRecord = Readonly<{
+  kind: 'denial';
+  at: number;
+  client: string;
+  route: string;
+  target: string;
+  tenant: string;
+  operation: string;
+  actions: readonly string[];
+  resource: Readonly<{ type: string; id: string | null }>;
+  code: string;
+  rule: string;
+  traceId: TraceId;
+  requestId: RequestId;
+  configVersion: string;
+  /** 1, or how many alike were counted into this record. */
+  count: number;
+}>;
+
+/** A person's act, a read of evidence, or the gateway's own (start, stop, configuration). */
+export type ActRecord = Readonly<{
+  kind: 'act';
+  at: number;
+  /** Person's name, `local`, or `gateway`. */
+  actor: string;
+  /** `keys.issue`, `ledger.export`, `config.activated`, `gateway.started` … */
+  act: string;
+  /** Facts of the act; never a secret. */
+  details: Readonly<Record<string, string | number | boolean | null | readonly string[]>>;
+}>;
+
+export type LedgerRecord = IntentRecord | OutcomeRecord | DenialRecord | ActRecord;
+
+/** A row of `ledger list` in JSON (interface.md §5). */
+export type LedgerRow = Readonly<{
+  id: string;
+  at: string;
+  client: string;
+  route: string;
+  target: string;
+  tenant: string;
+  operation: string;
+  actions: readonly string[];
+  resource: Readonly<{ type: string; id: string | null }>;
+  decision: 'allow' | 'deny' | 'hold';
+  rule: string;
+  outcome: EntryOutcome | null;
+  settledBy: SettledBy | null;
+  status: number | null;
+  traceId: string;
+  configVersion: string;
+  normalised: readonly Normalised[];
+}>;

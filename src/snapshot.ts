@@ -1,0 +1,99 @@
+/**
+ * The effective configuration at a moment: compiled, immutable, swapped whole. A request keeps the
+ * snapshot it began with. Types only; `config/` makes them.
+ */
+import type { AddressPin, ClientSettings, PersonSettings } from './callers/settings.ts';
+import type { Profile } from './identity/attributes/profile.ts';
+import type { ResourceType } from './identity/scim/schema-model.ts';
+import type { CompiledLimit, Grants } from './policy/decision.ts';
+import type { TargetSettings } from './targets/settings.ts';
+
+/** A resolved credential slot of a target; `header` is printed once. Never logged. */
+export type ResolvedCredential = Readonly<{
+  headerName: string;
+  headerValue: string;
+  /** End, ms since the epoch; Infinity where none. */
+  expiresAt: number;
+}>;
+
+export type Target = Readonly<{
+  name: string;
+  settings: TargetSettings;
+  /** Key of locks, guards, freezes; default the origin of baseUrl. */
+  tenant: string;
+  /** Digest of all that shapes its live parts (pool, breaker), credentials included by digest only. */
+  digest: string;
+  credentials: readonly ResolvedCredential[];
+  /** Why it cannot be used (a secret that does not resolve), or null. */
+  unconfigured: string | null;
+  limitReads: CompiledLimit | null;
+  limitWrites: CompiledLimit | null;
+}>;
+
+export type Client = Readonly<{
+  name: string;
+  settings: ClientSettings;
+  /** End of `expires`, ms since the epoch. */
+  expiresAt: number;
+  /** Null = any address. */
+  pin: AddressPin | null;
+  limitReads: CompiledLimit | null;
+  limitWrites: CompiledLimit | null;
+}>;
+
+export type Route = Readonly<{
+  name: string;
+  /** `/scim/slack`, no trailing slash. */
+  path: string;
+  segments: readonly string[];
+  target: string;
+  /** Resource types served, by lower-cased endpoint; null prototype. */
+  types: Readonly<Record<string, ResourceType>>;
+  profile: Profile | null;
+  /** capture: read and keep the current resource before each mutation; needed: only where a rule asks. */
+  before: 'capture' | 'needed';
+  /** Actions after which the resource is read back and compared (`verify:`); empty where none. */
+  verify: ReadonlySet<string>;
+  deletes: 'passthrough' | 'deactivate';
+  trace: 'restart' | 'continue';
+  /** By client name; null prototype. Absent = nothing granted. */
+  grants: Readonly<Record<string, Grants>>;
+}>;
+
+export type Snapshot = Readonly<{
+  /** First 12 hex digits of the hash over the effective configuration, secrets by digest. */
+  version: string;
+  environment: string;
+  server: Readonly<{
+    listen: Readonly<{ host: string; port: number }>;
+    /** Without trailing slash; '' = take it from the request's Host. */
+    publicUrl: string;
+    maxBodyBytes: number;
+    trustedProxies: readonly string[];
+  }>;
+  admin: Readonly<{
+    listen: Readonly<{ host: string; port: number }>;
+    people: Readonly<Record<string, PersonSettings>>;
+  }>;
+  store: StoreSettings;
+  reload: 'careful' | 'auto' | 'manual';
+  clients: Readonly<Record<string, Client>>;
+  targets: Readonly<Record<string, Target>>;
+  /** Longest path first. */
+  routes: readonly Route[];
+}>;
+
+export type StoreSettings = Readonly<{
+  /** Absolute path of the SQLite file. */
+  path: string;
+  /** Resolved, newest first, 32 bytes each. */
+  encryptionKeys: readonly Buffer[];
+  checkpoints: Readonly<{
+    /** PKCS#8 PEM of an Ed25519 key. */
+    keyPem: string;
+    everyMs: number;
+    /** `log` or an absolute file path. */
+    to: readonly (Readonly<{ kind: 'log' }> | Readonly<{ kind: 'file'; path: string }>)[];
+  }>;
+  retention: Readonly<{ ledgerMs: number; bodiesMs: number; deliveriesMs: number }>;
+}>;

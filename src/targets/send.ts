@@ -1,0 +1,70 @@
+/**
+ * The seam between passage and the network: one function sends a Call and says what became of it.
+ * Implemented by `makeTargets`; see pool.ts, connect-guard.ts, credentials.ts, breaker.ts.
+ */
+import type { Answer, Call } from '../identity/call.ts';
+import type { ErrorCode } from '../errors.ts';
+
+/**
+ * What became of a call. `not-sent` is proven: not one byte of the request reached a socket
+ * connected to the target (or nobody was connected at all). Everything else without an answer is
+ * `in-doubt`. An `answered` call may still mean either (an HTTP 500 after the write, say): that is
+ * judged by whoever knows SCIM.
+ */
+export type Sent =
+  | Readonly<{ kind: 'answered'; answer: Answer; attempts: number }>
+  | Readonly<{
+      kind: 'not-sent';
+      code: TargetFailure;
+      reason: string;
+      retryAfterSeconds?: number;
+      attempts: number;
+    }>
+  | Readonly<{ kind: 'in-doubt'; code: TargetFailure; reason: string; attempts: number }>;
+
+export type TargetFailure = Extract<
+  ErrorCode,
+  | 'target_unreachable'
+  | 'target_timeout'
+  | 'target_overloaded'
+  | 'target_unconfigured'
+  | 'target_frozen'
+  | 'target_rate_limited'
+  | 'caller_refused'
+  | 'shutting_down'
+  | 'internal'
+>;
+
+export type SendOptions = Readonly<{
+  /** Client on whose behalf, for fair queueing and the revocation reserve. */
+  client: string;
+  /** A change that takes access away keeps a reserved share of queue and slots. */
+  revocation: boolean;
+  /** Extra request headers of ours: sallyport-ledger-id, traceparent. */
+  headers: Readonly<Record<string, string>>;
+  /** Monotonic deadline of the whole call including waiting, ms (clock.monotonic()). */
+  deadline: number;
+  /**
+   * Asked synchronously right before the first byte of each attempt: null lets it go, a failure
+   * stops it as `not-sent` (key revoked, frozen, expired, shutting down).
+   */
+  lastCheck(): TargetFailure | null;
+  /** Told of each attempt for its CLIENT span; must not throw. */
+  onAttempt(attempt: AttemptReport): void;
+}>;
+
+/** One attempt, for telemetry. Times are wall ms. */
+export type AttemptReport = Readonly<{
+  ordinal: number;
+  startedAt: number;
+  endedAt: number;
+  status: number | null;
+  /** Low-cardinality error type, or null on success: `timeout`, `ECONNRESET`, `500`. */
+  errorType: string | null;
+  serverAddress: string;
+  serverPort: number;
+}>;
+
+export interface Targets {
+  send(target: string, call: Call, options: SendOptions): Promise<Sent>;
+}

@@ -1,0 +1,62 @@
+/** What the route file says about targets (interface.md §1). */
+import { z } from 'zod';
+import { duration, endDate, limit, secretReference } from '../scalars.ts';
+
+const expires = endDate.optional();
+
+/** One credential slot; the first usable one is sent. Further kinds come with their steps. */
+export const credential = z.union([
+  z.strictObject({ bearer: secretReference, expires }),
+  z.strictObject({
+    basic: z.strictObject({ username: z.string().min(1), password: secretReference }),
+    expires,
+  }),
+  z.strictObject({
+    header: z.strictObject({
+      name: z.string().regex(/^[A-Za-z0-9-]{1,64}$/, 'write a header name'),
+      value: secretReference,
+    }),
+    expires,
+  }),
+]);
+export type CredentialSettings = z.output<typeof credential>;
+
+const percent = z
+  .string()
+  .regex(/^(100|[1-9]?[0-9])%$/, 'write a percentage such as 20%')
+  .transform((text) => Number(text.slice(0, -1)) / 100);
+
+export const targetSettings = z.strictObject({
+  baseUrl: z.url({ protocol: /^https?$/, error: 'write an absolute http(s) URL' }),
+  tenant: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,126}$/)
+    .optional(),
+  dialect: z.enum(['rfc']).default('rfc'),
+  auth: z.array(credential).min(1).max(4).optional(),
+  limits: z
+    .strictObject({
+      reads: limit.optional(),
+      writes: limit.optional(),
+      concurrent: z.int().min(1).max(1_024).default(16),
+      queue: z.int().min(0).max(100_000).default(512),
+      wait: duration.default(20_000),
+    })
+    .prefault({}),
+  timeout: duration.default(10_000),
+  settleAfter: duration.default(120_000),
+  retry: z
+    .strictObject({ attempts: z.int().min(1).max(10).default(3), budget: percent.default(0.2) })
+    .prefault({}),
+  breaker: z
+    .strictObject({
+      failures: percent.default(0.5),
+      minimum: z.int().min(1).max(10_000).default(10),
+      window: duration.default(30_000),
+      open: duration.default(15_000),
+    })
+    .prefault({}),
+  /** CIDRs that the connect guard lets through; metadata addresses stay blocked. */
+  allowPrivate: z.array(z.string()).max(64).default([]),
+});
+export type TargetSettings = z.output<typeof targetSettings>;

@@ -1,0 +1,92 @@
+/**
+ * Our verbs of observation. The house tells what happened through this one port; spans, metrics and
+ * logs are made behind it. Nothing told here may hold user names, e-mails, filter values, tokens or
+ * bodies. Every method is cheap, synchronous and never throws.
+ */
+import type { LedgerId, RequestId, SpanId, TraceId } from '../ids.ts';
+import type { AttemptReport } from '../targets/send.ts';
+
+/** One finished request at the data listener. Times are wall milliseconds with fraction. */
+export type RequestSettled = Readonly<{
+  traceId: TraceId;
+  spanId: SpanId;
+  /** The caller's trace, to be linked (or continued) and never trusted for sampling. */
+  parent: Readonly<{ traceId: string; spanId: string; continued: boolean }> | null;
+  requestId: RequestId;
+  method: string;
+  /** `/scim/slack/Users/{id}` */
+  httpRoute: string;
+  /** Query keys with values replaced: `filter=REDACTED&count=REDACTED`, or ''. */
+  query: string;
+  scheme: 'http' | 'https';
+  serverAddress: string;
+  serverPort: number;
+  clientAddress: string;
+  userAgent: string;
+  startedAt: number;
+  endedAt: number;
+  status: number;
+  /** Error code where the gateway answered with one. */
+  code: string | null;
+  /** Why, for the log only; no personal data. */
+  internal: string | null;
+  /** A defect's cause; goes to the log only. */
+  cause: unknown;
+  route: string | null;
+  client: string | null;
+  keyId: string | null;
+  target: string | null;
+  operation: string | null;
+  actions: readonly string[];
+  resourceType: string | null;
+  decision: 'allow' | 'deny' | 'hold' | null;
+  rule: string | null;
+  configVersion: string;
+  normalisedCount: number;
+  repairs: readonly string[];
+  /** The caller hung up before the answer. */
+  abandoned: boolean;
+  /** Milliseconds spent waiting for the target. */
+  targetMs: number;
+  attempts: readonly Readonly<{
+    spanId: SpanId;
+    call: Readonly<{
+      method: string;
+      template: string;
+      purpose: 'call' | 'before' | 'verify' | 'lookup';
+    }>;
+    report: AttemptReport;
+  }>[];
+  /** Present on mutations that reached the ledger. */
+  mutation: Readonly<{ ledgerId: LedgerId; outcome: string; settledBy: string }> | null;
+  mutating: boolean;
+}>;
+
+export interface Observer {
+  requestSettled(record: RequestSettled): void;
+  /** A doubt settled later, outside any request. */
+  doubtSettled(
+    record: Readonly<{
+      ledgerId: LedgerId;
+      traceId: TraceId;
+      target: string;
+      outcome: string;
+      settledBy: string;
+    }>,
+  ): void;
+  limitRejected(record: Readonly<{ policy: string; route: string }>): void;
+  ledgerAppended(record: Readonly<{ seconds: number; records: number; failed: boolean }>): void;
+  breakerChanged(
+    record: Readonly<{ target: string; state: 'closed' | 'open' | 'half-open' }>,
+  ): void;
+  configReloaded(record: Readonly<{ accepted: boolean; version: string; problems: number }>): void;
+  credentialExpiry(
+    record: Readonly<{ holder: string; kind: 'key' | 'target' | 'person'; expiresAt: number }>,
+  ): void;
+  /** Life cycle and everything else worth a line; fields hold no personal data and no secret. */
+  note(
+    level: 'debug' | 'info' | 'warn' | 'error',
+    event: string,
+    fields: Readonly<Record<string, unknown>>,
+  ): void;
+}
