@@ -1,0 +1,178 @@
+/**
+ * Resource types, and how a written attribute name becomes a path: case-insensitive, with the core
+ * URN stripped (RFC 7643 §2.1, RFC 7644 §3.10; quirk C37), spelled as the schema spells it. Nobody
+ * else compares attribute names that came from outside.
+ *
+ * A path may resolve where `lookUp` answers null: then nobody gave the attribute a meaning, it is a
+ * plain value below an open type, and whoever judges it must treat it so.
+ */
+import type { AttributeName } from '../operation.ts';
+import { enterpriseUserSchema, groupSchema, unknownSchema, userSchema } from './rfc-schemas.ts';
+import type { Attribute, AttributePath, ResourceType, Schema } from './schema-model.ts';
+
+const byUrn = (schemas: readonly Schema[]): Readonly<Record<string, Schema>> => {
+  const table = Object.create(null) as Record<string, Schema>;
+  for (const schema of schemas) table[schema.id.toLowerCase()] = schema;
+  return Object.freeze(table);
+};
+
+/** User with the enterprise extension; open to extensions nobody gave a meaning. */
+export const userType: ResourceType = Object.freeze({
+  name: 'User',
+  endpoint: 'Users',
+  word: 'users',
+  schema: userSchema,
+  extensions: byUrn([enterpriseUserSchema]),
+  open: true,
+});
+
+/** Group, closed: no action would cover an attribute of a group that nobody gave a meaning. */
+export const groupType: ResourceType = Object.freeze({
+  name: 'Group',
+  endpoint: 'Groups',
+  word: 'groups',
+  schema: groupSchema,
+  extensions: byUrn([]),
+  open: false,
+});
+
+/** The types every SCIM target has, by lower-cased endpoint; null prototype. */
+export const coreTypes: Readonly<Record<string, ResourceType>> = Object.freeze(
+  Object.assign(Object.create(null) as Record<string, ResourceType>, {
+    users: userType,
+    groups: groupType,
+  }),
+);
+
+/**
+ * A type that a target declares and we have no schema of (`Devices`, say): the common attributes are
+ * known, every other name is a plain value.
+ */
+export const genericType = (endpoint: string): ResourceType =>
+  Object.freeze({
+    name: endpoint,
+    endpoint,
+    word: endpoint.toLowerCase(),
+    schema: unknownSchema,
+    extensions: byUrn([]),
+    open: true,
+  });
+
+/** Longest attribute name that is read at all, URN included, characters. */
+const nameLengthMax = 400;
+
+/** ATTRNAME of RFC 7643 §2.1, with the `$` that `$ref` needs wherever it stands. */
+const namePattern = /^[A-Za-z$][-_A-Za-z0-9$]*$/;
+const urnPattern = /^urn:[A-Za-z0-9][A-Za-z0-9-]{0,31}:[A-Za-z0-9._:/-]*[A-Za-z0-9_/-]$/i;
+
+/**
+ * Namespaces that are never extensions. A target that reads only what follows the last colon would
+ * take `urn:ietf:params:scim:schemas:core:2.0:Group:active` for `active`.
+ */
+const reservedPrefixes = [
+  'urn:ietf:params:scim:schemas:core:',
+  'urn:ietf:params:scim:api:',
+  'urn:scim:schemas:',
+] as const;
+
+const own = <Value>(table: Readonly<Record<string, Value>>, name: string): Value | undefined =>
+  Object.hasOwn(table, name) ? table[name] : undefined;
+
+const schemaOf = (type: ResourceType, urn: string | undefined): Schema | undefined => {
+  if (urn === undefined) return type.schema;
+  return own(type.extensions, urn.toLowerCase());
+};
+
+/**
+ * The attribute a path names, or the sub-attribute where it has one; in any letter case. Null where
+ * nobody gave it a meaning.
+ */
+export const lookUp = (type: ResourceType, path: AttributePath): Attribute | null => {
+  const schema = schemaOf(type, path.schema);
+  if (schema === undefined) return null;
+  const attribute = own(schema.attributes, path.attribute.toLowerCase());
+  if (attribute === undefined) return null;
+  if (path.sub === undefined) return attribute;
+  if (attribute.sub === undefined) return null;
+  return own(attribute.sub, path.sub.toLowerCase()) ?? null;
+};
+
+const makePath = (
+  urn: string | undefined,
+  attribute: string,
+  sub: string | undefined,
+): AttributePath =>
+  urn === undefined
+    ? sub === undefined
+      ? { attribute }
+      : { attribute, sub }
+    : sub === undefined
+      ? { schema: urn, attribute }
+      : { schema: urn, attribute, sub };
+
+/** Reads `attribute` or `attribute.sub` below `schema`; `plain` where unknown names may stand. */
+const resolveBelow = (
+  schema: Schema | null,
+  urn: string | undefined,
+  text: string,
+  plain: boolean,
+): AttributePath | null => {
+  const dot = text.indexOf('.');
+  const written = dot < 0 ? text : text.slice(0, dot);
+  const writtenSub = dot < 0 ? undefined : text.slice(dot + 1);
+  // Before any folding: U+212A KELVIN SIGN folds to an ASCII k.
+  if (!namePattern.test(written)) return null;
+  if (writtenSub !== undefined && !namePattern.test(writtenSub)) return null;
+  const attribute = schema === null ? undefined : own(schema.attributes, written.toLowerCase());
+  if (attribute === undefined) return plain ? makePath(urn, written, writtenSub) : null;
+  if (writtenSub === undefined) return makePath(urn, attribute.name, undefined);
+  if (attribute.sub === undefined) return null;
+  const sub = own(attribute.sub, writtenSub.toLowerCase());
+  return sub === undefined ? null : makePath(urn, attribute.name, sub.name);
+};
+
+const resolveUrn = (type: ResourceType, text: string): AttributePath | null => {
+  const folded = text.toLowerCase();
+  const core = type.schema.id.toLowerCase();
+  if (core !== '' && folded.startsWith(`${core}:`)) {
+    return resolveBelow(type.schema, undefined, text.slice(core.length + 1), false);
+  }
+  for (const [urn, extension] of Object.entries(type.extensions)) {
+    if (folded === urn) return null;
+    if (folded.startsWith(`${urn}:`)) {
+      return resolveBelow(extension, extension.id, text.slice(urn.length + 1), false);
+    }
+  }
+  if (!type.open || folded === core) return null;
+  if (reservedPrefixes.some((prefix) => folded.startsWith(prefix))) return null;
+  const colon = text.lastIndexOf(':');
+  const urn = text.slice(0, colon);
+  return urnPattern.test(urn) ? resolveBelow(null, urn, text.slice(colon + 1), true) : null;
+};
+
+/**
+ * The path a written name stands for: `userName`, `NAME.givenname`,
+ * `urn:ietf:params:scim:schemas:core:2.0:User:userName`, `urn:…:User:manager.value`. Spelled as the
+ * schema spells it; an unknown extension of an open type stays as written. Null where the type has no
+ * such attribute, and for the URN of a whole schema (see `resolveExtension`).
+ */
+export const resolveName = (type: ResourceType, text: string): AttributePath | null => {
+  if (text.length > nameLengthMax) return null;
+  return text.includes(':')
+    ? resolveUrn(type, text)
+    : resolveBelow(type.schema, undefined, text, type.schema.id === '' && type.open);
+};
+
+/**
+ * The canonical URN if the text names a whole known extension of the type, in any letter case, else
+ * null. What follows an unknown URN's last colon cannot be told from an attribute, so unknown
+ * extensions resolve by `resolveName` alone.
+ */
+export const resolveExtension = (type: ResourceType, text: string): string | null =>
+  own(type.extensions, text.toLowerCase())?.id ?? null;
+
+/** Rule spelling of a path: `name.givenName`, `emails.value`, `urn:…:User:manager.value`. */
+export const attributeName = (path: AttributePath): AttributeName => {
+  const name = path.schema === undefined ? path.attribute : `${path.schema}:${path.attribute}`;
+  return path.sub === undefined ? name : `${name}.${path.sub}`;
+};
