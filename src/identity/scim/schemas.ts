@@ -176,3 +176,26 @@ export const attributeName = (path: AttributePath): AttributeName => {
   const name = path.schema === undefined ? path.attribute : `${path.schema}:${path.attribute}`;
   return path.sub === undefined ? name : `${name}.${path.sub}`;
 };
+
+/** A sub-attribute in the schema's spelling; `attribute` is null where nobody gave it a meaning. */
+export type SubAttribute = Readonly<{ name: string; attribute: Attribute | null }>;
+
+/**
+ * Sub-attribute of `parent` by its written name, as a value filter or the end of a path names it.
+ * Below a parent nobody gave a meaning (null) any name may stand; below a simple multi-valued
+ * attribute only `value`, which is the element itself. Null where there is none.
+ */
+export const resolveSub = (parent: Attribute | null, text: string): SubAttribute | null => {
+  if (text.length > nameLengthMax || !namePattern.test(text)) return null;
+  if (parent === null) return { name: text, attribute: null };
+  const folded = text.toLowerCase();
+  if (parent.sub === undefined) {
+    return parent.multiValued && folded === 'value' ? { name: 'value', attribute: parent } : null;
+  }
+  const attribute = own(parent.sub, folded);
+  return attribute === undefined ? null : { name: attribute.name, attribute };
+};
+
+/** A caller's text as a public detail may quote it: at most 60 characters, printable ASCII only. */
+export const quoteName = (text: string): string =>
+  `"${text.slice(0, 60).replaceAll(/[^\x20-\x21\x23-\x7e]/g, '?')}"`;
