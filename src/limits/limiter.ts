@@ -25,8 +25,9 @@ export type Taken = Readonly<{
 
 export interface Limiter {
   /**
-   * Takes one call from every limit, or from none. A revocation may use the reserved share (the last
-   * tenth of each burst, at least one call) that other calls may not touch. `now` is monotonic ms.
+   * Takes one call from every limit, or from none. A revocation may go beyond each burst by a reserve
+   * (a tenth of it, at least one call) that other calls may not touch and that is paid back from the
+   * same rate, so the written burst is what ordinary calls get. `now` is monotonic ms.
    */
   take(
     limits: readonly CompiledLimit[],
