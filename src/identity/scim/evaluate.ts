@@ -126,7 +126,9 @@ const test = (filter: Filter, leaf: Leaf): boolean => {
       return filter.terms.some((term) => test(term, leaf));
     case 'not':
       return !test(filter.term, leaf);
-    default:
+    case 'compare':
+    case 'present':
+    case 'values':
       return leaf(filter);
   }
 };
