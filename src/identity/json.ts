@@ -37,7 +37,7 @@ const closeCurly = 0x7d;
 
 const attributeName = /^[A-Za-z$][-_A-Za-z0-9$]*(?:\.[A-Za-z$][-_A-Za-z0-9$]*)*$/;
 const urnName = /^urn:[A-Za-z0-9][A-Za-z0-9-]{0,31}:[A-Za-z0-9$._:/-]*[A-Za-z0-9$_-]$/i;
-const corePrefix = /^urn:ietf:params:scim:schemas:core:2\.0:[a-z]+:/;
+const corePrefix = /^urn:ietf:params:scim:schemas:core:2\.0:[a-z0-9]+:/;
 
 const malformed = (detail: string): Refusal => refuse('body_malformed', detail);
 const suspicious = (detail: string, at: number): Refusal =>

@@ -119,18 +119,9 @@ const valuesAt = (
 };
 
 const test = (filter: Filter, leaf: Leaf): boolean => {
-  switch (filter.kind) {
-    case 'and':
-      return filter.terms.every((term) => test(term, leaf));
-    case 'or':
-      return filter.terms.some((term) => test(term, leaf));
-    case 'not':
-      return !test(filter.term, leaf);
-    case 'compare':
-    case 'present':
-    case 'values':
-      return leaf(filter);
-  }
+  if (filter.kind === 'and') return filter.terms.every((term) => test(term, leaf));
+  if (filter.kind === 'or') return filter.terms.some((term) => test(term, leaf));
+  return filter.kind === 'not' ? !test(filter.term, leaf) : leaf(filter);
 };
 
 /**

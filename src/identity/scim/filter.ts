@@ -36,24 +36,19 @@ export const parseFilter = (
   return refuse('filter_malformed', cursor.problem ?? 'The filter is not valid.');
 };
 
+/** A term inside `and`, which binds tighter than `or`. */
+const printTight = (term: Filter): string =>
+  term.kind === 'or' ? `(${printFilter(term)})` : printFilter(term);
+
 /** Prints a filter in canonical text: single spaces, lower-case operators, JSON values. */
 export const printFilter = (filter: Filter): string => {
-  switch (filter.kind) {
-    case 'compare':
-      return `${attributeName(filter.path)} ${filter.operator} ${JSON.stringify(filter.value)}`;
-    case 'present':
-      return `${attributeName(filter.path)} pr`;
-    case 'not':
-      return `not (${printFilter(filter.term)})`;
-    case 'values':
-      return `${attributeName(filter.path)}[${printFilter(filter.filter)}]`;
-    case 'or':
-      return filter.terms.map(printFilter).join(' or ');
-    case 'and':
-      return filter.terms
-        .map((term) => (term.kind === 'or' ? `(${printFilter(term)})` : printFilter(term)))
-        .join(' and ');
-  }
+  if (filter.kind === 'or') return filter.terms.map(printFilter).join(' or ');
+  if (filter.kind === 'and') return filter.terms.map(printTight).join(' and ');
+  if (filter.kind === 'not') return `not (${printFilter(filter.term)})`;
+  const name = attributeName(filter.path);
+  if (filter.kind === 'values') return `${name}[${printFilter(filter.filter)}]`;
+  if (filter.kind === 'present') return `${name} pr`;
+  return `${name} ${filter.operator} ${JSON.stringify(filter.value)}`;
 };
 
 /** The path of a sub-attribute that a value filter over `base` names. */

@@ -131,23 +131,24 @@ const resolveBelow = (
   return sub === undefined ? null : makePath(urn, attribute.name, sub.name);
 };
 
+/** Does one URN stand below the other, or are they the same? Both folded. */
+const overlap = (one: string, other: string): boolean =>
+  one === other || one.startsWith(`${other}:`) || other.startsWith(`${one}:`);
+
+/** An attribute name has no colon, so the URN is all before the last one. */
 const resolveUrn = (type: ResourceType, text: string): AttributePath | null => {
-  const folded = text.toLowerCase();
-  const core = type.schema.id.toLowerCase();
-  if (core !== '' && folded.startsWith(`${core}:`)) {
-    return resolveBelow(type.schema, undefined, text.slice(core.length + 1), false);
-  }
-  for (const [urn, extension] of Object.entries(type.extensions)) {
-    if (folded === urn) return null;
-    if (folded.startsWith(`${urn}:`)) {
-      return resolveBelow(extension, extension.id, text.slice(urn.length + 1), false);
-    }
-  }
-  if (!type.open || folded === core) return null;
-  if (reservedPrefixes.some((prefix) => folded.startsWith(prefix))) return null;
   const colon = text.lastIndexOf(':');
   const urn = text.slice(0, colon);
-  return urnPattern.test(urn) ? resolveBelow(null, urn, text.slice(colon + 1), true) : null;
+  const name = text.slice(colon + 1);
+  const folded = urn.toLowerCase();
+  const core = type.schema.id.toLowerCase();
+  if (core !== '' && folded === core) return resolveBelow(type.schema, undefined, name, false);
+  const extension = own(type.extensions, folded);
+  if (extension !== undefined) return resolveBelow(extension, extension.id, name, false);
+  if (!type.open || !urnPattern.test(urn)) return null;
+  if (reservedPrefixes.some((prefix) => folded.startsWith(prefix))) return null;
+  if (Object.keys(type.extensions).some((known) => overlap(known, folded))) return null;
+  return resolveBelow(null, urn, name, true);
 };
 
 /**
