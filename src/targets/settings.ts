@@ -58,5 +58,10 @@ export const targetSettings = z.strictObject({
     .prefault({}),
   /** CIDRs that the connect guard lets through; metadata addresses stay blocked. */
   allowPrivate: z.array(z.string()).max(64).default([]),
+  /** Endpoints beside Users and Groups that the target serves (`Devices`); granted as `devices:`. */
+  resources: z
+    .array(z.string().regex(/^[A-Z][A-Za-z0-9]{0,62}$/, 'write an endpoint such as Devices'))
+    .max(64)
+    .optional(),
 });
 export type TargetSettings = z.output<typeof targetSettings>;

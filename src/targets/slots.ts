@@ -1,0 +1,133 @@
+/**
+ * The bulkhead of one target: so many calls at once, a bounded queue behind them, fair among
+ * clients (one turn each, round and round). Calls that take access away go first and keep a tenth
+ * of slots (from ten slots on) and of the queue (at least one place) for themselves.
+ */
+import type { Clock } from '../clock.ts';
+import type { Deadlines, Waiting } from './deadlines.ts';
+
+/** What came of waiting. Only `granted` holds a slot. */
+export type Turn = 'granted' | 'full' | 'expired' | 'closed';
+
+export type Slots = Readonly<{
+  /** Takes a free slot if nobody else is before; true = granted. */
+  tryTake(revocation: boolean): boolean;
+  /** Queues for a slot until `deadline` (monotonic ms) or the configured wait, whichever is first. */
+  wait(request: { client: string; revocation: boolean; deadline: number }): Promise<Turn>;
+  /** Gives a slot back; each granted one exactly once. */
+  free(): void;
+  /** Sends everybody in the queue away. */
+  close(): void;
+  running(): number;
+  queued(): number;
+}>;
+
+type Waiter = Waiting & { settle(turn: Turn): void };
+
+/** Waiters by client, served round-robin: the Map's order is the order of turns. */
+const makeLine = () => {
+  const byClient = new Map<string, Set<Waiter>>();
+  return {
+    push: (client: string, waiter: Waiter): void => {
+      const own = byClient.get(client);
+      if (own === undefined) byClient.set(client, new Set([waiter]));
+      else own.add(waiter);
+    },
+    drop: (client: string, waiter: Waiter): void => {
+      const own = byClient.get(client);
+      if (own?.delete(waiter) === true && own.size === 0) byClient.delete(client);
+    },
+    shift: (): Waiter | undefined => {
+      for (const [client, own] of byClient) {
+        byClient.delete(client);
+        for (const waiter of own) {
+          own.delete(waiter);
+          if (own.size > 0) byClient.set(client, own);
+          return waiter;
+        }
+      }
+      return undefined;
+    },
+  };
+};
+
+/** Makes the slots of one target. `concurrent` ≥ 1, `queue` ≥ 0 places, `wait` in ms. */
+export const makeSlots = (
+  limits: Readonly<{ concurrent: number; queue: number; wait: number }>,
+  clock: Pick<Clock, 'monotonic'>,
+  deadlines: Deadlines,
+): Slots => {
+  const reservedSlots = Math.floor(limits.concurrent / 10);
+  const reservedPlaces = Math.min(limits.queue, Math.max(1, Math.floor(limits.queue / 10)));
+  const urgent = makeLine();
+  const normal = makeLine();
+  let running = 0;
+  let urgentCount = 0;
+  let normalCount = 0;
+  let closed = false;
+
+  const room = (revocation: boolean): boolean =>
+    running < limits.concurrent - (revocation ? 0 : reservedSlots);
+
+  const next = (): Waiter | undefined => {
+    if (urgentCount > 0) return room(true) ? urgent.shift() : undefined;
+    return normalCount > 0 && room(false) ? normal.shift() : undefined;
+  };
+  const serve = (): void => {
+    for (let waiter = next(); waiter !== undefined; waiter = next()) waiter.settle('granted');
+  };
+
+  const enqueue = (
+    request: { client: string; revocation: boolean; deadline: number },
+    resolve: (turn: Turn) => void,
+  ): void => {
+    const line = request.revocation ? urgent : normal;
+    const waiter: Waiter = {
+      at: Math.min(request.deadline, clock.monotonic() + limits.wait),
+      expire: () => {
+        line.drop(request.client, waiter);
+        waiter.settle('expired');
+      },
+      settle: (turn) => {
+        deadlines.drop(waiter);
+        if (request.revocation) urgentCount -= 1;
+        else normalCount -= 1;
+        if (turn === 'granted') running += 1;
+        resolve(turn);
+      },
+    };
+    if (request.revocation) urgentCount += 1;
+    else normalCount += 1;
+    line.push(request.client, waiter);
+    deadlines.add(waiter);
+  };
+
+  return {
+    running: () => running,
+    queued: () => urgentCount + normalCount,
+    tryTake: (revocation) => {
+      if (closed || !room(revocation) || urgentCount > 0) return false;
+      if (!revocation && normalCount > 0) return false;
+      running += 1;
+      return true;
+    },
+    wait: (request) => {
+      if (closed) return Promise.resolve('closed');
+      const places = limits.queue - (request.revocation ? 0 : reservedPlaces);
+      if (urgentCount + normalCount >= places) return Promise.resolve('full');
+      return new Promise((resolve) => enqueue(request, resolve));
+    },
+    free: () => {
+      running -= 1;
+      serve();
+    },
+    close: () => {
+      closed = true;
+      for (const line of [urgent, normal]) {
+        for (let waiter = line.shift(); waiter !== undefined; waiter = line.shift()) {
+          waiter.settle('closed');
+        }
+      }
+    },
+  };
+};
