@@ -119,8 +119,11 @@ const valuesAt = (
 };
 
 const test = (filter: Filter, leaf: Leaf): boolean => {
-  if (filter.kind === 'and') return filter.terms.every((term) => test(term, leaf));
-  if (filter.kind === 'or') return filter.terms.some((term) => test(term, leaf));
+  if ('terms' in filter) {
+    return filter.kind === 'and'
+      ? filter.terms.every((term) => test(term, leaf))
+      : filter.terms.some((term) => test(term, leaf));
+  }
   return filter.kind === 'not' ? !test(filter.term, leaf) : leaf(filter);
 };
 

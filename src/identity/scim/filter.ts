@@ -42,8 +42,10 @@ const printTight = (term: Filter): string =>
 
 /** Prints a filter in canonical text: single spaces, lower-case operators, JSON values. */
 export const printFilter = (filter: Filter): string => {
-  if (filter.kind === 'or') return filter.terms.map(printFilter).join(' or ');
-  if (filter.kind === 'and') return filter.terms.map(printTight).join(' and ');
+  if ('terms' in filter) {
+    const print = filter.kind === 'and' ? printTight : printFilter;
+    return filter.terms.map(print).join(` ${filter.kind} `);
+  }
   if (filter.kind === 'not') return `not (${printFilter(filter.term)})`;
   const name = attributeName(filter.path);
   if (filter.kind === 'values') return `${name}[${printFilter(filter.filter)}]`;
