@@ -41,17 +41,22 @@ export const decide = (grants: Grants | undefined, question: Question): Decision
   if (question.effects.length === 0) return { allowed: false, ...nothingAsked };
   let dropping = noNames;
   // A drop found for one action changes what the conditions of all may see, so ask until it settles;
-  // each round adds at least one attribute of the call.
+  // each round but the last adds at least one attribute of the call.
   for (;;) {
     const covers: Cover[] = [];
+    let refusal: Miss | null = null;
     const judgeCondition = conditionJudge(question, dropping);
     for (const effect of question.effects) {
       const found = cover(grants?.grants ?? [], effect, question, judgeCondition);
-      if ('kind' in found) return { allowed: false, ...denialOf(found) };
-      covers.push(found);
+      if ('kind' in found) refusal ??= found;
+      else covers.push(found);
     }
     const grown = withDrops(dropping, covers);
-    if (grown === dropping) return allow(covers, question, dropping);
+    if (grown === dropping) {
+      return refusal === null
+        ? allow(covers, question, dropping)
+        : { allowed: false, ...denialOf(refusal) };
+    }
     dropping = grown;
   }
 };
@@ -66,7 +71,11 @@ type Cover = Readonly<{
   shadow: readonly Miss[];
 }>;
 
-type ConditionJudge = (rule: CompiledRule) => 'met' | 'unmet' | 'unknown';
+/** Does the rule's condition hold of what is sent without these attributes either? */
+type ConditionJudge = (
+  rule: CompiledRule,
+  drop: readonly AttributeName[],
+) => 'met' | 'unmet' | 'unknown';
 
 const none: readonly never[] = Object.freeze([]);
 const noNames: ReadonlySet<AttributeName> = new Set();
@@ -127,7 +136,7 @@ const coverBy = (
     else return refusal;
   }
   if (judgeCondition !== null && rule.when !== null && !isReadAction(action)) {
-    const verdict = judgeCondition(rule);
+    const verdict = judgeCondition(rule, drop);
     if (verdict !== 'met') {
       const kind = verdict === 'unknown' ? 'facts' : 'condition';
       const refusal = miss(kind, effect, grant, rule);
@@ -168,15 +177,18 @@ const outsideOf = (
   return outside ?? none;
 };
 
-/** Judges each rule's condition at most once for one question. */
+/** Judges each rule's condition once for one question, but for each drop of its own. */
 const conditionJudge = (
   question: Question,
   dropping: ReadonlySet<AttributeName>,
 ): ConditionJudge => {
-  const known = new Map<CompiledRule, ReturnType<ConditionJudge>>();
-  return (rule) => {
-    let verdict = known.get(rule);
-    if (verdict === undefined) known.set(rule, (verdict = evaluate(rule, question, dropping)));
+  let known: Map<CompiledRule, ReturnType<ConditionJudge>> | null = null;
+  return (rule, drop) => {
+    if (drop.length > 0) return evaluate(rule, question, new Set([...dropping, ...drop]));
+    const before = known?.get(rule);
+    if (before !== undefined) return before;
+    const verdict = evaluate(rule, question, dropping);
+    (known ??= new Map()).set(rule, verdict);
     return verdict;
   };
 };
