@@ -1,0 +1,102 @@
+/**
+ * The messages of RFC 7644 (Error, ListResponse, PatchOp) and RFC 9457 problem documents as plain
+ * objects, members in a fixed order. Holds the message URNs; everything that answers a caller or
+ * prints a PATCH goes through here.
+ */
+import { errorTable } from '../../errors.ts';
+import type { ErrorCode } from '../../errors.ts';
+import type { Json, JsonObject } from '../json-value.ts';
+
+/** Schema URNs of RFC 7644 messages (§3.4.2, §3.5.2, §3.12). */
+export const listResponseUrn = 'urn:ietf:params:scim:api:messages:2.0:ListResponse';
+export const patchOpUrn = 'urn:ietf:params:scim:api:messages:2.0:PatchOp';
+export const errorUrn = 'urn:ietf:params:scim:api:messages:2.0:Error';
+
+/** Member of a SCIM error that holds what the gateway adds (interface.md §3). */
+export const errorExtensionUrn = 'urn:sallyport:error';
+
+/** What the gateway adds to every error it answers. */
+export type ErrorExtension = Readonly<{
+  code: ErrorCode;
+  requestId: string;
+  traceId: string;
+  ledgerId?: string;
+  rule?: string;
+  holdId?: string;
+  outcome?: 'not-sent' | 'in-doubt';
+}>;
+
+const extensionMembers = [
+  'code',
+  'requestId',
+  'traceId',
+  'ledgerId',
+  'rule',
+  'holdId',
+  'outcome',
+] as const satisfies readonly (keyof ErrorExtension)[];
+
+const printExtension = (extension: ErrorExtension): JsonObject => {
+  const out: Record<string, Json> = {};
+  for (const name of extensionMembers) {
+    const value = extension[name];
+    if (value !== undefined) out[name] = value;
+  }
+  return out;
+};
+
+/** What an error says, whatever its form. `status` is the HTTP status. */
+export type ErrorContent = Readonly<{
+  status: number;
+  scimType?: string;
+  detail: string;
+  extension: ErrorExtension;
+}>;
+
+/** A SCIM error body (RFC 7644 §3.12): `status` is a string there. */
+export const scimError = ({ status, scimType, detail, extension }: ErrorContent): JsonObject => ({
+  schemas: [errorUrn],
+  status: String(status),
+  ...(scimType === undefined ? {} : { scimType }),
+  detail,
+  [errorExtensionUrn]: printExtension(extension),
+});
+
+/** A problem document (RFC 9457 §3) with the same members at top level; `status` is a number there. */
+export const problem = ({ status, scimType, detail, extension }: ErrorContent): JsonObject => ({
+  type: `${errorExtensionUrn}:${extension.code}`,
+  title: errorTable[extension.code].title,
+  status,
+  detail,
+  ...(scimType === undefined ? {} : { scimType }),
+  ...printExtension(extension),
+});
+
+/** One page of a search; `startIndex` is 1-based (RFC 7644 §3.4.2.4). */
+export type ListContent = Readonly<{
+  totalResults: number;
+  startIndex: number;
+  resources: readonly JsonObject[];
+}>;
+
+/** A ListResponse body; `Resources` is always present, an empty page too (C28). */
+export const listResponse = ({ totalResults, startIndex, resources }: ListContent): JsonObject => ({
+  schemas: [listResponseUrn],
+  totalResults,
+  startIndex,
+  itemsPerPage: resources.length,
+  Resources: resources,
+});
+
+/** One printed PATCH operation. */
+export type PrintedChange = Readonly<{
+  op: 'add' | 'replace' | 'remove';
+  path: string;
+  value?: Json;
+}>;
+
+/** A PatchOp body in interop style: lower-case `op`, always a path (RFC 7644 §3.5.2). */
+export const patchOp = (operations: readonly PrintedChange[]): JsonObject => ({
+  schemas: [patchOpUrn],
+  Operations: operations,
+});

@@ -1,0 +1,274 @@
+/**
+ * Turns a target's answer into what the caller sees: repaired, stripped of what it may not read,
+ * projected, with links that point to the gateway. Nothing of the target's bytes passes unread.
+ */
+import { isRefusal } from '../../errors.ts';
+import type { Refusal } from '../../errors.ts';
+import type { Answer } from '../call.ts';
+import { isArray, isObject } from '../json-value.ts';
+import type { Json, JsonObject } from '../json-value.ts';
+import type { AttributeName, Operation, Projection } from '../operation.ts';
+import { matches } from './evaluate.ts';
+import { linksToCaller, resourceLink } from './links.ts';
+import type { Bases } from './links.ts';
+import { isLookup } from './lookup.ts';
+import { listResponse } from './messages.ts';
+import { isProjected } from './projection.ts';
+import type { Filter, Resource, ResourceType } from './schema-model.ts';
+import { attributeName, lookUp } from './schemas.ts';
+import { failureOf, unreadableAnswer } from './target-failure.ts';
+import { idFromLocation, isErrorMessage, readList, resourceOf } from './target-resource.ts';
+
+/** How an answer is to be shown. Bases without a trailing slash. */
+export type PresentView = Readonly<{
+  publicBase: string;
+  targetBase: string;
+  /** The caller's read list, asked with leaves in rule spelling. */
+  mayRead(name: AttributeName): boolean;
+  /** Wall time, ms since the epoch, for Retry-After dates. */
+  now: number;
+}>;
+
+/** What goes to the caller. `Content-Type` is http's. */
+export type Presented = Readonly<{
+  status: number;
+  /** `ETag`, `Location`. */
+  headers: Readonly<Record<string, string>>;
+  body: JsonObject | null;
+}>;
+
+type Members = Record<string, Json>;
+
+/** Shown whatever was asked for; never subject to read lists. */
+const alwaysShown: ReadonlySet<string> = new Set(['schemas', 'id']);
+
+/** One presentation: decisions by leaf are made once, however many resources there are. */
+type Showing = {
+  readonly type: ResourceType;
+  readonly projection: Projection;
+  readonly bases: Bases;
+  readonly mayRead: (name: AttributeName) => boolean;
+  readonly shown: Map<AttributeName, boolean>;
+  /** Did the read list take something away? Then the target's ETag names another body. */
+  stripped: boolean;
+};
+
+const newShowing = (type: ResourceType, projection: Projection, view: PresentView): Showing => ({
+  type,
+  projection,
+  bases: { from: view.targetBase, to: view.publicBase },
+  mayRead: (name) => view.mayRead(name),
+  shown: new Map(),
+  stripped: false,
+});
+
+const isShown = (showing: Showing, leaf: AttributeName, returned: string): boolean => {
+  const known = showing.shown.get(leaf);
+  if (known !== undefined) return known;
+  const readable = showing.mayRead(leaf);
+  if (!readable) showing.stripped = true;
+  const wanted = returned === 'always' || isProjected(showing.projection, leaf);
+  const shown = readable && wanted && returned !== 'never';
+  showing.shown.set(leaf, shown);
+  return shown;
+};
+
+/** Members of a complex value that the caller sees; undefined where none is left. */
+const showComplex = (
+  showing: Showing,
+  value: JsonObject,
+  schema: string | undefined,
+  attribute: string,
+): Json | undefined => {
+  const out = Object.create(null) as Members;
+  for (const sub of Object.keys(value)) {
+    const member = value[sub];
+    const path = schema === undefined ? { attribute, sub } : { schema, attribute, sub };
+    const returned = lookUp(showing.type, path)?.returned ?? 'default';
+    if (member !== undefined && isShown(showing, attributeName(path), returned)) out[sub] = member;
+  }
+  return Object.keys(out).length === 0 ? undefined : out;
+};
+
+const showValue = (
+  showing: Showing,
+  value: Json,
+  schema: string | undefined,
+  attribute: string,
+): Json | undefined => {
+  if (isArray(value) && value.some((item) => isObject(item))) {
+    const items = value
+      .map((item) => showValue(showing, item, schema, attribute))
+      .filter((item) => item !== undefined);
+    return items.length === 0 ? undefined : items;
+  }
+  if (isObject(value)) return showComplex(showing, value, schema, attribute);
+  const path = schema === undefined ? { attribute } : { schema, attribute };
+  const returned = lookUp(showing.type, path)?.returned ?? 'default';
+  return isShown(showing, attributeName(path), returned) ? value : undefined;
+};
+
+const showExtension = (showing: Showing, urn: string, value: JsonObject): Json | undefined => {
+  const out = Object.create(null) as Members;
+  for (const name of Object.keys(value)) {
+    const member = value[name];
+    const shown = member === undefined ? undefined : showValue(showing, member, urn, name);
+    if (shown !== undefined) out[name] = shown;
+  }
+  return Object.keys(out).length === 0 ? undefined : out;
+};
+
+/** `meta` with its location at the gateway; no read list covers it, projections do. */
+const showMeta = (showing: Showing, meta: Json, id: Json | undefined): Json | undefined => {
+  if (!isObject(meta) || !isProjected(showing.projection, 'meta')) return undefined;
+  if (meta['location'] === undefined) return meta;
+  if (typeof id !== 'string') return { ...meta, location: undefined };
+  return { ...meta, location: resourceLink(showing.bases.to, showing.type.endpoint, id) };
+};
+
+const showResource = (showing: Showing, resource: Resource): JsonObject => {
+  const out = Object.create(null) as Members;
+  for (const name of Object.keys(resource)) {
+    const value = resource[name];
+    if (value === undefined) continue;
+    let shown: Json | undefined;
+    if (alwaysShown.has(name)) shown = value;
+    else if (name === 'meta') shown = showMeta(showing, value, resource['id']);
+    else if (name.includes(':') && isObject(value)) shown = showExtension(showing, name, value);
+    else shown = showValue(showing, value, undefined, name);
+    if (shown !== undefined) out[name] = shown;
+  }
+  if (!Object.hasOwn(out, 'schemas') && showing.type.schema.id !== '') {
+    return linksToCaller({ schemas: [showing.type.schema.id], ...out }, showing.bases);
+  }
+  return linksToCaller(out as JsonObject, showing.bases);
+};
+
+const entityTag = /^(?:W\/)?"[\x21\x23-\x7e]{0,512}"$/;
+
+const tagHeader = (answer: Answer, unmodified: boolean): Readonly<Record<string, string>> => {
+  const tag = answer.headers['etag'];
+  return unmodified && tag !== undefined && entityTag.test(tag) ? { ETag: tag } : {};
+};
+
+const idOf = (resource: Resource | null): string | null => {
+  const id = resource?.['id'];
+  return typeof id === 'string' && id !== '' ? id : null;
+};
+
+type Verb<Name extends Operation['verb']> = Extract<Operation, { verb: Name }>;
+
+/** C28: an empty 201 is answered with what was sent, so that the caller learns the id. */
+const presentCreate = (
+  answer: Answer,
+  operation: Verb<'create'>,
+  view: PresentView,
+): Presented | Refusal => {
+  const { type, projection } = operation;
+  if (answer.status === 202) return { status: 202, headers: {}, body: null };
+  const answered = resourceOf(answer, type);
+  const id = idOf(answered) ?? idFromLocation(answer.headers, type.endpoint);
+  if (isErrorMessage(answer.body) || (!answer.readable && id === null)) {
+    return unreadableAnswer(answer);
+  }
+  const whole = idOf(answered) !== null;
+  const resource =
+    whole && answered !== null ? answered : { ...operation.resource, id: id ?? undefined };
+  const location = id === null ? null : resourceLink(view.publicBase, type.endpoint, id);
+  const meta = isObject(resource['meta']) ? resource['meta'] : { resourceType: type.name };
+  const complete = { ...resource, meta: location === null ? meta : { ...meta, location } };
+  const showing = newShowing(type, projection, view);
+  const body = showResource(showing, complete);
+  return {
+    status: 201,
+    headers: {
+      ...tagHeader(answer, whole && !showing.stripped),
+      ...(location === null ? {} : { Location: location }),
+    },
+    body,
+  };
+};
+
+const presentResource = (
+  answer: Answer,
+  operation: Verb<'read' | 'patch' | 'replace'>,
+  view: PresentView,
+): Presented | Refusal => {
+  const { type, projection, verb } = operation;
+  if (isErrorMessage(answer.body)) return unreadableAnswer(answer);
+  const resource = resourceOf(answer, type);
+  if (resource === null || Object.keys(resource).length === 0) {
+    if (verb === 'read') return unreadableAnswer(answer);
+    // T14: `{}` says as much as nothing. What is no JSON at all says nothing about the change.
+    if (!answer.readable) return unreadableAnswer(answer);
+    const status = answer.status === 202 ? 202 : 204;
+    return { status, headers: tagHeader(answer, true), body: null };
+  }
+  const showing = newShowing(type, projection, view);
+  const body = showResource(showing, resource);
+  return { status: 200, headers: tagHeader(answer, !showing.stripped), body };
+};
+
+/**
+ * T20: a target that ignores a filter answers with somebody else, and a look-up would show what only
+ * a search may. What is shown of a look-up must match it, as far as the answer lets us see.
+ */
+const isAnswerTo = (resource: Resource, filter: Filter, type: ResourceType): boolean => {
+  if (filter.kind !== 'compare' && filter.kind !== 'values') return true;
+  const { attribute } = filter.path;
+  return resource[attribute] === undefined || matches(filter, resource, type);
+};
+
+const presentSearch = (
+  answer: Answer,
+  operation: Verb<'search'>,
+  view: PresentView,
+): Presented | Refusal => {
+  const { type, projection, filter, page } = operation;
+  const list = answer.readable ? readList(answer.body, type) : null;
+  if (list === null) return unreadableAnswer(answer);
+  const fitting =
+    filter !== undefined && isLookup(operation)
+      ? list.resources.filter((resource) => isAnswerTo(resource, filter, type))
+      : list.resources;
+  // RFC 7644 §3.4.2.4: never more than asked for, whatever the target sends.
+  const limited = page.count === undefined ? fitting : fitting.slice(0, page.count);
+  const dropped = list.resources.length - fitting.length;
+  const showing = newShowing(type, projection, view);
+  const resources = limited.map((resource) => showResource(showing, resource));
+  const totalResults = dropped > 0 ? fitting.length : Math.max(list.totalResults, resources.length);
+  return {
+    status: 200,
+    headers: {},
+    body: listResponse({ totalResults, startIndex: list.startIndex, resources }),
+  };
+};
+
+/**
+ * What the caller sees of a target's answer, or why there is nothing to see. A 304 passes only where
+ * the read asked for it; no other redirect ever does. For a mutation a refusal here does not say
+ * whether the change was made: that is `classify` (readback.ts). Discovery has discovery.ts.
+ */
+export const present = (
+  answer: Answer,
+  operation: Exclude<Operation, { verb: 'discover' }>,
+  view: PresentView,
+): Presented | Refusal => {
+  const { verb, type } = operation;
+  if (
+    answer.status === 304 &&
+    verb === 'read' &&
+    operation.preconditions.ifNoneMatch !== undefined
+  ) {
+    return { status: 304, headers: tagHeader(answer, true), body: null };
+  }
+  const mayRead = (name: AttributeName): boolean => view.mayRead(name);
+  const failure = failureOf(answer, verb, { type, mayRead, now: view.now });
+  if (failure !== null && isRefusal(failure)) return failure;
+  if (verb === 'create') return presentCreate(answer, operation, view);
+  if (verb === 'search') return presentSearch(answer, operation, view);
+  if (verb !== 'delete') return presentResource(answer, operation, view);
+  return isErrorMessage(answer.body) || !answer.readable
+    ? unreadableAnswer(answer)
+    : { status: answer.status === 202 ? 202 : 204, headers: {}, body: null };
+};

@@ -1,0 +1,193 @@
+/**
+ * What a PUT means once the current resource is known (RFC 7644 §3.5.1): which changes it makes, and
+ * which whole resource goes to the target so that nothing is lost that the client could not see.
+ */
+import { isArray, isObject } from '../json-value.ts';
+import type { Json, JsonObject } from '../json-value.ts';
+import type { AttributeName, Mutation } from '../operation.ts';
+import { diffResources } from './patch.ts';
+import type { Attribute, Change, Resource, ResourceType } from './schema-model.ts';
+import { attributeName, lookUp } from './schemas.ts';
+
+type Replace = Extract<Mutation, { verb: 'replace' }>;
+type Patch = Extract<Mutation, { verb: 'patch' }>;
+type Members = Record<string, Json>;
+
+/** Members that no client writes: the service provider assigns them (RFC 7643 §3.1). */
+const assigned: ReadonlySet<string> = new Set(['schemas', 'id', 'meta']);
+
+const blank = (): Members => Object.create(null) as Members;
+
+const definitionOf = (
+  type: ResourceType,
+  schema: string | undefined,
+  attribute: string,
+): Attribute | null => lookUp(type, schema === undefined ? { attribute } : { schema, attribute });
+
+const nameOf = (schema: string | undefined, attribute: string, sub?: string): AttributeName =>
+  attributeName({
+    ...(schema === undefined ? {} : { schema }),
+    attribute,
+    ...(sub === undefined ? {} : { sub }),
+  });
+
+/** A value without readOnly sub-attributes, and without `$ref`, which only repeats `value`. */
+const writableValue = (value: Json, definition: Attribute | null): Json => {
+  const subs = definition?.sub;
+  if (subs === undefined) return value;
+  if (isArray(value)) return value.map((item) => writableValue(item, definition));
+  if (!isObject(value)) return value;
+  const out = blank();
+  for (const name of Object.keys(value)) {
+    const member = value[name];
+    const sub = Object.hasOwn(subs, name.toLowerCase()) ? subs[name.toLowerCase()] : undefined;
+    if (member !== undefined && name !== '$ref' && sub?.mutability !== 'readOnly') {
+      out[name] = member;
+    }
+  }
+  return out;
+};
+
+const writableBelow = (value: JsonObject, type: ResourceType, schema?: string): Members => {
+  const out = blank();
+  for (const name of Object.keys(value)) {
+    const member = value[name];
+    if (member === undefined) continue;
+    const isExtension = schema === undefined && name.includes(':');
+    if (isExtension && isObject(member)) {
+      const inner = writableBelow(member, type, name);
+      if (Object.keys(inner).length > 0) out[name] = inner;
+      continue;
+    }
+    if (schema === undefined && assigned.has(name)) continue;
+    const definition = definitionOf(type, schema, name);
+    if (definition?.mutability !== 'readOnly') out[name] = writableValue(member, definition);
+  }
+  return out;
+};
+
+/** What of a resource a client may write at all: no readOnly attributes, no `id`, `meta`, `schemas`. */
+export const writablePart = (resource: Resource, type: ResourceType): Resource =>
+  writableBelow(resource, type);
+
+/**
+ * The changes a PUT makes to the current resource. What it omits it removes; readOnly attributes do
+ * not count on either side.
+ */
+export const replaceChanges = (
+  operation: Pick<Replace, 'resource' | 'type'>,
+  current: Resource,
+): readonly Change[] =>
+  diffResources(
+    writablePart(current, operation.type),
+    writablePart(operation.resource, operation.type),
+    operation.type,
+  );
+
+/** A PUT as the PATCH it amounts to, which is how it is judged (effects.ts) and recorded. */
+export const asPatch = (operation: Replace, current: Resource): Patch => {
+  const { type, id, projection, preconditions, repairs } = operation;
+  const changes = replaceChanges(operation, current);
+  return { verb: 'patch', type, id, projection, preconditions, repairs, changes };
+};
+
+/** Asks whether the client may both read and write an attribute, given in rule spelling. */
+export type MayTouch = (name: AttributeName) => boolean;
+
+type Merge = Readonly<{ type: ResourceType; mayTouch: MayTouch; schema: string | undefined }>;
+
+/** Sub-attributes of `current` that `stated` omits and the client may not touch, beside `stated`. */
+const mergeElement = (
+  current: JsonObject,
+  stated: JsonObject,
+  definition: Attribute,
+  { mayTouch, schema }: Merge,
+): JsonObject => {
+  const carried = blank();
+  for (const name of Object.keys(current)) {
+    const member = current[name];
+    if (member === undefined || Object.hasOwn(stated, name)) continue;
+    const subs = definition.sub ?? {};
+    const sub = Object.hasOwn(subs, name.toLowerCase()) ? subs[name.toLowerCase()] : undefined;
+    if (sub?.mutability === 'readOnly' || mayTouch(nameOf(schema, definition.name, name))) continue;
+    carried[name] = member;
+  }
+  return Object.keys(carried).length === 0 ? stated : { ...carried, ...stated };
+};
+
+const mergeElements = (
+  current: readonly Json[],
+  stated: readonly Json[],
+  definition: Attribute,
+  merge: Merge,
+): readonly Json[] => {
+  const byValue = new Map<Json | undefined, JsonObject>();
+  for (const element of current) {
+    if (isObject(element) && element['value'] !== undefined) {
+      byValue.set(element['value'], element);
+    }
+  }
+  return stated.map((element) => {
+    const same = isObject(element) ? byValue.get(element['value']) : undefined;
+    return isObject(element) && same !== undefined
+      ? mergeElement(same, element, definition, merge)
+      : element;
+  });
+};
+
+const untouchable = (element: Json, definition: Attribute, { mayTouch, schema }: Merge): boolean =>
+  isObject(element)
+    ? Object.keys(element).every((name) => !mayTouch(nameOf(schema, definition.name, name)))
+    : !mayTouch(nameOf(schema, definition.name));
+
+/** What the PUT should hold of one attribute, or undefined where it stays omitted. */
+const mergeAttribute = (
+  current: Json,
+  stated: Json | undefined,
+  name: string,
+  merge: Merge,
+): Json | undefined => {
+  const definition = definitionOf(merge.type, merge.schema, name);
+  if (definition?.mutability === 'readOnly') return stated;
+  if (definition?.sub === undefined) {
+    return stated ?? (merge.mayTouch(nameOf(merge.schema, name)) ? undefined : current);
+  }
+  if (isArray(current)) {
+    if (isArray(stated)) return mergeElements(current, stated, definition, merge);
+    const whole = current.every((element) => untouchable(element, definition, merge));
+    return stated ?? (whole ? current : undefined);
+  }
+  if (!isObject(current) || (stated !== undefined && !isObject(stated))) return stated;
+  const merged = mergeElement(current, stated ?? {}, definition, merge);
+  return Object.keys(merged).length === 0 ? stated : merged;
+};
+
+const mergeBelow = (current: JsonObject, stated: JsonObject, merge: Merge): Members => {
+  const out: Members = Object.assign(blank(), stated);
+  for (const name of Object.keys(current)) {
+    const member = current[name];
+    if (member === undefined || (merge.schema === undefined && assigned.has(name))) continue;
+    if (merge.schema === undefined && name.includes(':') && isObject(member)) {
+      const wanted = out[name];
+      const below = isObject(wanted) ? wanted : {};
+      const inner = mergeBelow(member, below, { ...merge, schema: name });
+      if (Object.keys(inner).length > 0) out[name] = inner;
+      continue;
+    }
+    const merged = mergeAttribute(member, out[name], name, merge);
+    if (merged !== undefined) out[name] = merged;
+  }
+  return out;
+};
+
+/**
+ * The whole resource a PUT sends: what the client stated, and from the current resource what it
+ * omitted but may not read or write (interface.md §2). Omitting what one may touch removes it;
+ * stating what one may not touch stays stated, so that it is judged.
+ */
+export const mergeReplace = (
+  current: Resource,
+  wanted: Resource,
+  mayTouch: MayTouch,
+  type: ResourceType,
+): Resource => mergeBelow(current, wanted, { type, mayTouch, schema: undefined });
