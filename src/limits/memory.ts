@@ -7,15 +7,15 @@
 import type { CompiledLimit } from '../policy/decision.ts';
 import type { Limiter, LimitState, Taken } from './limiter.ts';
 
-export type MemoryLimiter = Limiter &
-  Readonly<{
-    take(
-      limits: readonly CompiledLimit[],
-      options: Readonly<{ revocation: boolean; now: number }>,
-    ): Taken;
-    /** Buckets held now. */
-    size(): number;
-  }>;
+/** Answers at once, never as a promise. */
+export interface MemoryLimiter extends Limiter {
+  take(
+    limits: readonly CompiledLimit[],
+    options: Readonly<{ revocation: boolean; now: number }>,
+  ): Taken;
+  /** Buckets held now; never more than `keysMax`. */
+  size(): number;
+}
 
 /** Calls beyond the burst that only revocations may take: a tenth of it, at least one. */
 export const revocationReserve = (burst: number): number => Math.max(1, Math.floor(burst / 10));
