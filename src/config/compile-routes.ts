@@ -1,0 +1,108 @@
+/**
+ * Routes of a snapshot: the resource types their target serves, their profile and their grants,
+ * compiled by the rooms that own them.
+ */
+import { compileProfile } from '../identity/attributes/compile-profile.ts';
+import {
+  attributeName,
+  coreTypes,
+  genericType,
+  resolveExtension,
+  resolveName,
+} from '../identity/scim/schemas.ts';
+import type { ResourceType } from '../identity/scim/schema-model.ts';
+import { emptyView } from '../identity/scim/view.ts';
+import { actionsOf, isReadAction } from '../policy/actions.ts';
+import { compileGrants } from '../policy/compile-grants.ts';
+import type { PermissionSettings } from '../policy/settings.ts';
+import type { Route } from '../snapshot.ts';
+import type { TargetSettings } from '../targets/settings.ts';
+import type { Parsed } from './parse-sections.ts';
+import type { Path } from './problem.ts';
+import type { RouteSettings } from './schema.ts';
+
+type Types = Readonly<Record<string, ResourceType>>;
+
+/** Tells a problem at its place. */
+export type ProblemAt = (path: Path, message: string) => void;
+
+/** Resource types by lower-cased endpoint: users, groups and what the target declares. */
+const typesOf = (settings: TargetSettings | undefined): Types => {
+  const declared = settings?.resources ?? [];
+  if (declared.length === 0) return coreTypes;
+  const types = Object.assign(Object.create(null) as Record<string, ResourceType>, coreTypes);
+  for (const endpoint of declared) {
+    const type = genericType(endpoint);
+    if (!Object.hasOwn(types, type.word)) types[type.word] = type;
+  }
+  return Object.freeze(types);
+};
+
+const ruleName = (type: ResourceType, text: string): string | null => {
+  const extension = resolveExtension(type, text);
+  if (extension !== null) return extension;
+  const path = resolveName(type, text);
+  return path === null ? null : attributeName(path);
+};
+
+const checkVerify = (
+  name: string,
+  verify: readonly string[],
+  types: Types,
+  problem: ProblemAt,
+): void => {
+  const known = new Set(
+    Object.keys(types)
+      .flatMap((word) => actionsOf(word))
+      .filter((action) => !isReadAction(action)) as string[],
+  );
+  for (const [index, action] of verify.entries()) {
+    if (!known.has(action))
+      problem(
+        ['routes', name, 'verify', index],
+        'this route has no such action that changes a thing',
+      );
+  }
+};
+
+/** Every route that parsed, longest path first. Problems are told at their place in the file. */
+export const compileRoutes = (parsed: Parsed, problem: ProblemAt): readonly Route[] => {
+  const permissions = Object.assign(
+    Object.create(null) as Record<string, PermissionSettings>,
+    Object.fromEntries(parsed.permissions),
+  );
+  const compileOne = (name: string, settings: RouteSettings): Route => {
+    const types = typesOf(parsed.targets.get(settings.scim));
+    const all = Object.values(types);
+    const profile =
+      settings.normalise === undefined ? undefined : parsed.profiles.get(settings.normalise);
+    checkVerify(name, settings.verify, types, problem);
+    return Object.freeze({
+      name,
+      path: settings.path,
+      segments: settings.path.slice(1).split('/'),
+      target: settings.scim,
+      types,
+      profile:
+        profile === undefined || settings.normalise === undefined
+          ? null
+          : compileProfile(settings.normalise, profile, all, problem),
+      before: settings.before,
+      verify: new Set(settings.verify),
+      deletes: settings.deletes,
+      trace: settings.trace,
+      grants: compileGrants({
+        route: name,
+        grants: settings.grants,
+        permissions,
+        types: all,
+        problem,
+        view: emptyView,
+        resolveName: ruleName,
+      }),
+    });
+  };
+  return [...parsed.routes]
+    .map(([name, settings]) => compileOne(name, settings))
+    .sort((a, b) => b.segments.length - a.segments.length || (a.path < b.path ? -1 : 1));
+};

@@ -1,0 +1,97 @@
+/**
+ * The JSON Schema that editors use, generated from the Zod schema and checked in as
+ * config/gateway.schema.json (`npm run generate`). Adds what Zod cannot know: what each key is for,
+ * and that a value may come from the environment.
+ */
+import { z } from 'zod';
+import { keyDescriptions } from './key-descriptions.ts';
+import { routeFile } from './schema.ts';
+
+/** The parts of JSON Schema (2020-12) that occur here. */
+export type JsonSchema = {
+  type?: string;
+  properties?: Record<string, JsonSchema>;
+  additionalProperties?: JsonSchema | boolean;
+  propertyNames?: JsonSchema;
+  items?: JsonSchema | boolean;
+  anyOf?: JsonSchema[];
+  oneOf?: JsonSchema[];
+  allOf?: JsonSchema[];
+  enum?: unknown[];
+  const?: unknown;
+  pattern?: string;
+  format?: string;
+  description?: string;
+  default?: unknown;
+  [other: string]: unknown;
+};
+
+/** Is this a schema, and not `true`, `false` or absent? */
+export const isKeyMap = (value: unknown): value is JsonSchema =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+
+const fromEnvironment = {
+  type: 'string',
+  pattern: '\\$\\{env:[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}',
+  description: 'A value from the environment: ${env:NAME} or ${env:NAME:-default}.',
+} as const;
+
+const isReferenceOnly = (schema: JsonSchema): boolean =>
+  typeof schema.pattern === 'string' && schema.pattern.startsWith('^\\$\\{');
+
+/** A scalar whose written form leaves no room for `${env:NAME}`. */
+const isTightScalar = (schema: JsonSchema): boolean =>
+  !isReferenceOnly(schema) &&
+  (['number', 'integer', 'boolean'].includes(schema.type ?? '') ||
+    schema.enum !== undefined ||
+    schema.const !== undefined ||
+    (schema.type === 'string' && (schema.pattern !== undefined || schema.format !== undefined)));
+
+const loosen = (schema: JsonSchema): JsonSchema => {
+  const { description, default: preset, ...rest } = schema;
+  return {
+    ...(description === undefined ? {} : { description }),
+    ...(preset === undefined ? {} : { default: preset }),
+    anyOf: [rest, { $ref: '#/$defs/fromEnvironment' }],
+  };
+};
+
+/** Descends with the dotted path of names; `*` stands for any name and for list entries. */
+const finish = (schema: JsonSchema, path: string): JsonSchema => {
+  const out: JsonSchema = { ...schema };
+  const hint = keyDescriptions.get(path);
+  if (hint !== undefined) out.description = hint;
+  const join = (step: string): string => (path === '' ? step : `${path}.${step}`);
+  if (out.properties !== undefined) {
+    out.properties = Object.fromEntries(
+      Object.entries(out.properties).map(([key, value]) => [key, finish(value, join(key))]),
+    );
+  }
+  if (isKeyMap(out.additionalProperties))
+    out.additionalProperties = finish(out.additionalProperties, join('*'));
+  if (isKeyMap(out.items)) out.items = finish(out.items, join('*'));
+  if (out.anyOf !== undefined) out.anyOf = out.anyOf.map((each) => finish(each, path));
+  if (out.oneOf !== undefined) out.oneOf = out.oneOf.map((each) => finish(each, path));
+  if (out.anyOf !== undefined) for (const each of out.anyOf) delete each.description;
+  return isTightScalar(out) ? loosen(out) : out;
+};
+
+/** The schema as plain data; a new object each time. */
+export const jsonSchema = (): JsonSchema => {
+  const raw = z.toJSONSchema(routeFile, {
+    io: 'input',
+    target: 'draft-2020-12',
+    unrepresentable: 'any',
+  }) as JsonSchema;
+  const { $schema, ...rest } = raw;
+  return {
+    $schema,
+    $id: 'urn:sallyport:schema:gateway:1',
+    title: 'Sallyport route file',
+    ...finish(rest, ''),
+    $defs: { ...(rest.$defs as Record<string, unknown> | undefined), fromEnvironment },
+  };
+};
+
+/** The text of config/gateway.schema.json. */
+export const printJsonSchema = (): string => `${JSON.stringify(jsonSchema(), null, 2)}\n`;

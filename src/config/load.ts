@@ -1,0 +1,231 @@
+/**
+ * The one way from route files to a snapshot: read, join, refuse what comes later, lay defaults
+ * under, put the environment in, parse, cross-check, resolve, compile. All problems of all files come
+ * at once; a snapshot comes only where there are none. Nothing outside this room reads a route file.
+ */
+import { dirname, resolve as absolute } from 'node:path';
+import type { SecretReference } from '../scalars.ts';
+import { systemRandom } from '../ids.ts';
+import { makeKeyRing } from '../sealing.ts';
+import type { Snapshot, StoreSettings, Target } from '../snapshot.ts';
+import { compileRoutes } from './compile-routes.ts';
+import { compileClient, compileTarget } from './compile-targets.ts';
+import { applyDefaults } from './defaults.ts';
+import { digestOf, withFingerprints } from './digest.ts';
+import { substitute } from './environment.ts';
+import { readFiles, type Files } from './include.ts';
+import { refuseLater } from './not-yet.ts';
+import { parseSections, type Parsed } from './parse-sections.ts';
+import { nearestSpot, plain, reporter, type MapTree } from './positions.ts';
+import { inOrder, printPath, type Path, type Problem } from './problem.ts';
+import { checkReferences } from './references.ts';
+import type { StoreFileSettings } from './schema.ts';
+import { decodeEncryptionKey, isCheckpointKey, readSecrets, type Secrets } from './secrets.ts';
+import { rememberSettings } from './settings-of.ts';
+import { findWarnings } from './warnings.ts';
+import { secretReference } from '../scalars.ts';
+
+/** What `loadConfig` works from; nothing is read from the process itself. */
+export type LoadInput = Files &
+  Readonly<{
+    /** The route file. Relative paths in it (store, secrets) are relative to its folder. */
+    path: string;
+    env: Readonly<Record<string, string | undefined>>;
+    /**
+     * Resolve secrets. Where false, references are checked by syntax only, every target with
+     * credentials is closed, the store has no keys, and an unset variable is only a warning.
+     */
+    resolve: boolean;
+    /** Wall time, ms: what counts as expired. */
+    now: number;
+  }>;
+
+/** What became of it. */
+export type Loaded = Readonly<{
+  /** Null where there is a problem, or (unresolved only) where an unset variable leaves a value open. */
+  snapshot: Snapshot | null;
+  /** In order of file, line and column. */
+  problems: readonly Problem[];
+  /** The same, for what does not prevent serving; an unusable target is one of severity `error`. */
+  warnings: readonly Problem[];
+  /** The file with includes and defaults written out, references as written. */
+  effective: unknown;
+  /** Every file that shaped this, secret files included: what to watch. */
+  files: readonly string[];
+  /** `[directory, pattern]` of includes with a `*`: what else to watch. */
+  patterns: readonly (readonly [string, string])[];
+  /** Text of every route file by path: the set kept as last good. Holds no secret. */
+  sources: Readonly<Record<string, string>>;
+}>;
+
+type Tell = (path: Path, message: string) => void;
+
+const referencesOf = (parsed: Parsed): SecretReference[] => {
+  const out = [...(parsed.store?.encryptionKeys ?? [])];
+  if (parsed.store !== null) out.push(parsed.store.checkpoints.key);
+  for (const { auth } of parsed.targets.values()) {
+    for (const slot of auth ?? []) {
+      if ('bearer' in slot) out.push(slot.bearer);
+      else if ('basic' in slot) out.push(slot.basic.password);
+      else out.push(slot.header.value);
+    }
+  }
+  return out;
+};
+
+const compileStore = (
+  settings: StoreFileSettings,
+  directory: string,
+  secrets: Secrets | null,
+  tell: Tell,
+): StoreSettings => {
+  const base = ['store', 'checkpoints', 'key'];
+  const encryptionKeys: Buffer[] = [];
+  let keyPem = '';
+  if (secrets !== null) {
+    for (const [index, reference] of settings.encryptionKeys.entries()) {
+      const path = ['store', 'encryptionKeys', index];
+      const secret = secrets.text(reference);
+      const raw = 'text' in secret ? decodeEncryptionKey(secret.text) : null;
+      if (raw !== null) encryptionKeys.push(raw);
+      else tell(path, 'failed' in secret ? secret.failed : 'the secret is not 32 bytes in base64');
+    }
+    const secret = secrets.text(settings.checkpoints.key);
+    if ('failed' in secret) tell(base, secret.failed);
+    else if (isCheckpointKey(secret.text)) keyPem = secret.text;
+    else tell(base, 'the secret is not an Ed25519 private key in PKCS#8 PEM');
+  }
+  return Object.freeze({
+    path: absolute(directory, settings.url.slice('sqlite:'.length)),
+    encryptionKeys,
+    checkpoints: {
+      keyPem,
+      everyMs: settings.checkpoints.every,
+      to: settings.checkpoints.to.map((to) =>
+        to === 'log'
+          ? ({ kind: 'log' } as const)
+          : ({ kind: 'file', path: absolute(directory, to.slice('file:'.length)) } as const),
+      ),
+    },
+    retention: {
+      ledgerMs: settings.retention.ledger,
+      bodiesMs: settings.retention.bodies,
+      deliveriesMs: settings.retention.deliveries,
+    },
+  });
+};
+
+const record = <Value>(entries: Iterable<readonly [string, Value]>): Record<string, Value> => {
+  const out = Object.create(null) as Record<string, Value>;
+  for (const [name, value] of entries) out[name] = value;
+  return out;
+};
+
+/** Fingerprints of secrets: keyed by the store's oldest key, so that nobody can try guesses. */
+const fingerprints = (keys: readonly Buffer[]): ((text: string) => string) => {
+  if (keys.length === 0) return (text) => text;
+  const ring = makeKeyRing(keys, systemRandom);
+  return (text) => ring.fingerprint(text).toString('hex');
+};
+
+type Made = Readonly<{ parsed: Parsed; file: MapTree; directory: string; secrets: Secrets | null }>;
+
+const compile = (
+  { parsed, file, directory, secrets }: Made,
+  tell: Tell,
+  unusable: (path: Path, reason: string, closed: boolean) => void,
+): Snapshot | null => {
+  const routes = compileRoutes(parsed, tell);
+  const clients = record(
+    [...parsed.clients].map(([name, each]) => [name, compileClient(name, each)]),
+  );
+  const store = parsed.store && compileStore(parsed.store, directory, secrets, tell);
+  const fingerprint = fingerprints(store?.encryptionKeys ?? []);
+  const resolve = secrets === null ? null : (ref: SecretReference) => secrets.text(ref);
+  const targets = record<Target>(
+    [...parsed.targets].map(([name, each]) => [
+      name,
+      compileTarget(name, each, { resolve, fingerprint, unusable }),
+    ]),
+  );
+  const { environment, server, admin, reload } = parsed;
+  if (environment === null || server === null || admin === null) return null;
+  if (reload === null || store === null) return null;
+  const secretDigest = (reference: string): string => {
+    const parsedReference = secretReference.safeParse(reference);
+    const secret = parsedReference.success ? secrets?.text(parsedReference.data) : undefined;
+    return secret !== undefined && 'text' in secret ? fingerprint(secret.text) : reference;
+  };
+  return Object.freeze({
+    version: digestOf(withFingerprints(file, [], secretDigest)).slice(0, 12),
+    environment,
+    server: {
+      listen: server.listen,
+      publicUrl: (server.publicUrl ?? '').replace(/\/+$/, ''),
+      maxBodyBytes: server.maxBody,
+      trustedProxies: server.trustedProxies,
+    },
+    admin: {
+      listen: admin.listen,
+      people: record(admin.people.map((person) => [person.name, person])),
+    },
+    store,
+    reload,
+    clients,
+    targets,
+    routes,
+  });
+};
+
+/** Loads a route file with all that belongs to it. Rejects never; what is wrong is a problem. */
+export const loadConfig = async (input: LoadInput): Promise<Loaded> => {
+  const problems: Problem[] = [];
+  const warnings: Problem[] = [];
+  const report = reporter(problems);
+  const warn = reporter(warnings, 'warning');
+  const { path, env, resolve, now } = input;
+  const read = await readFiles({ path, files: input, env, problems, warnings });
+  const { sources, patterns, complete } = read;
+  const base = { effective: null, patterns, sources, files: Object.keys(sources) };
+  if (read.tree === null)
+    return { ...base, snapshot: null, problems: inOrder(problems), warnings: inOrder(warnings) };
+  const { tree: current, later } = refuseLater(read.tree, report);
+  const whole = applyDefaults(current);
+  let open = false;
+  const file = substitute(whole, {
+    env,
+    report,
+    unset: resolve
+      ? null
+      : (spot, at, message) => {
+          open = true;
+          warn(spot, at, message);
+        },
+  }) as MapTree;
+  const parsed = parseSections(file, later, report);
+  checkReferences(file, parsed, complete, report);
+  findWarnings({ file, parsed, warn, now }, complete);
+  const directory = dirname(path);
+  const secrets = resolve
+    ? await readSecrets(referencesOf(parsed), { directory, env, readFile: input.readFile })
+    : null;
+  // A room that is handed a name nobody defined says so again; the first message is the better one.
+  const told = new Set(problems.map((problem) => problem.path));
+  const tell: Tell = (at, message) => {
+    if (!told.has(printPath(at))) report(nearestSpot(file, at), at, message);
+  };
+  const closed = reporter(warnings, 'error');
+  const snapshot = compile({ parsed, file, directory, secrets }, tell, (at, reason, shut) => {
+    (shut ? closed : warn)(nearestSpot(file, at), at, reason);
+  });
+  const good = problems.length === 0 && !open ? snapshot : null;
+  if (good !== null) rememberSettings(good, parsed);
+  return {
+    ...base,
+    snapshot: good,
+    problems: inOrder(problems),
+    warnings: inOrder(warnings),
+    effective: plain(whole, 'written'),
+    files: [...base.files, ...(secrets?.files ?? [])],
+  };
+};

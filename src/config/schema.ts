@@ -1,0 +1,134 @@
+/**
+ * The route file as one Zod schema, put together from the pieces the rooms own (interface.md §1).
+ * Keys that come with later steps are not in it: see not-yet.ts.
+ */
+import { z } from 'zod';
+import { clientSettings, personSettings } from '../callers/settings.ts';
+import { profileSettings } from '../identity/attributes/settings.ts';
+import { grant, permission } from '../policy/settings.ts';
+import { address, duration, name, secretReference, size } from '../scalars.ts';
+import { targetSettings } from '../targets/settings.ts';
+
+const day = 86_400_000;
+
+export const environmentName = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{0,31}$/, 'write lower-case letters, digits and -, at most 32');
+
+const cidrs = z.array(z.string().min(2).max(64)).max(256);
+
+export const serverSettings = z.strictObject({
+  listen: address.prefault('127.0.0.1:8080'),
+  publicUrl: z
+    .url({ protocol: /^https?$/, error: 'write an absolute http(s) URL' })
+    .max(500)
+    .optional(),
+  maxBody: size
+    .refine((bytes) => bytes >= 1_024 && bytes <= 64 * 1_048_576, 'write 1KiB to 64MiB')
+    .prefault('1MiB'),
+  trustedProxies: cidrs.default([]),
+});
+
+export const adminSettings = z.strictObject({
+  listen: address.prefault('127.0.0.1:8081'),
+  people: z.array(personSettings).max(1_000).default([]),
+});
+
+export const storeSettings = z.strictObject({
+  url: z.string().regex(/^sqlite:[^?#]{1,1000}$/, 'write sqlite: and the path of the file'),
+  encryptionKeys: z.array(secretReference).min(1).max(8),
+  checkpoints: z.strictObject({
+    key: secretReference,
+    every: duration.refine((ms) => ms >= 1_000 && ms <= day, 'write 1s to 1d').prefault('1m'),
+    to: z
+      .array(z.string().regex(/^(log|file:.{1,1000})$/, 'write log or file: and a path'))
+      .min(1)
+      .max(8)
+      .default(['log']),
+  }),
+  retention: z
+    .strictObject({
+      ledger: duration.refine((ms) => ms >= day, 'keep at least 1d').prefault('400d'),
+      bodies: duration.prefault('30d'),
+      deliveries: duration.prefault('14d'),
+    })
+    .prefault({}),
+});
+
+const mutatingAction = z
+  .string()
+  .regex(/^[a-z][a-z0-9]{0,63}:[a-z][a-z-]{0,31}$/, 'write an action such as users:deactivate');
+
+export const routeSettings = z.strictObject({
+  path: z
+    .string()
+    .max(200)
+    .regex(/^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~-]+)+$/, 'write a path such as /scim/slack'),
+  scim: name,
+  normalise: name.optional(),
+  before: z.enum(['capture', 'needed']).default('needed'),
+  verify: z.array(mutatingAction).max(100).default([]),
+  deletes: z.enum(['passthrough', 'deactivate']).default('passthrough'),
+  trace: z.enum(['restart', 'continue']).default('restart'),
+  grants: z.array(grant).max(10_000).default([]),
+});
+
+export type ServerSettings = z.output<typeof serverSettings>;
+export type AdminSettings = z.output<typeof adminSettings>;
+export type StoreFileSettings = z.output<typeof storeSettings>;
+export type RouteSettings = z.output<typeof routeSettings>;
+
+/** Sections that hold named entries, with the schema of one entry. */
+export const namedSections = {
+  clients: clientSettings,
+  targets: targetSettings,
+  profiles: profileSettings,
+  permissions: permission,
+  routes: routeSettings,
+} as const;
+export type NamedSection = keyof typeof namedSections;
+
+/** Which section each key of `defaults:` lies under. */
+export const defaultSections = { route: 'routes', target: 'targets', client: 'clients' } as const;
+
+/** Keys that stand alone; each is parsed for itself so that one mistake hides no other. */
+export const singleKeys = {
+  version: z.literal(1, 'write version: 1'),
+  environment: environmentName.default('production'),
+  server: serverSettings.prefault({}),
+  admin: adminSettings.prefault({}),
+  store: storeSettings,
+  reload: z.enum(['careful', 'auto', 'manual']).default('careful'),
+} as const;
+
+const includeList = z.array(z.string().min(1).max(500)).max(100);
+
+/** The whole file, for the JSON Schema and the list of known keys. */
+export const routeFile = z.strictObject({
+  ...singleKeys,
+  include: includeList.optional(),
+  defaults: z
+    .strictObject({
+      route: routeSettings.partial().optional(),
+      target: targetSettings.partial().optional(),
+      client: clientSettings.partial().optional(),
+    })
+    .optional(),
+  clients: z.record(name, clientSettings).optional(),
+  targets: z.record(name, targetSettings).optional(),
+  profiles: z.record(name, profileSettings).optional(),
+  permissions: z.record(name, permission).optional(),
+  routes: z.record(name, routeSettings).optional(),
+});
+
+/** Where secrets stand: `*` is any name or index. Nothing is put in there from the environment. */
+export const secretPaths: readonly (readonly string[])[] = [
+  ['store', 'encryptionKeys', '*'],
+  ['store', 'checkpoints', 'key'],
+  ['targets', '*', 'auth', '*', 'bearer'],
+  ['targets', '*', 'auth', '*', 'basic', 'password'],
+  ['targets', '*', 'auth', '*', 'header', 'value'],
+  ['defaults', 'target', 'auth', '*', 'bearer'],
+  ['defaults', 'target', 'auth', '*', 'basic', 'password'],
+  ['defaults', 'target', 'auth', '*', 'header', 'value'],
+];
