@@ -56,9 +56,7 @@ export interface Ledger {
   unsettled(limit: number): Promise<readonly OpenEntry[]>;
   list(query: ListQuery): Promise<readonly LedgerRow[]>;
   /** One entry with its history; `body` null once pruned. */
-  show(
-    id: LedgerId,
-  ): Promise<Readonly<{
+  show(id: LedgerId): Promise<Readonly<{
     row: LedgerRow;
     body: IntentBody | null;
     outcomes: readonly OutcomeRecord[];

@@ -1,0 +1,205 @@
+/**
+ * How records become a batch and come back: canonical lines joined by newlines and sealed once;
+ * bodies with their salts sealed apart; index rows that say nothing a sealed record would hide
+ * (personal names appear only as keyed hashes).
+ */
+import { parseLedgerId } from '../ids.ts';
+import type { KeyRing } from '../sealing.ts';
+import { parseRecord, saltBytes, type ChainedRecord, type SaltedBody } from './canonical.ts';
+import { link } from './chain.ts';
+import type { LedgerRecord } from './record.ts';
+import {
+  lookupBytes,
+  lookupKeyBytes,
+  type EntryIndex,
+  type LedgerBatch,
+  type OutcomeIndex,
+  type StoredBatch,
+} from './store.ts';
+
+/** Most records and plaintext bytes of one batch. */
+export const batchRecordsMax = 128;
+export const batchBytesMax = 262_144;
+
+/** A record on its way into a batch. */
+export type Line = Readonly<{
+  record: LedgerRecord;
+  /** As printed, not before the record ahead of it. */
+  at: number;
+  text: string;
+  body: SaltedBody | null;
+}>;
+
+const recordsContext = (writer: string, first: number) => `ledger/records/${writer}/${first}`;
+const bodiesContext = (writer: string, first: number) => `ledger/bodies/${writer}/${first}`;
+
+/** Look-up key of a resource id or a subject's own name; case does not count. */
+export const subjectKey = (keyRing: KeyRing, subject: string): Buffer =>
+  keyRing
+    .fingerprint(`subject/${subject.normalize('NFC').toLowerCase()}`)
+    .subarray(0, lookupKeyBytes);
+
+/** Look-up key of a trace id: its own 16 bytes. */
+export const traceKey = (traceId: string): Buffer | null =>
+  /^[0-9a-f]{32}$/.test(traceId) ? Buffer.from(traceId, 'hex') : null;
+
+/** The index row of a record, or null where its kind has none. */
+export const entryIndex = (
+  record: LedgerRecord | ChainedRecord,
+  at: number,
+  sequence: number,
+): EntryIndex | null =>
+  record.kind === 'intent' || record.kind === 'denial'
+    ? {
+        sequence,
+        at,
+        client: record.client,
+        route: record.route,
+        target: record.target,
+        actions:
+          record.actions.length === 1
+            ? (record.actions[0] as string)
+            : [...new Set(record.actions)].toSorted().join(','),
+        decision: record.kind === 'denial' ? 'deny' : record.decision,
+      }
+    : null;
+
+/** The index row of an outcome. */
+export const outcomeIndex = (
+  record: LedgerRecord | ChainedRecord,
+  sequence: number,
+): OutcomeIndex | null =>
+  record.kind === 'outcome'
+    ? {
+        entry: record.entry,
+        sequence,
+        outcome: record.outcome,
+        settledBy: record.settledBy,
+        status: record.status,
+      }
+    : null;
+
+type Lookup = Readonly<{ key: Buffer; writer: string; sequence: number }>;
+
+const lookupsOf = (
+  record: LedgerRecord,
+  keyRing: KeyRing,
+  writer: string,
+  sequence: number,
+): readonly Lookup[] => {
+  const found: Lookup[] = [];
+  const add = (key: Buffer | null, at = { writer, sequence }) => {
+    if (key !== null) found.push({ key, ...at });
+  };
+  if (record.kind === 'intent' || record.kind === 'denial') {
+    add(traceKey(record.traceId));
+    if (record.resource.id !== null) add(subjectKey(keyRing, record.resource.id));
+  }
+  if (record.kind === 'intent' && record.body.subject !== null) {
+    add(subjectKey(keyRing, record.body.subject));
+  }
+  if (record.kind === 'outcome' && record.resourceId !== null) {
+    const entry = parseLedgerId(record.entry);
+    if (entry !== null) add(subjectKey(keyRing, record.resourceId), entry);
+  }
+  return found;
+};
+
+const pack = (lookups: readonly Lookup[]): Buffer => {
+  const packed = Buffer.allocUnsafe(lookups.length * lookupBytes);
+  lookups.forEach(({ key, writer, sequence }, index) => {
+    const at = index * lookupBytes;
+    key.copy(packed, at, 0, lookupKeyBytes);
+    packed.writeUInt32BE(Number.parseInt(writer, 16), at + lookupKeyBytes);
+    packed.writeUIntBE(sequence, at + lookupKeyBytes + 4, 6);
+  });
+  return packed;
+};
+
+/** Links, seals and indexes up to 128 lines as the batch after `previous`. */
+export const encodeBatch = (
+  lines: readonly Line[],
+  from: Readonly<{ writer: string; first: number; previous: Buffer }>,
+  keyRing: KeyRing,
+): LedgerBatch => {
+  const { writer, first, previous } = from;
+  let digest = previous;
+  const entries: EntryIndex[] = [];
+  const outcomes: OutcomeIndex[] = [];
+  const lookups: Lookup[] = [];
+  const bodies: string[] = [];
+  lines.forEach(({ record, at, text, body }, offset) => {
+    const sequence = first + offset;
+    digest = link(digest, text);
+    const entry = entryIndex(record, at, sequence);
+    if (entry !== null) entries.push(entry);
+    const outcome = outcomeIndex(record, sequence);
+    if (outcome !== null) outcomes.push(outcome);
+    lookups.push(...lookupsOf(record, keyRing, writer, sequence));
+    if (body !== null) bodies.push(`${sequence} ${body.salt.toString('hex')} ${body.text}`);
+  });
+  const text = lines.map((line) => line.text).join('\n');
+  return {
+    writer,
+    first,
+    count: lines.length,
+    atFirst: lines[0]?.at ?? 0,
+    atLast: lines.at(-1)?.at ?? 0,
+    previous,
+    digest,
+    records: keyRing.seal(Buffer.from(text, 'utf8'), recordsContext(writer, first)),
+    bodies:
+      bodies.length === 0
+        ? null
+        : keyRing.seal(Buffer.from(bodies.join('\n'), 'utf8'), bodiesContext(writer, first)),
+    entries,
+    outcomes,
+    lookups: pack(lookups),
+  };
+};
+
+/** The canonical lines of a stored batch; null if no key opens it or a byte was changed. */
+export const openLines = (batch: StoredBatch, keyRing: KeyRing): readonly string[] | null =>
+  keyRing
+    .open(batch.records, recordsContext(batch.writer, batch.first))
+    ?.toString('utf8')
+    .split('\n') ?? null;
+
+/** The bodies of a stored batch by sequence; null if they cannot be opened; empty if pruned. */
+export const openBodies = (
+  batch: StoredBatch,
+  keyRing: KeyRing,
+): ReadonlyMap<number, SaltedBody> | null => {
+  if (batch.bodies === null) return new Map();
+  const plain = keyRing.open(batch.bodies, bodiesContext(batch.writer, batch.first));
+  if (plain === null) return null;
+  const found = new Map<number, SaltedBody>();
+  for (const line of plain.toString('utf8').split('\n')) {
+    const saltAt = line.indexOf(' ') + 1;
+    const textAt = saltAt + saltBytes * 2 + 1;
+    found.set(Number(line.slice(0, saltAt - 1)), {
+      salt: Buffer.from(line.slice(saltAt, textAt - 1), 'hex'),
+      text: line.slice(textAt),
+    });
+  }
+  return found;
+};
+
+/** The record with this sequence, if the batch holds it and can be opened. */
+export const openRecord = (
+  batch: StoredBatch,
+  sequence: number,
+  keyRing: KeyRing,
+): ChainedRecord | null => {
+  const text = openLines(batch, keyRing)?.[sequence - batch.first];
+  return text === undefined ? null : parseRecord(text);
+};
+
+/** Does the batch hold this entry? */
+export const holds = (
+  batch: StoredBatch,
+  entry: Readonly<{ writer: string; sequence: number }>,
+): boolean =>
+  batch.writer === entry.writer &&
+  batch.first <= entry.sequence &&
+  entry.sequence < batch.first + batch.count;

@@ -1,0 +1,105 @@
+/**
+ * When checkpoints are made and where they go: every so often while something was written, and at
+ * stop; into the store, the log and append-only files. A copy that cannot be delivered is reported
+ * and never stops the ledger.
+ */
+import { open } from 'node:fs/promises';
+import type { KeyObject } from 'node:crypto';
+import type { Clock, Timer } from '../clock.ts';
+import type { Observer } from '../telemetry/observe.ts';
+import { signCheckpoint } from './checkpoints.ts';
+import type { LedgerStore } from './store.ts';
+import type { Committed } from './write-queue.ts';
+
+/** Where a copy goes. */
+export type CheckpointSink = Readonly<{ kind: 'log' }> | Readonly<{ kind: 'file'; path: string }>;
+
+export type CheckpointerDeps = Readonly<{
+  store: Pick<LedgerStore, 'addCheckpoint'>;
+  key: KeyObject;
+  clock: Clock;
+  observer: Pick<Observer, 'note'>;
+  environment: string;
+  everyMs: number;
+  to: readonly CheckpointSink[];
+  committed(): Committed;
+}>;
+
+export type Checkpointer = Readonly<{
+  start(): void;
+  /** Makes a checkpoint now if anything was written since the last; resolves with it or null. */
+  emit(): Promise<string | null>;
+  stop(): Promise<void>;
+}>;
+
+const appendDurably = async (path: string, text: string): Promise<void> => {
+  const file = await open(path, 'a', 0o600);
+  try {
+    await file.appendFile(text);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+};
+
+/** Makes the checkpointer; it is idle until `start`. */
+export const makeCheckpointer = (deps: CheckpointerDeps): Checkpointer => {
+  const { store, key, clock, observer, environment, everyMs, to, committed } = deps;
+  let timer: Timer | null = null;
+  let signedSize = 0;
+  let running: Promise<unknown> = Promise.resolve();
+
+  const deliver = async (sink: CheckpointSink, note: string): Promise<void> => {
+    if (sink.kind === 'log') {
+      observer.note('info', 'ledger.checkpoint', { note });
+      return;
+    }
+    await appendDurably(sink.path, `${note}\n`);
+  };
+
+  const emitNow = async (): Promise<string | null> => {
+    const { writer, size, digest } = committed();
+    if (size === signedSize || size === 0) return null;
+    const at = clock.now();
+    const note = signCheckpoint({ environment, writer, size, digest, at }, key);
+    const copies = [
+      store.addCheckpoint({ writer, size, at, note }),
+      ...to.map((sink) => deliver(sink, note)),
+    ];
+    for (const result of await Promise.allSettled(copies)) {
+      if (result.status === 'rejected') {
+        observer.note('error', 'ledger.checkpoint.undelivered', { cause: result.reason });
+      }
+    }
+    signedSize = size;
+    return note;
+  };
+
+  const emit = (): Promise<string | null> => {
+    const next = running.then(emitNow);
+    running = next.catch(() => null);
+    return next;
+  };
+
+  const arm = (): void => {
+    timer = clock.after(everyMs, () => {
+      void emit().finally(() => {
+        if (timer !== null) arm();
+      });
+    });
+  };
+
+  return Object.freeze({
+    start: (): void => {
+      // What an earlier process wrote carries its checkpoint already, or gets one with the next record.
+      signedSize = committed().size;
+      arm();
+    },
+    emit,
+    stop: async (): Promise<void> => {
+      timer?.cancel();
+      timer = null;
+      await emit();
+    },
+  });
+};

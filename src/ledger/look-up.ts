@@ -1,0 +1,145 @@
+/** Answers questions about entries: finds rows in the store, opens the sealed records, joins both. */
+import { ledgerId, type LedgerId } from '../ids.ts';
+import type { KeyRing } from '../sealing.ts';
+import { holds, openBodies, openLines, openRecord, subjectKey, traceKey } from './batch.ts';
+import { parseRecord, type ChainedIntent, type ChainedRecord } from './canonical.ts';
+import type { Ledger, ListQuery, OpenEntry } from './ledger.ts';
+import type { DenialRecord, IntentBody, LedgerRow, OutcomeRecord } from './record.ts';
+import type { FindQuery, Found, LedgerStore, StoredBatch } from './store.ts';
+
+type Entry = Readonly<{
+  id: LedgerId;
+  record: ChainedIntent | DenialRecord;
+  body: IntentBody | null;
+}>;
+type Latest = Found['entries'][number]['outcome'];
+
+/** What people see of an intent or denial; `latest` is its newest outcome. */
+export const rowOf = (
+  id: LedgerId,
+  record: ChainedIntent | DenialRecord,
+  latest: Pick<NonNullable<Latest>, 'outcome' | 'settledBy' | 'status'> | null,
+): LedgerRow => ({
+  id,
+  at: new Date(record.at).toISOString(),
+  client: record.client,
+  route: record.route,
+  target: record.target,
+  tenant: record.tenant,
+  operation: record.operation,
+  actions: record.actions,
+  resource: record.resource,
+  decision: record.kind === 'denial' ? 'deny' : record.decision,
+  rule: record.rule,
+  outcome: latest?.outcome ?? null,
+  settledBy: latest?.settledBy ?? null,
+  status: latest?.status ?? null,
+  traceId: record.traceId,
+  configVersion: record.configVersion,
+  normalised: record.kind === 'intent' ? record.normalised : [],
+});
+
+const isEntry = (record: ChainedRecord | null): record is ChainedIntent | DenialRecord =>
+  record?.kind === 'intent' || record?.kind === 'denial';
+
+/** Opens each batch once and gives its records by sequence. */
+const openAll = (batches: readonly StoredBatch[], keyRing: KeyRing) => {
+  const lines = new Map(batches.map((batch) => [batch, openLines(batch, keyRing)]));
+  return (entry: Readonly<{ writer: string; sequence: number }>) => {
+    const batch = batches.find((candidate) => holds(candidate, entry));
+    const text = batch && lines.get(batch)?.[entry.sequence - batch.first];
+    return { batch, record: text === undefined ? null : parseRecord(text) };
+  };
+};
+
+const bodyOf = (
+  batch: StoredBatch | undefined,
+  sequence: number,
+  keyRing: KeyRing,
+): IntentBody | null => {
+  const text = batch && openBodies(batch, keyRing)?.get(sequence)?.text;
+  return text === undefined ? null : (JSON.parse(text) as IntentBody);
+};
+
+const intentOf = (record: ChainedIntent, body: IntentBody | null): OpenEntry['intent'] => {
+  const { bodyHash: _, ...intent } = record;
+  return { ...intent, body: body ?? prunedBody };
+};
+
+/** Stands for a body that retention removed: such an entry can no longer be read back. */
+const prunedBody: IntentBody = Object.freeze({
+  call: Object.freeze({ method: '', path: '', query: '', body: null }),
+  changes: null,
+  before: null,
+  expected: null,
+  subject: null,
+});
+
+const findQuery = (query: ListQuery, keyRing: KeyRing): FindQuery | null => {
+  const { subject, traceId, ...rest } = query;
+  const keys: Buffer[] = [];
+  if (subject !== undefined) keys.push(subjectKey(keyRing, subject));
+  if (traceId !== undefined) {
+    const key = traceKey(traceId);
+    if (key === null) return null;
+    keys.push(key);
+  }
+  return keys.length === 0 ? rest : { ...rest, keys };
+};
+
+/** The reading half of the ledger. */
+export const makeLookUp = (
+  store: LedgerStore,
+  keyRing: KeyRing,
+): Pick<Ledger, 'list' | 'show' | 'unsettled'> => ({
+  list: async (query) => {
+    const find = findQuery(query, keyRing);
+    if (find === null) return [];
+    const { entries, batches } = await store.find(find);
+    const open = openAll(batches, keyRing);
+    return entries.flatMap((entry) => {
+      const { record } = open(entry);
+      return isEntry(record)
+        ? [rowOf(ledgerId(entry.writer, entry.sequence), record, entry.outcome)]
+        : [];
+    });
+  },
+  unsettled: async (limit) => {
+    const { entries, batches } = await store.find({ unsettled: true, limit });
+    const open = openAll(batches, keyRing);
+    return entries.flatMap((entry): OpenEntry[] => {
+      const { batch, record } = open(entry);
+      if (record?.kind !== 'intent') return [];
+      return [
+        {
+          id: ledgerId(entry.writer, entry.sequence),
+          intent: intentOf(record, bodyOf(batch, entry.sequence, keyRing)),
+          outcome: entry.outcome?.outcome ?? null,
+        },
+      ];
+    });
+  },
+  show: async (id) => {
+    const found = await store.read(id);
+    if (found === null) return null;
+    const open = openAll([found.batch, ...found.outcomeBatches], keyRing);
+    const entry = openEntry(id, found.batch, keyRing);
+    if (entry === null) return null;
+    const outcomes = found.outcomes
+      .map((outcome) => open(outcome).record)
+      .filter((record): record is OutcomeRecord => record?.kind === 'outcome');
+    return {
+      row: rowOf(id, entry.record, outcomes.at(-1) ?? null),
+      body: entry.body,
+      outcomes,
+    };
+  },
+});
+
+const openEntry = (id: LedgerId, batch: StoredBatch, keyRing: KeyRing): Entry | null => {
+  const sequence = Number.parseInt(id.slice(12), 36);
+  const record = openRecord(batch, sequence, keyRing);
+  return isEntry(record)
+    ? { id, record, body: record.kind === 'intent' ? bodyOf(batch, sequence, keyRing) : null }
+    : null;
+};

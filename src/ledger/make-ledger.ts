@@ -1,0 +1,148 @@
+/**
+ * Puts the ledger together: the write queue, denials, checkpoints, upkeep and look-ups over one
+ * store. Durable before `open` resolves; bounded in memory; refuses rather than forgets.
+ */
+import type { KeyObject } from 'node:crypto';
+import type { Clock, Timer } from '../clock.ts';
+import { GatewayError } from '../errors.ts';
+import { type LedgerId, type Random } from '../ids.ts';
+import type { KeyRing } from '../sealing.ts';
+import type { Observer } from '../telemetry/observe.ts';
+import { openLines } from './batch.ts';
+import { makeCheckpointer, type CheckpointSink } from './checkpointer.ts';
+import { makeDenials } from './denials.ts';
+import type { Ledger } from './ledger.ts';
+import { makeLookUp } from './look-up.ts';
+import type { LedgerRecord } from './record.ts';
+import type { Head, LedgerStore } from './store.ts';
+import { queueLimits, type QueueLimits } from './waiting.ts';
+import { makeWriteQueue } from './write-queue.ts';
+
+export type LedgerDeps = Readonly<{
+  store: LedgerStore;
+  keyRing: KeyRing;
+  /** Ed25519 private key. */
+  checkpointKey: KeyObject;
+  checkpoints: Readonly<{ everyMs: number; to: readonly CheckpointSink[] }>;
+  retention: Readonly<{ ledgerMs: number; bodiesMs: number }>;
+  environment: string;
+  clock: Clock;
+  random: Random;
+  observer: Pick<Observer, 'ledgerAppended' | 'note'>;
+  /** Default 10,000 records or 64 MiB. */
+  limits?: QueueLimits;
+}>;
+
+/** The ledger with what only its owner, the gateway, may do. */
+export type OwnedLedger = Ledger &
+  Readonly<{
+    /** Time of the newest record on disk, ms, or null; for the clock watch. */
+    newestAt(): number | null;
+    /** Signs the head now if anything was written since the last time. */
+    checkpoint(): Promise<string | null>;
+    /** Upkeep now (it also runs each minute): what retention removes, merged look-ups. */
+    maintain(now: number): Promise<Readonly<{ bodies: number; batches: number }>>;
+  }>;
+
+const upkeepMs = 60_000;
+/** Slices of upkeep in one go; the rest waits for the next minute. */
+const slicesMax = 2_000;
+
+/** Reads the last batch, so that a wrong key is found before anything is written beneath it. */
+const checkKeys = async (store: LedgerStore, head: Head, keyRing: KeyRing): Promise<void> => {
+  if (head.next === 1) return;
+  const [newest] = await store.scan({ writer: head.writer, from: head.next - 1 });
+  if (newest !== undefined && openLines(newest, keyRing) === null) {
+    throw new GatewayError('ledger_unavailable', {
+      detail: 'None of store.encryptionKeys opens the newest records of this store.',
+    });
+  }
+};
+
+const makeUpkeep = (deps: LedgerDeps) => {
+  const { store, retention, clock, observer } = deps;
+  let timer: Timer | null = null;
+  let stopped = false;
+  const maintain = async (now: number) => {
+    const limits = {
+      bodiesBefore: now - retention.bodiesMs,
+      ledgerBefore: now - retention.ledgerMs,
+    };
+    const total = { bodies: 0, batches: 0 };
+    for (let slice = 0; slice < slicesMax && !stopped; slice += 1) {
+      const done = await store.maintain(limits);
+      total.bodies += done.bodies;
+      total.batches += done.batches;
+      if (!done.more) break;
+    }
+    return total;
+  };
+  const arm = (): void => {
+    timer = clock.after(upkeepMs, () => {
+      maintain(clock.now())
+        .catch((cause: unknown) => observer.note('warn', 'ledger.upkeep', { cause }))
+        .finally(() => {
+          if (!stopped) arm();
+        });
+    });
+  };
+  const stop = (): void => {
+    stopped = true;
+    timer?.cancel();
+  };
+  return { maintain, arm, stop };
+};
+
+/** Makes the ledger; nothing happens before `start`. */
+export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
+  const { store, keyRing, clock, random, observer, environment } = deps;
+  const queue = makeWriteQueue({
+    store,
+    keyRing,
+    clock,
+    random,
+    observer,
+    limits: deps.limits ?? queueLimits,
+  });
+  const checkpointer = makeCheckpointer({
+    store,
+    key: deps.checkpointKey,
+    clock,
+    observer,
+    environment,
+    ...deps.checkpoints,
+    committed: queue.committed,
+  });
+  const upkeep = makeUpkeep(deps);
+  const soon = (record: LedgerRecord, reserved: boolean): void => {
+    if (queue.soon(record, reserved)) return;
+    // An entry whose outcome is lost here stays open on disk and is settled by recovery.
+    observer.note('error', 'ledger.dropped', { kind: record.kind });
+  };
+  const denials = makeDenials(clock, (denial) => soon(denial, false));
+  return Object.freeze({
+    ...makeLookUp(store, keyRing),
+    start: async (): Promise<void> => {
+      const head = await store.head(random(4).toString('hex'));
+      await checkKeys(store, head, keyRing);
+      queue.start(head);
+      checkpointer.start();
+      upkeep.arm();
+    },
+    stop: async (): Promise<void> => {
+      upkeep.stop();
+      denials.flush();
+      const lost = await queue.stop();
+      if (lost > 0) observer.note('error', 'ledger.unwritten', { records: lost });
+      await checkpointer.stop();
+    },
+    open: (intent, options): Promise<LedgerId> => queue.durable(intent, options.revocation),
+    settle: (outcome): void => soon(outcome, true),
+    deny: (denial): void => denials.take(denial),
+    act: (act): Promise<LedgerId> => queue.durable(act, true),
+    writable: queue.writable,
+    newestAt: () => queue.committed().newestAt,
+    checkpoint: checkpointer.emit,
+    maintain: upkeep.maintain,
+  } satisfies OwnedLedger);
+};

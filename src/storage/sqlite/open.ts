@@ -1,0 +1,153 @@
+/**
+ * The SQLite engine: all storage ports on one file, behind two worker threads. The event loop never
+ * touches the disk. One process at a time; a second is told so.
+ */
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import type { KeyStore } from '../../callers/store.ts';
+import type { LastGoodStore } from '../../config/store.ts';
+import { GatewayError } from '../../errors.ts';
+import type { LedgerBatch, LedgerStore } from '../../ledger/store.ts';
+import type { FreezeStore } from '../../targets/store.ts';
+import { startWorker, type Calls } from './calls.ts';
+import type { Fault } from './faults.ts';
+
+export type SqliteStores = Readonly<{
+  ledger: LedgerStore;
+  keys: KeyStore;
+  lastGood: LastGoodStore;
+  freezes: FreezeStore;
+  /** Ends both workers; what was promised is on disk already. */
+  close(): Promise<void>;
+  /** For tests and campaigns only: makes the next calls of the writer fail as a bad disk would. */
+  injectFault(fault: Fault): Promise<void>;
+  /** For tests only: SQLite's own limit of the file's size, in pages of 4 KiB. */
+  limitPages(pages: number): Promise<void>;
+}>;
+
+const entryOf = (name: string): URL =>
+  new URL(`./${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
+
+/** Bytes of batches after which the reader is asked to checkpoint the write-ahead log. */
+const checkpointBytes = 4 * 1_048_576;
+
+/** A worker that is started again by the next call after it was lost. */
+const startKept = async (name: 'writer' | 'reader', path: string): Promise<Calls> => {
+  let current: Promise<Calls> | null = null;
+  let closed = false;
+  const start = (): Promise<Calls> => {
+    current ??= startWorker(entryOf(name), { path }, () => {
+      current = null;
+    });
+    return current;
+  };
+  const started = async (): Promise<Calls> => {
+    if (closed) throw new GatewayError('ledger_unavailable', { detail: 'The store is closed.' });
+    return start();
+  };
+  await start();
+  return {
+    call: async (method, ...given) => (await started()).call(method, ...given),
+    move: async (method, ...given) => (await started()).move(method, ...given),
+    end: async () => {
+      closed = true;
+      await (await current)?.end();
+    },
+  };
+};
+
+// What crosses a worker's border is typed here, once, by the ports.
+const port = <Port extends object>(
+  routes: Readonly<Record<keyof Port, readonly [Calls, string]>>,
+): Port => {
+  const made: Record<string, unknown> = {};
+  for (const [name, route] of Object.entries(routes)) {
+    const [calls, method] = route as readonly [Calls, string];
+    made[name] = (...given: readonly unknown[]) => calls.call(method, ...given);
+  }
+  return Object.freeze(made) as Port;
+};
+
+const makeLedgerStore = (writer: Calls, reader: Calls): LedgerStore => {
+  let sinceCheckpoint = 0;
+  const noteWritten = (batch: LedgerBatch): void => {
+    sinceCheckpoint += batch.records.length + (batch.bodies?.length ?? 0) + batch.count * 300;
+    if (sinceCheckpoint < checkpointBytes) return;
+    sinceCheckpoint = 0;
+    // Best effort: the writer bounds the log itself where this does not keep up.
+    reader.call('checkpointWal').catch(() => undefined);
+  };
+  return {
+    ...port<Omit<LedgerStore, 'append'>>({
+      head: [writer, 'head'],
+      addCheckpoint: [writer, 'addCheckpoint'],
+      maintain: [writer, 'maintain'],
+      find: [reader, 'find'],
+      read: [reader, 'read'],
+      chains: [reader, 'chains'],
+      scan: [reader, 'scan'],
+      checkpoints: [reader, 'checkpoints'],
+    }),
+    append: async (batch, options) => {
+      noteWritten(batch);
+      // The chain value stays here: the next batch begins from it.
+      const { previous, digest } = batch;
+      const copies = { previous: new Uint8Array(previous), digest: new Uint8Array(digest) };
+      const sent = { ...batch, ...copies };
+      return (await writer.move('append', sent, options)) as Awaited<
+        ReturnType<LedgerStore['append']>
+      >;
+    },
+  };
+};
+
+/**
+ * Opens (or makes) the store at `path`. Rejects with GatewayError `ledger_unavailable`: another
+ * process runs on it, it is newer than this program, or it cannot be opened; `detail` says which.
+ */
+export const openSqlite = async (options: Readonly<{ path: string }>): Promise<SqliteStores> => {
+  const { path } = options;
+  let writer: Calls | null = null;
+  try {
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+    writer = await startKept('writer', path);
+    const reader = await startKept('reader', path);
+    return stores(writer, reader);
+  } catch (cause) {
+    await writer?.end();
+    throw new GatewayError('ledger_unavailable', {
+      cause,
+      detail: `The store cannot be opened: ${cause instanceof Error ? cause.message : 'unknown'}.`,
+    });
+  }
+};
+
+const stores = (writer: Calls, reader: Calls): SqliteStores =>
+  Object.freeze({
+    ledger: makeLedgerStore(writer, reader),
+    keys: port<KeyStore>({
+      addKey: [writer, 'addKey'],
+      listKeys: [reader, 'listKeys'],
+      endKey: [writer, 'endKey'],
+      touchKeys: [writer, 'touchKeys'],
+    }),
+    lastGood: port<LastGoodStore>({
+      save: [writer, 'saveLastGood'],
+      load: [reader, 'loadLastGood'],
+    }),
+    freezes: port<FreezeStore>({
+      freeze: [writer, 'freeze'],
+      thaw: [writer, 'thaw'],
+      list: [reader, 'listFreezes'],
+    }),
+    close: async (): Promise<void> => {
+      await reader.end();
+      await writer.end();
+    },
+    injectFault: async (fault: Fault): Promise<void> => {
+      await writer.call('injectFault', fault);
+    },
+    limitPages: async (pages: number): Promise<void> => {
+      await writer.call('limitPages', pages);
+    },
+  });

@@ -1,0 +1,18 @@
+/** The worker that reads: short views of the store, and checkpoints of the write-ahead log. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { answerCalls } from './calls.ts';
+import { openForReading } from './connection.ts';
+import { makeLookUps } from './look-up.ts';
+import { makeFreezeReads, makeKeyReads, makeLastGoodReads } from './small-stores.ts';
+
+const { path } = workerData as { path: string };
+const database = openForReading(path);
+
+answerCalls(parentPort, {
+  ...makeLookUps(database),
+  ...makeKeyReads(database),
+  ...makeLastGoodReads(database),
+  ...makeFreezeReads(database),
+  checkpointWal: () => void database.pragma('wal_checkpoint(PASSIVE)'),
+  close: () => void database.close(),
+});

@@ -1,0 +1,128 @@
+/**
+ * The worker that writes: it alone holds the store, and answers one call after the other. An I/O
+ * error is final for a handle: it is closed, and the next call opens another and finds out from the
+ * disk what had happened.
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Database } from 'better-sqlite3';
+import type { Appended, Head, LedgerBatch } from '../../ledger/store.ts';
+import { answerCalls } from './calls.ts';
+import {
+  hasReserve,
+  holdStore,
+  makeReserve,
+  openForWriting,
+  releaseReserve,
+  walBytes,
+  walSize,
+} from './connection.ts';
+import { makeAppender } from './append.ts';
+import { makeFaults, type Fault } from './faults.ts';
+import { makeFreezeWrites, makeKeyWrites, makeLastGoodWrites } from './small-stores.ts';
+import { makeUpkeep } from './upkeep.ts';
+
+const { path } = workerData as { path: string };
+const lock = holdStore(path);
+const faults = makeFaults();
+
+const openHandle = () => {
+  const database = openForWriting(path);
+  return {
+    database,
+    appender: makeAppender(database),
+    maintain: makeUpkeep(database),
+    small: {
+      ...makeKeyWrites(database),
+      ...makeLastGoodWrites(database),
+      ...makeFreezeWrites(database),
+    },
+  };
+};
+type Handle = ReturnType<typeof openHandle>;
+let handle: Handle | null = openHandle();
+makeReserve(path);
+
+const codeOf = (error: unknown): string => String((error as { code?: unknown } | null)?.code ?? '');
+/** Errors after which a handle can be trusted no more. */
+const isFatal = (code: string): boolean =>
+  /^SQLITE_(IOERR|CORRUPT|NOTADB|CANTOPEN|READONLY|PROTOCOL|NOMEM)/.test(code);
+
+const using = <Result>(run: (open: Handle) => Result): Result => {
+  handle ??= openHandle();
+  try {
+    return run(handle);
+  } catch (error) {
+    if (isFatal(codeOf(error))) {
+      const broken = handle;
+      handle = null;
+      broken.database.close();
+    }
+    throw error;
+  }
+};
+
+/** Keeps the write-ahead log bounded where the reader's checkpoints do not keep up. */
+const boundWal = (database: Database): void => {
+  const size = walSize(path);
+  if (size > walBytes.truncate) database.pragma('wal_checkpoint(TRUNCATE)');
+  else if (size > walBytes.passive) database.pragma('wal_checkpoint(PASSIVE)');
+};
+let appends = 0;
+
+const append = (batch: LedgerBatch, options: Readonly<{ reserve: boolean }>): Appended => {
+  if (options.reserve) releaseReserve(path);
+  else if (faults.full()) return { kind: 'full' };
+  try {
+    using(({ appender, database }) => {
+      faults.pass('append', 'before');
+      appender.append(batch);
+      faults.pass('append', 'after');
+      appends += 1;
+      if (appends % 64 === 0) boundWal(database);
+    });
+  } catch (error) {
+    if (codeOf(error) === 'SQLITE_FULL') return { kind: 'full' };
+    throw error;
+  }
+  return { kind: 'committed', reserve: hasReserve(path) };
+};
+
+const head = (candidate: string): Head => {
+  const known = using(({ appender }) => {
+    faults.pass('head', 'before');
+    return appender.head(candidate);
+  });
+  const reserve = hasReserve(path) || (!faults.full() && makeReserve(path));
+  return { ...known, reserve };
+};
+
+const close = (): void => {
+  handle?.database.close();
+  handle = null;
+  lock.close();
+};
+
+answerCalls(parentPort, {
+  append,
+  head,
+  close,
+  injectFault: (fault: Fault) => faults.arm(fault),
+  limitPages: (pages: number) =>
+    using(({ database }) => database.pragma(`max_page_count = ${Math.trunc(pages)}`)),
+  addCheckpoint: (checkpoint: { size: number; at: number; note: string }) =>
+    using(({ appender }) => appender.addCheckpoint(checkpoint)),
+  maintain: (limits: { bodiesBefore: number; ledgerBefore: number }) =>
+    using(({ maintain }) => maintain(limits)),
+  addKey: (...given: Parameters<Handle['small']['addKey']>) =>
+    using(({ small }) => small.addKey(...given)),
+  endKey: (...given: Parameters<Handle['small']['endKey']>) =>
+    using(({ small }) => small.endKey(...given)),
+  touchKeys: (...given: Parameters<Handle['small']['touchKeys']>) =>
+    using(({ small }) => small.touchKeys(...given)),
+  saveLastGood: (...given: Parameters<Handle['small']['saveLastGood']>) =>
+    using(({ small }) => small.saveLastGood(...given)),
+  freeze: (...given: Parameters<Handle['small']['freeze']>) =>
+    using(({ small }) => small.freeze(...given)),
+  thaw: (...given: Parameters<Handle['small']['thaw']>) =>
+    using(({ small }) => small.thaw(...given)),
+});
