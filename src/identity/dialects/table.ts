@@ -1,0 +1,344 @@
+/**
+ * What clients send beyond RFC 7643/7644, as one table: each row says who, where it was seen, what
+ * a repair of it is called and, where a small rewrite of a value does it, that rewrite. Rows are
+ * recognised by the shape of the request, whoever sent it (C19). Rows whose behaviour belongs to
+ * another room name the file.
+ */
+import type { Json } from '../json-value.ts';
+import type { Attribute, Filter } from '../scim/schema-model.ts';
+import type { Quirk, RewrittenValue } from './quirk.ts';
+import {
+  booleanFromText,
+  referenceFromText,
+  removedElements,
+  removedReferences,
+  unwrapped,
+} from './values.ts';
+
+const entraGuide =
+  'MicrosoftDocs/entra-docs docs/identity/app-provisioning/use-scim-to-provision-users-and-groups.md';
+const entraIssues =
+  'MicrosoftDocs/entra-docs docs/identity/app-provisioning/application-provisioning-config-problem-scim-compatibility.md';
+const oktaGuide = 'https://developer.okta.com/docs/api/openapi/okta-scim/guides/scim-20';
+
+const changes = 'src/identity/scim/canonical-changes.ts';
+const resource = 'src/identity/scim/canonical.ts';
+const values = 'src/identity/scim/canonical-values.ts';
+const patch = 'src/identity/scim/patch.ts';
+
+/** Every known quirk of clients, in the order of the list. */
+export const quirks: readonly Quirk[] = Object.freeze([
+  {
+    row: 'C1',
+    client: 'Entra ID',
+    title: '`op` written Add, Replace, Remove',
+    source: `${entraGuide} ("Don't require a case-sensitive match")`,
+    where: 'changes',
+    lives: changes,
+    note: 'op in lower case',
+  },
+  {
+    row: 'C2',
+    client: 'Entra ID',
+    title: 'booleans as strings: "True", "False"',
+    source: entraIssues,
+    where: 'changes',
+    lives: values,
+    note: 'text read as the boolean the schema wants',
+    value: booleanFromText,
+  },
+  {
+    row: 'C3',
+    client: 'Entra ID',
+    title: 'members to remove named in `value`, which RFC 7644 reads as: remove all',
+    source: `${entraIssues} (Requests made to remove a group member)`,
+    where: 'changes',
+    lives: changes,
+    note: 'one filtered remove for each element named',
+    removal: removedReferences,
+  },
+  {
+    row: 'C4',
+    client: 'Entra ID',
+    title: 'elements carry "$ref": null',
+    source: `${entraGuide} (Update Group [Add Members])`,
+    where: 'changes',
+    lives: values,
+    note: 'empty $ref dropped',
+  },
+  {
+    row: 'C5',
+    client: 'Entra ID',
+    title: 'add or replace on emails[type eq "work"].value where there is no such element',
+    source: 'https://github.com/Captain-P-Goldfish/SCIM-SDK/issues/416',
+    where: 'changes',
+    lives: patch,
+    note: 'a missing element is made from the filter',
+  },
+  {
+    row: 'C6',
+    client: 'Entra ID',
+    title: 'flattened names inside a value: "name.givenName", "urn:…:User:department"',
+    source: `${entraIssues} (Requests to replace multiple attributes)`,
+    where: 'changes',
+    lives: changes,
+    note: 'flattened name expanded',
+  },
+  {
+    row: 'C7',
+    client: 'Entra ID',
+    title: 'manager as a bare id; "" clears it',
+    source: 'https://github.com/Captain-P-Goldfish/SCIM-SDK/issues/541',
+    where: 'changes',
+    lives: values,
+    note: 'bare id read as a reference, an empty one as none',
+    value: referenceFromText,
+  },
+  {
+    row: 'C8',
+    client: 'Entra ID',
+    title: 'boolean in a filter as text: roles[primary eq "True"].value',
+    source: 'https://github.com/MicrosoftDocs/entra-docs/issues/391',
+    where: 'changes',
+    lives: changes,
+    note: 'text in a filter read as the boolean the schema wants',
+  },
+  {
+    row: 'C10',
+    client: 'Entra ID',
+    title: 'groups created with a schema URI that brings no attribute',
+    source: `${entraGuide} (Create Group)`,
+    where: 'resource',
+    lives: resource,
+    note: 'schema URI without attributes dropped',
+  },
+  {
+    row: 'C11',
+    client: 'Entra ID',
+    title: 'look-ups with eq and and only; excludedAttributes=members on groups',
+    source: `${entraGuide} (Get User by query, Get Group by displayName)`,
+    where: 'query',
+    lives: 'src/identity/scim/filter.ts',
+    note: 'nothing to repair',
+  },
+  {
+    row: 'C12',
+    client: 'Entra ID',
+    title: 'connection test searches for a random user and a random group',
+    source: `${entraGuide} (Test Connection)`,
+    where: 'elsewhere',
+    lives: 'src/identity/present.ts',
+    note: 'nothing to repair',
+  },
+  {
+    row: 'C13',
+    client: 'Entra ID',
+    title: 'add or replace for an empty attribute: could be either',
+    source: 'https://learn.microsoft.com/answers/questions/1373350',
+    where: 'changes',
+    lives: patch,
+    note: 'add and replace of one value mean the same',
+  },
+  {
+    row: 'C14',
+    client: 'Entra ID',
+    title: 'what was sent is expected back unchanged',
+    source: `${entraGuide} (General)`,
+    where: 'elsewhere',
+    lives: values,
+    note: 'nothing to repair',
+  },
+  {
+    row: 'C16',
+    client: 'Entra ID',
+    title: 'several PATCHes of one group at the same time',
+    source: 'https://github.com/fleetdm/fleet/pull/50724',
+    where: 'elsewhere',
+    lives: 'src/passage/turns.ts',
+    note: 'nothing to repair',
+  },
+  {
+    row: 'C17',
+    client: 'Microsoft SCIM Validator',
+    title: 'Operations: [] is expected to succeed',
+    source: 'https://github.com/scimmyjs/scimmy/issues/59',
+    where: 'changes',
+    lives: changes,
+    note: 'no operations, no change',
+  },
+  {
+    row: 'C18',
+    client: 'Entra ID',
+    title: 'one value wrapped: ["x"], [{"$ref":null,"value":"x"}]',
+    source: 'https://github.com/MicrosoftDocs/azure-docs/issues/42220',
+    where: 'changes',
+    lives: values,
+    note: 'wrapped value taken out',
+    value: unwrapped,
+  },
+  {
+    row: 'C20',
+    client: 'Microsoft SCIM Validator',
+    title: 'sub-attributes of filtered elements: emails[type eq "home"].primary',
+    source: 'https://github.com/sourcegraph/sourcegraph/pull/49119',
+    where: 'changes',
+    lives: patch,
+    note: 'nothing to repair',
+  },
+  {
+    row: 'C21',
+    client: 'Okta',
+    title: 'replace without a path: {"active": false}',
+    source: `${oktaGuide} (Update a specific User: PATCH)`,
+    where: 'changes',
+    lives: changes,
+    note: 'one change for each attribute',
+  },
+  {
+    row: 'C22',
+    client: 'Okta',
+    title: 'PUT for everything: profile, activation, group rename, members',
+    source: `${oktaGuide} (Update a specific User: PUT)`,
+    where: 'resource',
+    lives: 'src/identity/scim/diff.ts',
+    note: 'nothing to repair',
+  },
+  {
+    row: 'C23',
+    client: 'Okta',
+    title: 'group rename carries the id inside the value and repeats what is known',
+    source: `${oktaGuide} (Update a specific Group name)`,
+    where: 'changes',
+    lives: changes,
+    note: 'id inside the value set aside',
+  },
+  {
+    row: 'C24',
+    client: 'Okta',
+    title: 'four shapes of group push, among them replace members []',
+    source: `${oktaGuide} (Update specific Group membership)`,
+    where: 'changes',
+    lives: changes,
+    note: 'nothing to repair',
+  },
+  {
+    row: 'C25',
+    client: 'Okta',
+    title: 'members without type and $ref, with display = userName',
+    source: 'https://github.com/Captain-P-Goldfish/SCIM-SDK/issues/419',
+    where: 'changes',
+    lives: 'src/identity/scim/elements.ts',
+    note: 'nothing to repair',
+  },
+  {
+    row: 'C26',
+    client: 'Okta',
+    title: 'never deletes users, deletes groups when unlinked',
+    source: `${oktaGuide} (Delete Users, Delete a specific Group)`,
+    where: 'elsewhere',
+    lives: 'src/identity/effects.ts',
+    note: 'nothing to repair',
+  },
+  {
+    row: 'C27',
+    client: 'Okta',
+    title: 'creates carry read-only attributes (groups: []) and a random password',
+    source: `${oktaGuide} (Create Users)`,
+    where: 'resource',
+    lives: resource,
+    note: 'read-only attribute dropped',
+  },
+  {
+    row: 'C28',
+    client: 'Okta',
+    title:
+      'pages by startIndex=1&count=100; an empty body of a 201 or a non-JSON error is a failure',
+    source: `${oktaGuide} (List Users)`,
+    where: 'elsewhere',
+    lives: 'src/identity/present.ts',
+    note: 'nothing to repair',
+  },
+  {
+    row: 'C29',
+    client: 'OneLogin',
+    title: 'remove with the elements as an array in `value`',
+    source: 'thomaspoignant/scim-patch src/scimPatch.ts (removeWithPatchValue)',
+    where: 'changes',
+    lives: changes,
+    note: 'one filtered remove for each element named',
+    removal: removedElements,
+  },
+  {
+    row: 'C32',
+    client: 'PingFederate',
+    title: 'SCIM 1.1 bodies',
+    source: 'https://docs.pingidentity.com/pingfederate (SCIM outbound provisioning)',
+    where: 'resource',
+    lives: resource,
+    note: 'refused',
+  },
+  {
+    row: 'C33',
+    client: 'SailPoint',
+    title: 'disable is add without a path: {"active": false}',
+    source: 'https://developer.sailpoint.com/discuss/t/7752',
+    where: 'changes',
+    lives: changes,
+    note: 'one change for each attribute',
+  },
+  {
+    row: 'C37',
+    client: 'several',
+    title: 'paths in other case, or with the core URN before them',
+    source: 'RFC 7643 §2.1; https://github.com/langwatch/langwatch/pull/7140',
+    where: 'changes',
+    lives: changes,
+    note: "path in the schema's spelling",
+  },
+  {
+    row: 'C38',
+    client: 'Entra ID',
+    title: '/?aadOptscim062020 behind the base URL',
+    source: entraIssues,
+    where: 'elsewhere',
+    lives: 'src/http/routes.ts',
+    note: 'nothing to repair',
+  },
+] satisfies readonly Quirk[]);
+
+/** By row name. */
+const byRow: ReadonlyMap<string, Quirk> = new Map(quirks.map((quirk) => [quirk.row, quirk]));
+
+/** The text of a Repair; TypeError for a row that is not in the table. */
+export const noteOf = (row: string): string => {
+  const quirk = byRow.get(row);
+  if (quirk === undefined) throw new TypeError(`no quirk ${row}`);
+  return quirk.note;
+};
+
+const valueQuirks = quirks.filter((quirk) => quirk.value !== undefined);
+const removalQuirks = quirks.filter((quirk) => quirk.removal !== undefined);
+
+/** The first row that can rewrite a value of the wrong type, and its result; null = none can. */
+export const rewriteValue = (
+  value: Json,
+  attribute: Attribute,
+): (RewrittenValue & Readonly<{ row: string }>) | null => {
+  for (const quirk of valueQuirks) {
+    const rewritten = quirk.value?.(value, attribute) ?? null;
+    if (rewritten !== null) return { row: quirk.row, value: rewritten.value };
+  }
+  return null;
+};
+
+/** The row that reads the `value` of a remove, and the elements it names; null = none can. */
+export const readRemoval = (
+  value: Json,
+  attribute: Attribute,
+): Readonly<{ row: string; filters: readonly Filter[] }> | null => {
+  for (const quirk of removalQuirks) {
+    const filters = quirk.removal?.(value, attribute) ?? null;
+    if (filters !== null) return { row: quirk.row, filters };
+  }
+  return null;
+};

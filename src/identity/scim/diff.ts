@@ -1,0 +1,246 @@
+/**
+ * The changes that turn one resource into another: singular attributes by sub-attribute, sets by
+ * element, so that what is not meant is not touched and each change needs no more right than it
+ * should. Where elements cannot be told apart by their value, the whole set is replaced.
+ */
+import { isArray, isObject } from '../json-value.ts';
+import type { Json, JsonObject } from '../json-value.ts';
+import { valueKey } from './elements.ts';
+import { equalValues, refersToResources, sameJson } from './equality.ts';
+import type { Attribute, Change, Path, Resource, ResourceType } from './schema-model.ts';
+import { lookUp, resolveExtension } from './schemas.ts';
+
+/** How close the result must come. `exact` restores every sub-attribute, read-only ones included. */
+type Exactness = 'exact' | 'meant';
+
+type Pair = Readonly<{
+  path: Path;
+  attribute: Attribute | null;
+  before: Json | undefined;
+  after: Json | undefined;
+  exactness: Exactness;
+}>;
+
+const subsOf = (pair: Pair, ...values: readonly JsonObject[]): readonly string[] => {
+  const names = new Set(values.flatMap((value) => Object.keys(value)));
+  if (pair.exactness === 'exact') return [...names];
+  return [...names].filter(
+    (name) => pair.attribute?.sub?.[name.toLowerCase()]?.mutability !== 'readOnly',
+  );
+};
+
+const changeTo = (path: Path, value: Json | undefined): Change =>
+  value === undefined ? { op: 'remove', path } : { op: 'replace', path, value };
+
+/** One singular complex value: only the sub-attributes that differ. */
+const diffComplex = (pair: Pair, before: JsonObject, after: JsonObject): readonly Change[] => {
+  const { path, attribute } = pair;
+  const differing = subsOf(pair, before, after).filter(
+    (name) => !sameJson(before[name], after[name]),
+  );
+  // Many targets know `manager` but not `manager.value` (T27).
+  const together = refersToResources(attribute) && path.filter === undefined;
+  const assigned = differing.filter((name) => after[name] !== undefined);
+  const removed = differing.filter((name) => after[name] === undefined);
+  const changes = removed.map((sub): Change => ({ op: 'remove', path: { ...path, sub } }));
+  if (together && assigned.length > 0) {
+    const value = Object.fromEntries(assigned.map((name) => [name, after[name] as Json]));
+    changes.push({ op: 'replace', path, value });
+  } else {
+    for (const sub of assigned) {
+      changes.push({ op: 'replace', path: { ...path, sub }, value: after[sub] as Json });
+    }
+  }
+  return changes;
+};
+
+/** Length of what two lists share by reference at their beginning and end. */
+const sharedEnds = (before: readonly Json[], after: readonly Json[]) => {
+  const shorter = Math.min(before.length, after.length);
+  let head = 0;
+  while (head < shorter && before[head] === after[head]) head += 1;
+  let tail = 0;
+  const most = shorter - head;
+  while (tail < most && before[before.length - 1 - tail] === after[after.length - 1 - tail]) {
+    tail += 1;
+  }
+  return { head, tail };
+};
+
+const keyed = (elements: readonly Json[], attribute: Attribute): Map<string, JsonObject> | null => {
+  const byKey = new Map<string, JsonObject>();
+  for (const element of elements) {
+    const key = valueKey(element, attribute);
+    if (key === null || !isObject(element) || byKey.has(key)) return null;
+    byKey.set(key, element);
+  }
+  return byKey;
+};
+
+/** Keys that are compared one by one rather than through a set; short loops are faster. */
+const fewKeys = 4;
+
+/** Does any of the shared elements answer to one of the keys? */
+const sharesKey = (
+  elements: readonly Json[],
+  { head, tail }: Readonly<{ head: number; tail: number }>,
+  keys: ReadonlySet<string>,
+  attribute: Attribute,
+): boolean => {
+  const few = keys.size <= fewKeys ? [...keys] : null;
+  const known = (at: number): boolean => {
+    const key = valueKey(elements[at] as Json, attribute);
+    if (key === null) return false;
+    return few === null ? keys.has(key) : few.includes(key);
+  };
+  for (let at = 0; at < head; at += 1) if (known(at)) return true;
+  for (let at = elements.length - tail; at < elements.length; at += 1) if (known(at)) return true;
+  return false;
+};
+
+const primaries = (elements: readonly Json[]): number => {
+  let count = 0;
+  for (const element of elements) if (isObject(element) && element['primary'] === true) count += 1;
+  return count;
+};
+
+const elementPath = (path: Path, element: JsonObject): Path => ({
+  ...path,
+  filter: {
+    kind: 'compare',
+    path: { attribute: 'value' },
+    operator: 'eq',
+    value: element['value'] as string,
+  },
+});
+
+const makesPrimary = (change: Change): boolean =>
+  change.op === 'replace' && change.path.sub === 'primary' && change.value === true;
+
+/** Changes by element, or null where elements cannot be told apart. */
+const diffElements = (
+  pair: Pair,
+  before: readonly Json[],
+  after: readonly Json[],
+): readonly Change[] | null => {
+  const { path, attribute, exactness } = pair;
+  if (attribute?.sub?.['value'] === undefined) return null;
+  if (attribute.sub['primary'] !== undefined && primaries(after) > 1) return null;
+  const ends = sharedEnds(before, after);
+  const gone = keyed(before.slice(ends.head, before.length - ends.tail), attribute);
+  const come = keyed(after.slice(ends.head, after.length - ends.tail), attribute);
+  if (gone === null || come === null) return null;
+  const keys = new Set([...gone.keys(), ...come.keys()]);
+  if (keys.size > 0 && sharesKey(before, ends, keys, attribute)) return null;
+  const removes: Change[] = [];
+  const updates: Change[] = [];
+  const byValueAlone = exactness === 'meant' && refersToResources(attribute);
+  for (const [key, element] of gone) {
+    const other = come.get(key);
+    const place = elementPath(path, element);
+    if (other === undefined) removes.push({ op: 'remove', path: place });
+    else if (!byValueAlone) updates.push(...diffComplex({ ...pair, path: place }, element, other));
+  }
+  const added = [...come].filter(([key]) => !gone.has(key)).map(([, element]) => element);
+  // A new primary element comes last: it clears the others, which must have said so before.
+  const others = updates.filter((change) => !makesPrimary(change));
+  const changes = [...removes, ...others, ...updates.filter(makesPrimary)];
+  return added.length === 0 ? changes : [...changes, { op: 'add', path, value: added }];
+};
+
+const diffList = (pair: Pair, before: readonly Json[], after: readonly Json[]) => {
+  if (sameJson(before, after)) return [];
+  const byElement = diffElements(pair, before, after);
+  if (byElement !== null) return byElement;
+  // Sets have no order; an unordered comparison that keeps letter case.
+  if (pair.exactness === 'meant' && equalValues(before, after, null)) return [];
+  return [changeTo(pair.path, after.length === 0 ? undefined : after)];
+};
+
+/** The changes that turn one attribute's value into another. */
+const diffAttribute = (pair: Pair): readonly Change[] => {
+  const { path, attribute, before, after } = pair;
+  if (before === after) return [];
+  if (attribute?.multiValued === true) {
+    return diffList(pair, isArray(before) ? before : [], isArray(after) ? after : []);
+  }
+  if (attribute?.sub !== undefined && isObject(before) && isObject(after)) {
+    return diffComplex(pair, before, after);
+  }
+  return sameJson(before, after) ? [] : [changeTo(path, after)];
+};
+
+const memberOf = (value: Json | undefined, name: string): Json | undefined =>
+  isObject(value) && Object.hasOwn(value, name) ? value[name] : undefined;
+
+/** The value of an attribute, its extension's URN in any letter case. */
+export const valueAt = (
+  resource: Resource,
+  { schema, attribute }: Pick<Path, 'schema' | 'attribute'>,
+): Json | undefined => {
+  if (schema === undefined) return memberOf(resource, attribute);
+  if (Object.hasOwn(resource, schema)) return memberOf(resource[schema], attribute);
+  const folded = schema.toLowerCase();
+  const key = Object.keys(resource).find((name) => name.toLowerCase() === folded);
+  return key === undefined ? undefined : memberOf(resource[key], attribute);
+};
+
+/** As diffResources for these attributes alone, and exact in every sub-attribute. */
+export const diffExactly = (
+  before: Resource,
+  after: Resource,
+  type: ResourceType,
+  paths: readonly Pick<Path, 'schema' | 'attribute'>[],
+): readonly Change[] =>
+  paths.flatMap((path) =>
+    diffAttribute({
+      path,
+      attribute: lookUp(type, path),
+      before: valueAt(before, path),
+      after: valueAt(after, path),
+      exactness: 'exact',
+    }),
+  );
+
+const isExtension = (type: ResourceType, name: string, value: Json | undefined): boolean =>
+  name.includes(':') && (resolveExtension(type, name) !== null || isObject(value));
+
+const pathsOf = (resource: Resource, type: ResourceType): readonly Path[] =>
+  Object.keys(resource).flatMap((name): readonly Path[] => {
+    const value = resource[name];
+    if (!isExtension(type, name, value) || !isObject(value)) return [{ attribute: name }];
+    const schema = resolveExtension(type, name) ?? name;
+    return Object.keys(value).map((attribute) => ({ schema, attribute }));
+  });
+
+/**
+ * The canonical changes that turn `before` into `after`, both canonical: what `after` lacks is
+ * removed. Read-only attributes and `schemas` do not count. Elements that refer to resources count
+ * as equal where their `value` is (C25). Elements are added in one change and removed one by one.
+ */
+export const diffResources = (
+  before: Resource,
+  after: Resource,
+  type: ResourceType,
+): readonly Change[] => {
+  const paths = new Map<string, Path>();
+  for (const path of [...pathsOf(before, type), ...pathsOf(after, type)]) {
+    const key = `${path.schema?.toLowerCase() ?? ''} ${path.attribute}`;
+    if (path.attribute !== 'schemas' && !paths.has(key)) paths.set(key, path);
+  }
+  const changes: Change[] = [];
+  for (const path of paths.values()) {
+    const attribute = lookUp(type, path);
+    if (attribute?.mutability === 'readOnly') continue;
+    changes.push(
+      ...diffAttribute({
+        path,
+        attribute,
+        before: valueAt(before, path),
+        after: valueAt(after, path),
+        exactness: 'meant',
+      }),
+    );
+  }
+  return changes;
+};
