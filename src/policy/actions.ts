@@ -107,6 +107,8 @@ const governed: ReadonlyMap<string, 'read' | 'write'> = new Map([
   ['search', 'read'],
   ['create', 'write'],
   ['update', 'write'],
+  // An account is recovered by its addresses: they need the action and the list both.
+  ['recovery', 'write'],
 ]);
 
 /** True for actions that change nothing. */

@@ -1,88 +1,157 @@
 /**
  * What a condition may see when `denied: drop` strips attributes: the resource as it will really be
- * sent. Without this a caller could satisfy a condition with a value that is then dropped.
+ * sent. Without this a caller could satisfy a condition with a value that is then dropped. Where the
+ * outcome of dropping cannot be told exactly there are no facts, and no condition holds of none.
  */
-import { isObject, type Json, type JsonObject } from '../identity/json-value.ts';
+import type { Json, JsonObject } from '../identity/json-value.ts';
 import type { AttributeName } from '../identity/operation.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
 
-/** The facts that conditions see; `before` undefined = not gathered. */
+/** The facts that conditions see; undefined = not gathered. */
 export type ChangeFacts = Readonly<{
   before: Resource | null | undefined;
   after: Resource | null | undefined;
   changed: readonly AttributeName[] | undefined;
 }>;
 
-/**
- * The facts with the dropped attributes back at their former values. Null where that cannot be told
- * exactly (a part of a multi-valued attribute, say); no condition holds of such facts.
- */
+/** The facts with the dropped attributes back at their former values, or null. */
 export const asSent = (
   facts: ChangeFacts,
   drop: ReadonlySet<AttributeName>,
 ): ChangeFacts | null => {
   if (drop.size === 0) return facts;
-  let after = facts.after;
-  if (after !== null && after !== undefined) {
-    // Without the former values nothing is known of what stays.
-    if (facts.before === undefined) return null;
-    for (const name of drop) {
-      const restored = restore(after, facts.before, segmentsOf(name));
+  // Without the former values nothing is known of what stays.
+  if (facts.before === undefined) return null;
+  const before = facts.before ?? {};
+  let after = facts.after ?? null;
+  if (after !== null) {
+    for (const place of placesOf(drop, [after, before])) {
+      const restored = putBack(after, before, place);
       if (restored === null) return null;
       after = restored;
     }
   }
-  const changed = facts.changed;
-  if (changed === undefined) return { ...facts, after };
-  const left = changed.filter((name) => !isAtOrBelow(name, drop));
-  // A changed container may have changed only in its dropped part.
-  for (const name of left) for (const gone of drop) if (isBelow(gone, name)) return null;
-  return { before: facts.before, after, changed: left };
+  const changed = facts.changed?.filter((name) => staysChanged(name, drop, after ?? {}, before));
+  return { before: facts.before, after, changed };
 };
 
-/** `urn:…:User:manager.value` -> [urn, manager, value]; a whole extension is one segment. */
-const segmentsOf = (name: AttributeName): readonly string[] => {
-  if (!name.startsWith('urn:')) return name.split('.');
-  const colon = name.lastIndexOf(':');
-  const rest = name.slice(colon + 1);
-  // `…:2.0:User` names the schema itself where its resource holds it; restore() tries both.
-  return [name, name.slice(0, colon), ...rest.split('.')];
-};
+/** Where dropped values stand: members from the top to an attribute, and its parts that go. */
+type Place = Readonly<{
+  steps: readonly string[];
+  /** Null = the attribute goes whole. */
+  parts: ReadonlySet<string> | null;
+}>;
 
-const restore = (
-  after: Resource,
-  before: Resource | null,
-  segments: readonly string[],
-): Resource | null => {
-  const [first, second, ...rest] = segments as [string, ...string[]];
-  if (!first.startsWith('urn:')) return putBack(after, before ?? {}, segments);
-  if (Object.hasOwn(after, first) || (before !== null && Object.hasOwn(before, first))) {
-    return putBack(after, before ?? {}, [first]);
+/** The dropped names by attribute. */
+const placesOf = (
+  drop: ReadonlySet<AttributeName>,
+  resources: readonly Resource[],
+): readonly Place[] => {
+  const places = new Map<string, Place>();
+  for (const name of drop) {
+    const steps = stepsOf(name, resources);
+    const attributeDepth = steps[0]?.startsWith('urn:') === true ? 2 : 1;
+    const part = steps.length > attributeDepth ? steps.pop() : undefined;
+    const key = steps.join('\n');
+    const known = places.get(key);
+    if (part === undefined) places.set(key, { steps, parts: null });
+    else if (known?.parts !== null) {
+      places.set(key, { steps, parts: new Set([...(known?.parts ?? []), part]) });
+    }
   }
-  return putBack(after, before ?? {}, [second as string, ...rest]);
+  return [...places.values()];
+};
+
+/** `urn:…:User:manager.value` -> [urn, manager, value]; a whole extension is one step. */
+const stepsOf = (name: AttributeName, resources: readonly Resource[]): string[] => {
+  if (!name.startsWith('urn:')) return name.split('.');
+  if (resources.some((resource) => Object.hasOwn(resource, name))) return [name];
+  const colon = name.lastIndexOf(':');
+  return [name.slice(0, colon), ...name.slice(colon + 1).split('.')];
 };
 
 const putBack = (
   into: JsonObject,
   from: JsonObject,
-  segments: readonly string[],
+  { steps, parts }: Place,
 ): JsonObject | null => {
-  const [name, ...rest] = segments as [string, ...string[]];
+  const [name, ...rest] = steps as [string, ...string[]];
   const current = own(into, name);
   const former = own(from, name);
-  if (rest.length === 0) return replaced(into, name, former);
-  if (current === undefined && former === undefined) return into;
+  if (rest.length > 0) {
+    if (current === undefined && former === undefined) return into;
+    if (!isObjectOrAbsent(current) || !isObjectOrAbsent(former)) return null;
+    const inner = putBack(current ?? {}, former ?? {}, { steps: rest, parts });
+    if (inner === null) return null;
+    return replaced(into, name, Object.keys(inner).length === 0 ? undefined : inner);
+  }
+  // Parts of several elements cannot be matched up; but if only they differ, nothing is sent of it.
+  if (parts === null || equal(without(current, parts), without(former, parts))) {
+    return replaced(into, name, former);
+  }
   if (!isObjectOrAbsent(current) || !isObjectOrAbsent(former)) return null;
-  const inner = putBack(current ?? {}, former ?? {}, rest);
-  if (inner === null) return null;
+  let inner: JsonObject = current ?? {};
+  for (const part of parts) inner = replaced(inner, part, own(former ?? {}, part));
   return replaced(into, name, Object.keys(inner).length === 0 ? undefined : inner);
 };
 
-const own = (object: JsonObject, name: string): Json | undefined =>
-  Object.hasOwn(object, name) ? object[name] : undefined;
+/** A changed name stays one unless it was dropped or, as a container, is now as before. */
+const staysChanged = (
+  name: AttributeName,
+  drop: ReadonlySet<AttributeName>,
+  after: Resource,
+  before: Resource,
+): boolean => {
+  let contains = false;
+  for (const gone of drop) {
+    if (gone === name || isBelow(name, gone)) return false;
+    if (isBelow(gone, name)) contains = true;
+  }
+  if (!contains) return true;
+  const steps = stepsOf(name, [after, before]);
+  return !equal(valueAt(after, steps), valueAt(before, steps));
+};
+
+const valueAt = (resource: Resource, steps: readonly string[]): Json | undefined => {
+  let value: Json | undefined = resource;
+  for (const step of steps) value = isObject(value) ? own(value, step) : undefined;
+  return value;
+};
+
+/** A value without some of its parts; what is left empty is absent. */
+const without = (value: Json | undefined, parts: ReadonlySet<string>): Json | undefined => {
+  if (Array.isArray(value)) {
+    const left = (value as readonly Json[]).flatMap((element) => without(element, parts) ?? []);
+    return left.length === 0 ? undefined : left;
+  }
+  if (!isObject(value)) return value;
+  let left: JsonObject = value;
+  for (const part of parts) left = replaced(left, part, undefined);
+  return Object.keys(left).length === 0 ? undefined : left;
+};
+
+/** Sameness of JSON values; the order of members does not matter, that of elements does. */
+const equal = (one: Json | undefined, other: Json | undefined): boolean => {
+  if (one === other) return true;
+  if (Array.isArray(one) && Array.isArray(other)) {
+    return one.length === other.length && one.every((each, at) => equal(each, other[at] as Json));
+  }
+  if (!isObject(one) || !isObject(other)) return false;
+  const names = Object.keys(one);
+  return (
+    names.length === Object.keys(other).length &&
+    names.every((name) => Object.hasOwn(other, name) && equal(one[name], other[name]))
+  );
+};
+
+const isObject = (value: Json | undefined): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const isObjectOrAbsent = (value: Json | undefined): value is JsonObject | undefined =>
   value === undefined || isObject(value);
+
+const own = (object: JsonObject, name: string): Json | undefined =>
+  Object.hasOwn(object, name) ? object[name] : undefined;
 
 /** A copy without a prototype, so that no name in it means anything else. */
 const replaced = (object: JsonObject, name: string, value: Json | undefined): JsonObject => {
@@ -96,9 +165,3 @@ const isBelow = (name: string, container: string): boolean =>
   name.length > container.length &&
   name.startsWith(container) &&
   (name[container.length] === '.' || name[container.length] === ':');
-
-const isAtOrBelow = (name: string, names: ReadonlySet<string>): boolean => {
-  if (names.has(name)) return true;
-  for (const each of names) if (isBelow(name, each)) return true;
-  return false;
-};

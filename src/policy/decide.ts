@@ -22,9 +22,10 @@ import { closedByDefault, closer, denialOf, type Miss, type MissKind } from './m
 /**
  * What can be denied without the current resource or a group's name: actions no live grant holds,
  * attributes outside its lists. Null = go on and gather facts. `denied: drop` counts as covered.
+ * No effects = they depend on the current resource (a PUT): then some change of it must be granted.
  */
 export const judge = (grants: Grants | undefined, question: Question): Denial | null => {
-  if (question.effects.length === 0) return nothingAsked;
+  if (question.effects.length === 0) return mayMutate(grants, question) ? null : nothingAsked;
   for (const effect of question.effects) {
     const found = cover(grants?.grants ?? [], effect, question, null);
     if ('kind' in found) return denialOf(found);
@@ -61,6 +62,13 @@ export const decide = (grants: Grants | undefined, question: Question): Decision
   }
 };
 
+const mayMutate = (grants: Grants | undefined, { type, now }: Question): boolean =>
+  type !== null &&
+  (grants?.grants ?? []).some(({ rules, until }) => {
+    const rule = rules[type.word];
+    return until > now && rule !== undefined && ![...rule.actions].every(isReadAction);
+  });
+
 /** How one grant covers one action. */
 type Cover = Readonly<{
   grant: CompiledGrant;
@@ -82,7 +90,7 @@ const noNames: ReadonlySet<AttributeName> = new Set();
 const nothingAsked: Denial = Object.freeze({
   code: 'action_denied',
   rule: closedByDefault,
-  detail: 'This call names nothing that could be granted. Say what it shall change.',
+  detail: "This client was not granted such a change on this route. Ask the client's owner for it.",
 });
 
 /** The best cover of one action by one grant, or the miss that came closest. */

@@ -51,9 +51,14 @@ test('without any grant every action is denied, discovery too', () => {
   }
 });
 
-test('a call without any action is denied', () => {
+test('without known actions some change must be granted to go on, and nothing is decided', () => {
   assert.equal(codeOf([users(['*'])], ask([])), 'action_denied');
-  assert.notEqual(judge(compile([users(['*'])]).grants['c'], ask([])), null);
+  const early = (grant: Grant) => judge(compile([grant]).grants['c'], ask([])) === null;
+  assert.equal(early(users(['update'])), true);
+  assert.equal(early(users(['read', 'search'])), false);
+  assert.equal(early({ ...users(['update']), until: '2026-11-22' }), false);
+  assert.equal(early({ groups: { actions: ['update'] } }), false);
+  assert.equal(judge(undefined, ask([]))?.code, 'action_denied');
 });
 
 test('discovery comes with any live grant', () => {
@@ -122,9 +127,15 @@ const table: readonly [string, readonly Grant[], readonly Effect[], string][] = 
     'allow',
   ],
   [
-    'recovery, which no write list governs',
+    'an address without the list, with the action alone',
     [users(['recovery'], { write: { only: ['title'] } })],
-    [effect('users:recovery', 'emails')],
+    [effect('users:recovery', 'emails.value')],
+    'attribute_denied',
+  ],
+  [
+    'an address with action and list',
+    [users(['recovery'], { write: { only: ['emails'] } })],
+    [effect('users:recovery', 'emails.value')],
     'allow',
   ],
   [
@@ -322,12 +333,12 @@ test('a value that is dropped cannot satisfy a condition', () => {
   assert.equal(judged(inside, it, hr, [department], ['title', department]), 'condition_denied');
   assert.equal(judged(inside, hr, it, [department], ['title', department]), 'allow');
   assert.equal(judged(inside, it, hr, [enterprise], ['title', enterprise]), 'condition_denied');
-  // A part of a multi-valued attribute cannot be told apart: no.
+  // Parts of a multi-valued attribute that are sent and not sent cannot be told apart: no.
   assert.equal(
     judged(
       'size(after.emails) == 1',
       { emails: [{ value: 'a' }] },
-      { emails: [{ value: 'b' }] },
+      { emails: [{ value: 'b', type: 'home' }] },
       both,
       ['emails.value'],
     ),
