@@ -4,7 +4,7 @@
  * returned is `not-sent`, whatever ends after it without a whole answer is `in-doubt`. A reused
  * connection that dies is in doubt too, for bytes may have left.
  */
-import type { Dispatcher } from 'undici';
+import { errors, type Dispatcher } from 'undici';
 import { GatewayError } from '../errors.ts';
 import type { Answer } from '../identity/call.ts';
 import { readAnswer } from './answer.ts';
@@ -58,8 +58,9 @@ const reasons: ReadonlyMap<string, string> = new Map([
 const reasonOf = (error: unknown): string => {
   const code = (error as { code?: unknown } | null)?.code;
   if (error instanceof GatewayError) return 'address_blocked';
+  // undici leaves the code of parser errors empty where llhttp's is unknown to it.
+  if (error instanceof errors.HTTPParserError) return 'answer_malformed';
   if (typeof code !== 'string') return 'failure';
-  if (code.startsWith('HPE_')) return 'answer_malformed';
   return reasons.get(code) ?? (foreignCode.test(code) ? code : 'failure');
 };
 

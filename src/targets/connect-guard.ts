@@ -60,6 +60,10 @@ const carried = (address: ipaddr.IPv6): ipaddr.IPv4 | null => {
   return null;
 };
 
+/** `::8.8.8.8` is IPv4-compatible, but ipaddr.js reads it as IPv4-mapped: written in hex it does not. */
+const compatible = /^::[0-9]+\.[0-9.]+$/;
+const canonical = (text: string): string => new URL(`http://[${text}]`).hostname.slice(1, -1);
+
 /**
  * Compiles the guard. Entries of `allowPrivate` that are no CIDR are told to `problem` and allow
  * nothing. IPv4-mapped addresses are judged as the IPv4 address they are; other carriers (NAT64,
@@ -78,7 +82,7 @@ export const compileAddressGuard = (
   });
   return (text) => {
     if (isIP(text) === 0) return 'unreadable';
-    const written = ipaddr.parse(text);
+    const written = ipaddr.parse(compatible.test(text) ? canonical(text) : text);
     const inner = written instanceof ipaddr.IPv6 ? carried(written) : null;
     if (within(written, metadata) || (inner !== null && within(inner, metadata))) return 'metadata';
     const mapped = written instanceof ipaddr.IPv6 && written.isIPv4MappedAddress();
@@ -142,11 +146,11 @@ export const guardedConnector = (options: {
       queueMicrotask(() => done(blocked(why), null));
       return;
     }
-    connect(to, (...args) => {
-      const socket = args[1];
-      if (socket === null) return done(...args);
+    connect(to, (error, socket) => {
+      // On failure undici passes the error alone.
+      if (error !== null || socket === null) return done(error ?? blocked('no socket'), null);
       const remote = guard(socket.remoteAddress ?? '');
-      if (remote === null) return done(...args);
+      if (remote === null) return done(null, socket);
       socket.destroy();
       done(blocked(remote), null);
     });
