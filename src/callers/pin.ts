@@ -17,9 +17,14 @@ const plain = (address: Address): Address =>
     ? address.toIPv4Address()
     : address;
 
+// `::8.8.8.8` is IPv4-compatible, but ipaddr.js reads it as IPv4-mapped: written in hex it does not.
+const compatible = /^::[0-9]+\.[0-9.]+$/;
+const canonical = (text: string): string =>
+  compatible.test(text) ? new URL(`http://[${text}]`).hostname.slice(1, -1) : text;
+
 /** Only the usual spellings: `127.1`, octal and hexadecimal forms are no addresses here. */
 const readAddress = (text: string): Address | null =>
-  isIP(text) === 0 ? null : ipaddr.parse(text);
+  isIP(text) === 0 ? null : ipaddr.parse(canonical(text));
 
 const readRange = (text: string): Range | null => {
   const slash = text.indexOf('/');
