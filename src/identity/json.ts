@@ -69,18 +69,20 @@ const decode = (literal: string): string | null => {
   }
 };
 
-/** Checks one name, given as its literal with quotes, and notes it among its object's names. */
+/** Checks the name whose literal stands from `start` to `end`, and notes it among its object's names. */
 const nameProblem = (
   names: Names,
-  literal: string,
-  at: number,
+  text: string,
+  start: number,
+  end: number,
   foreign: boolean,
 ): Refusal | null => {
-  const name = literal.includes('\\') ? decode(literal) : literal.slice(1, -1);
+  const raw = text.slice(start + 1, end);
+  const name = raw.includes('\\') ? decode(text.slice(start, end + 1)) : raw;
   if (name === null) return malformed('The body is not valid JSON.');
   const folded = foreign ? (name === '__proto__' ? null : name) : foldName(name);
-  if (folded === null) return suspicious('A name is not the name of an attribute', at);
-  return addName(names, folded) ? null : suspicious('A name is given twice in one object', at);
+  if (folded === null) return suspicious('A name is not the name of an attribute', start);
+  return addName(names, folded) ? null : suspicious('A name is given twice in one object', start);
 };
 
 const codeUnit = (text: string, at: number): number => Number.parseInt(text.slice(at, at + 4), 16);
@@ -141,7 +143,7 @@ const scan = (
       if (end < 0) return malformed('A string holds half a character (a lone surrogate).');
       if (nameNext && names !== null) {
         nameNext = false;
-        const problem = nameProblem(names, text.slice(at, end + 1), at, kind === 'any');
+        const problem = nameProblem(names, text, at, end, kind === 'any');
         if (problem !== null) return problem;
       } else nodes++;
       at = end;
