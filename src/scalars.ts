@@ -28,7 +28,7 @@ export const secretPattern = '^\\$\\{(env:[A-Za-z_][A-Za-z0-9_]*|file:[^}]+)\\}$
 export const namePattern = '^[a-z0-9][a-z0-9_-]{0,62}$';
 
 const pattern = (source: string, message: string) =>
-  z.string().regex(new RegExp(source), { message });
+  z.string({ error: message }).regex(new RegExp(source), { message });
 
 /** Milliseconds from `250ms 10s 5m 2h 30d`, or null. */
 export const parseDurationMs = (text: string): number | null => {

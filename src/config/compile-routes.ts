@@ -14,7 +14,7 @@ import type { ResourceType } from '../identity/scim/schema-model.ts';
 import { emptyView } from '../identity/scim/view.ts';
 import { actionsOf, isReadAction } from '../policy/actions.ts';
 import { compileGrants } from '../policy/compile-grants.ts';
-import type { PermissionSettings } from '../policy/settings.ts';
+import type { GrantSettings, PermissionSettings } from '../policy/settings.ts';
 import type { Route } from '../snapshot.ts';
 import type { TargetSettings } from '../targets/settings.ts';
 import type { Parsed } from './parse-sections.ts';
@@ -65,12 +65,17 @@ const checkVerify = (
   }
 };
 
-/** Every route that parsed, longest path first. Problems are told at their place in the file. */
-export const compileRoutes = (parsed: Parsed, problem: ProblemAt): readonly Route[] => {
-  const permissions = Object.assign(
+const permissionTable = (parsed: Parsed): Readonly<Record<string, PermissionSettings>> =>
+  Object.assign(
     Object.create(null) as Record<string, PermissionSettings>,
     Object.fromEntries(parsed.permissions),
   );
+
+const rooms = { view: emptyView, resolveName: ruleName } as const;
+
+/** Every route that parsed, longest path first. Problems are told at their place in the file. */
+export const compileRoutes = (parsed: Parsed, problem: ProblemAt): readonly Route[] => {
+  const permissions = permissionTable(parsed);
   const compileOne = (name: string, settings: RouteSettings): Route => {
     const types = typesOf(parsed.targets.get(settings.scim));
     const all = Object.values(types);
@@ -92,17 +97,50 @@ export const compileRoutes = (parsed: Parsed, problem: ProblemAt): readonly Rout
       deletes: settings.deletes,
       trace: settings.trace,
       grants: compileGrants({
+        ...rooms,
         route: name,
         grants: settings.grants,
         permissions,
         types: all,
         problem,
-        view: emptyView,
-        resolveName: ruleName,
       }),
     });
   };
   return [...parsed.routes]
     .map(([name, settings]) => compileOne(name, settings))
     .sort((a, b) => b.segments.length - a.segments.length || (a.path < b.path ? -1 : 1));
+};
+
+/**
+ * Judges what no compiled route reaches: permissions and profiles nobody uses (yet), and grants of
+ * routes that did not parse. Against the types of all targets together; compiles nothing to keep.
+ */
+export const checkUnreached = (parsed: Parsed, problem: ProblemAt): void => {
+  const permissions = permissionTable(parsed);
+  const types = new Map<string, ResourceType>();
+  for (const each of [undefined, ...parsed.targets.values()])
+    for (const type of Object.values(typesOf(each))) types.set(type.word, type);
+  const all = [...types.values()];
+  const judge = (grant: GrantSettings, route: string, tell: ProblemAt): void => {
+    compileGrants({ ...rooms, route, grants: [grant], permissions, types: all, problem: tell });
+  };
+  for (const { route, index, grant } of parsed.strayGrants) {
+    judge(grant, route, (path, message) =>
+      problem(path[0] === 'routes' ? path.with(3, index) : path, message),
+    );
+  }
+  const usedPermissions = new Set<string | undefined>();
+  const usedProfiles = new Set<string | undefined>();
+  for (const { grants, normalise } of parsed.routes.values()) {
+    usedProfiles.add(normalise);
+    for (const { use } of grants) usedPermissions.add(use);
+  }
+  for (const name of parsed.permissions.keys()) {
+    if (usedPermissions.has(name)) continue;
+    judge({ client: 'nobody', use: name, mode: 'enforce' }, 'of no target', (path, message) =>
+      problem(path, path.length === 3 ? 'no target serves such a resource' : message),
+    );
+  }
+  for (const [name, settings] of parsed.profiles)
+    if (!usedProfiles.has(name)) compileProfile(name, settings, all, problem);
 };

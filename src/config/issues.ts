@@ -29,7 +29,10 @@ const sizeMessage = (issue: Extract<Issue, { code: 'too_small' | 'too_big' }>): 
 };
 
 const messageOf = (issue: Issue): string => {
-  if (issue.code === 'invalid_type') return expectedWords.get(issue.expected) ?? 'not valid here';
+  if (issue.code === 'invalid_type') {
+    if (!issue.message.startsWith('Invalid input')) return issue.message;
+    return expectedWords.get(issue.expected) ?? 'not valid here';
+  }
   if (issue.code === 'invalid_value') {
     const own = issue.message.startsWith('Invalid') ? null : issue.message;
     return own ?? `write one of: ${issue.values.map(String).join(', ')}`;

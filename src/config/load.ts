@@ -4,11 +4,11 @@
  * at once; a snapshot comes only where there are none. Nothing outside this room reads a route file.
  */
 import { dirname, resolve as absolute } from 'node:path';
-import type { SecretReference } from '../scalars.ts';
+import { secretReference, type SecretReference } from '../scalars.ts';
 import { systemRandom } from '../ids.ts';
 import { makeKeyRing } from '../sealing.ts';
 import type { Snapshot, StoreSettings, Target } from '../snapshot.ts';
-import { compileRoutes } from './compile-routes.ts';
+import { checkUnreached, compileRoutes } from './compile-routes.ts';
 import { compileClient, compileTarget } from './compile-targets.ts';
 import { applyDefaults } from './defaults.ts';
 import { digestOf, withFingerprints } from './digest.ts';
@@ -23,7 +23,6 @@ import type { StoreFileSettings } from './schema.ts';
 import { decodeEncryptionKey, isCheckpointKey, readSecrets, type Secrets } from './secrets.ts';
 import { rememberSettings } from './settings-of.ts';
 import { findWarnings } from './warnings.ts';
-import { secretReference } from '../scalars.ts';
 
 /** What `loadConfig` works from; nothing is read from the process itself. */
 export type LoadInput = Files &
@@ -136,6 +135,7 @@ const compile = (
   unusable: (path: Path, reason: string, closed: boolean) => void,
 ): Snapshot | null => {
   const routes = compileRoutes(parsed, tell);
+  checkUnreached(parsed, tell);
   const clients = record(
     [...parsed.clients].map(([name, each]) => [name, compileClient(name, each)]),
   );

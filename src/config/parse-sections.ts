@@ -5,7 +5,12 @@
 import type { z } from 'zod';
 import type { ClientSettings } from '../callers/settings.ts';
 import type { ProfileSettings } from '../identity/attributes/settings.ts';
-import { grantKeys, type PermissionSettings } from '../policy/settings.ts';
+import {
+  grant as grantSchema,
+  grantKeys,
+  type GrantSettings,
+  type PermissionSettings,
+} from '../policy/settings.ts';
 import { name as nameSchema } from '../scalars.ts';
 import type { TargetSettings } from '../targets/settings.ts';
 import { isSecretPath } from './environment.ts';
@@ -48,7 +53,12 @@ export type Parsed = Readonly<{
   profiles: ReadonlyMap<string, ProfileSettings>;
   permissions: ReadonlyMap<string, PermissionSettings>;
   routes: ReadonlyMap<string, RouteSettings>;
+  /** Grants that are right by themselves, of routes that are not: to be judged all the same. */
+  strayGrants: readonly StrayGrant[];
 }>;
+
+/** A grant of a route that did not parse. */
+export type StrayGrant = Readonly<{ route: string; index: number; grant: GrantSettings }>;
 
 type Context = Readonly<{ report: Report; ignoreMissing: boolean }>;
 
@@ -182,6 +192,21 @@ const reportUnknownKeys = (file: MapTree, report: Report): void => {
   }
 };
 
+const parseStrayGrants = (
+  file: MapTree,
+  routes: ReadonlyMap<string, RouteSettings>,
+): readonly StrayGrant[] => {
+  const out: StrayGrant[] = [];
+  for (const [route, { value }] of entriesOf(child(file, 'routes'))) {
+    if (routes.has(route)) continue;
+    for (const [index, tree] of itemsOf(child(value, 'grants')).entries()) {
+      const parsed = grantSchema.safeParse(plain(tree));
+      if (parsed.success) out.push({ route, index, grant: parsed.data });
+    }
+  }
+  return out;
+};
+
 /** Parses the whole joined file. */
 export const parseSections = (file: MapTree, later: Later, report: Report): Parsed => {
   reportUnknownKeys(file, report);
@@ -190,8 +215,9 @@ export const parseSections = (file: MapTree, later: Later, report: Report): Pars
   const single = <Key extends keyof typeof singleKeys>(
     key: Key,
   ): z.output<(typeof singleKeys)[Key]> | null =>
-    parsePiece(singleKeys[key], child(file, key), file, [key], context);
+    parsePiece<(typeof singleKeys)[Key]>(singleKeys[key], child(file, key), file, [key], context);
   single('version');
+  const routes = parseNamed('routes', file, later, report);
   return {
     environment: single('environment'),
     server: single('server'),
@@ -202,6 +228,7 @@ export const parseSections = (file: MapTree, later: Later, report: Report): Pars
     targets: parseNamed('targets', file, later, report),
     profiles: parseNamed('profiles', file, later, report),
     permissions: parseNamed('permissions', file, later, report),
-    routes: parseNamed('routes', file, later, report),
+    routes,
+    strayGrants: parseStrayGrants(file, routes),
   };
 };

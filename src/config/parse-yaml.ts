@@ -35,6 +35,7 @@ const messages: ReadonlyMap<string, string> = new Map([
   ['BAD_DQ_ESCAPE', 'no such escape in double quotes'],
   ['BLOCK_AS_IMPLICIT_KEY', 'the value of a key begins on its own line, or a colon is too much'],
   ['MULTILINE_IMPLICIT_KEY', 'a key stands on one line'],
+  ['RESOURCE_EXHAUSTION', 'nested too deeply'],
   ['BAD_DIRECTIVE', 'directives (%) are not allowed'],
 ]);
 
@@ -111,7 +112,10 @@ const readNode = (node: Node, path: Path, walk: Walk): Tree => {
   }
   if (isAlias(node)) {
     const target = walk.anchors.get(node.source);
-    if (target === undefined) return nothing;
+    if (target === undefined) {
+      walk.report(at, path, messages.get('BAD_ALIAS') as string);
+      return { ...nothing, unset: true };
+    }
     const outer = walk.insideAlias;
     walk.insideAlias = true;
     const tree = readNode(target, path, walk);
@@ -137,7 +141,7 @@ const compose = (text: string, lines: LineCounter): Document.Parsed | null => {
       merge: false,
       stringKeys: true,
       prettyErrors: false,
-      logLevel: 'silent',
+      logLevel: 'error',
       lineCounter: lines,
     });
   } catch {
@@ -145,6 +149,9 @@ const compose = (text: string, lines: LineCounter): Document.Parsed | null => {
     return null;
   }
 };
+
+/** One broken line can make the parser stumble over all that follow. */
+const findingsMax = 20;
 
 /** Findings after which the rest of the file still reads as it was meant. */
 const harmless: ReadonlySet<string> = new Set([
@@ -171,7 +178,7 @@ export const parseYaml = (file: string, text: string, report: Report): MapTree |
     return null;
   }
   const findings = [...document.errors, ...document.warnings];
-  for (const finding of findings) {
+  for (const finding of findings.slice(0, findingsMax)) {
     // Tags are reported where the nodes are read, resolved or not.
     if (finding.code !== 'TAG_RESOLVE_FAILED') reportYaml(finding, source, report);
   }
