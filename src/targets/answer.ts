@@ -56,18 +56,19 @@ const dropProto = (value: unknown): void => {
   delete (value as Record<string, unknown>)['__proto__'];
   Object.values(value).forEach(dropProto);
 };
-const mayNameProto = /__proto__|\\u005f/i;
+const mayNameProto = (text: string): boolean =>
+  text.includes('__proto__') || text.includes('\\u005');
 
 type Parsed = Readonly<{ value: Json | undefined; readable: boolean }>;
 const unreadable: Parsed = { value: undefined, readable: false };
 
 const parseBody = (bytes: Buffer, text: string): Parsed => {
-  if (text.trim() === '') return { value: undefined, readable: true };
+  if (bytes.length < 16 && text.trim() === '') return { value: undefined, readable: true };
   if (!isUtf8(bytes) || tooDeep(bytes)) return unreadable;
   try {
     // RFC 8259 §8.1: a byte order mark may be ignored; .NET servers send one.
     const value = JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text) as Json;
-    if (mayNameProto.test(text)) dropProto(value);
+    if (mayNameProto(text)) dropProto(value);
     return { value, readable: true };
   } catch {
     return unreadable;
@@ -97,7 +98,9 @@ export const readAnswer = (
   const raw = bytes.toString('utf8');
   const text = status >= 400 ? mask(raw, secrets) : raw;
   const { value, readable } = parseBody(bytes, text);
-  const quoted = readable && status < 400 ? '' : mask(text.slice(0, 4 * excerptLength), secrets);
+  if (readable && status < 400)
+    return { status, headers: picked, body: value, readable, excerpt: '' };
+  const quoted = mask(text, secrets).slice(0, 4 * excerptLength);
   const excerpt = quoted.replace(unprintable, ' ').trim().slice(0, excerptLength);
   return { status, headers: picked, body: value, readable, excerpt };
 };

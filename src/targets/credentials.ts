@@ -63,11 +63,14 @@ export const makeCredentials = (
     choose: (except) => {
       if (usable.length === 0) return anonymousAllowed && except.size === 0 ? anonymous : null;
       const now = clock.now();
-      const open = usable.filter(({ index, expiresAt }) => now < expiresAt && !except.has(index));
       const monotonic = clock.monotonic();
-      return (
-        open.find(({ index }) => monotonic >= (refusedUntil[index] as number)) ?? open[0] ?? null
-      );
+      let second: UsableSlot | null = null;
+      for (const slot of usable) {
+        if (now >= slot.expiresAt || except.has(slot.index)) continue;
+        if (monotonic >= (refusedUntil[slot.index] as number)) return slot;
+        second ??= slot;
+      }
+      return second;
     },
     refused: (index) => {
       const now = clock.monotonic();

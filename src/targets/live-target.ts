@@ -63,6 +63,7 @@ export type LiveDeps = Readonly<{
 
 const backoffMs = 100;
 const backoffMsMax = 2_000;
+const noSlots: ReadonlySet<number> = new Set();
 const retriedStatuses: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
 const notSent = (
@@ -190,7 +191,7 @@ export const makeLiveTarget = (target: TargetSource, deps: LiveDeps): LiveTarget
   };
 
   const walk = async (call: Call, options: SendOptions): Promise<Sent> => {
-    const refusedSlots = new Set<number>();
+    let refusedSlots = noSlots;
     let attempts = 0;
     /** The last attempt that reached the target: it outranks a later one that was never sent. */
     let reached: Sent | null = null;
@@ -207,7 +208,7 @@ export const makeLiveTarget = (target: TargetSource, deps: LiveDeps): LiveTarget
         if (credentials.refused(slot.index)) {
           observer.note('error', 'target.credential.refused', { target: name, slot: slot.index });
         }
-        refusedSlots.add(slot.index);
+        refusedSlots = new Set([...refusedSlots, slot.index]);
         continue;
       }
       const wanted = repeatAfterMs(call, attempted, clock.now());
