@@ -247,7 +247,7 @@ const presentSearch = (
 /**
  * What the caller sees of a target's answer, or why there is nothing to see. A 304 passes only where
  * the read asked for it; no other redirect ever does. For a mutation a refusal here does not say
- * whether the change was made: that is `classify` (readback.ts). Discovery has discovery.ts.
+ * whether the change was made: that is `classify` (classify.ts). Discovery has discovery.ts.
  */
 export const present = (
   answer: Answer,

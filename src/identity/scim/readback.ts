@@ -1,8 +1,8 @@
 /**
- * Whether a mutation was made: what its answer says, and, where that leaves doubt, what a read-back
- * must find (stored in the ledger as JSON), where to look, and what the found says. Claims that a
- * change was made only where nothing else explains what is there: the before-image differed and
- * every written value is held.
+ * Settles doubt by reading: what a read-back must find (stored in the ledger as JSON), where to look,
+ * and what the found says. Claims that a change was made only where nothing else explains what is
+ * there: the before-image differed and every written value is held. (What the answer to the mutation
+ * itself says is `classify`, classify.ts.)
  *
  * A password can never be read back, so a mutation that writes one cannot be settled here.
  */
@@ -17,7 +17,7 @@ import { readCall, searchCall } from './print.ts';
 import { replaceChanges, writablePart } from './replace.ts';
 import type { Attribute, Change, Filter, Path, Resource, ResourceType } from './schema-model.ts';
 import { lookUp } from './schemas.ts';
-import { idFromLocation, isErrorMessage, readList, resourceOf } from './target-resource.ts';
+import { isErrorMessage, readList, resourceOf } from './target-resource.ts';
 
 /**
  * One thing a read-back must find: `equals` the value, `includes` its elements among others, or be
@@ -251,39 +251,4 @@ export const readBackId = (
   const found = foundCreated(expected, answer, type);
   const id = found?.length === 1 ? found[0]?.['id'] : undefined;
   return typeof id === 'string' ? id : null;
-};
-
-/** How a mutation ended as far as its answer tells. */
-export type Classified = Readonly<{
-  outcome: 'applied' | 'rejected' | 'in-doubt';
-  /** Id of the resource at the target; of a create only where the answer names it. */
-  resourceId: string | null;
-}>;
-
-const createdId = (answer: Answer, mutation: Mutation): string | null => {
-  const { body } = answer;
-  const stated = isObject(body) && Object.hasOwn(body, 'id') ? body['id'] : undefined;
-  return typeof stated === 'string' && stated !== ''
-    ? stated
-    : idFromLocation(answer.headers, mutation.type.endpoint);
-};
-
-/**
- * 2xx: applied. Except 202 (accepted, perhaps later), an Error message in a success, and a body that
- * is no JSON (a login or maintenance page) unless a create names its Location: in doubt.
- * 4xx and 501: rejected, except 408: in doubt. 3xx and 5xx: in doubt (the write may have come first).
- */
-export const classify = (mutation: Mutation, answer: Answer): Classified => {
-  const { status } = answer;
-  const own = mutation.verb === 'create' ? null : mutation.id;
-  const rejected = (status >= 400 && status <= 499 && status !== 408) || status === 501;
-  if (rejected) return { outcome: 'rejected', resourceId: own };
-  const doubt: Classified = { outcome: 'in-doubt', resourceId: own };
-  if (status < 200 || status > 299 || status === 202) return doubt;
-  if (isErrorMessage(answer.body)) return doubt;
-  if (mutation.verb !== 'create') {
-    return answer.readable ? { outcome: 'applied', resourceId: own } : doubt;
-  }
-  const resourceId = createdId(answer, mutation);
-  return answer.readable || resourceId !== null ? { outcome: 'applied', resourceId } : doubt;
 };

@@ -149,7 +149,7 @@ export const unreadableAnswer = (answer: Answer): Refusal =>
 
 /**
  * The refusal an answer without success amounts to; null for 2xx. For a mutation it does not say
- * whether the change was made: that is `classify` (readback.ts).
+ * whether the change was made: that is `classify` (classify.ts).
  */
 export const failureOf = (
   answer: Answer,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Operation } from '../../../src/identity/operation.ts';
 import { printCall, readCall, searchCall } from '../../../src/identity/scim/print.ts';
 import { userType } from '../../../src/identity/scim/schemas.ts';
