@@ -9,14 +9,14 @@ import type { Refusal } from '../../errors.ts';
 import { isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 import { extensionOf, isCore } from './canonical-resource.ts';
-import { deny, mutability, nameOf, parentOf, pathOf, put, withBooleans } from './located-change.ts';
+import { deny, mutability, nameOf, pathOf, put } from './located-change.ts';
 import type { Context, Op } from './located-change.ts';
 import { patchOpUrn } from './messages.ts';
 import { parsePath } from './path.ts';
 import { newReading, quoted, refused, repaired } from './reading.ts';
 import type { DialectHints, Reading } from './reading.ts';
-import type { Change, Repair, ResourceType } from './schema-model.ts';
-import { attributeName, lookUp, resolveExtension, resolveName } from './schemas.ts';
+import type { Change, Filter, Repair, ResourceType } from './schema-model.ts';
+import { attributeName, resolveExtension, resolveName } from './schemas.ts';
 
 /** `statedId`: the id a client put inside a value (C23); the caller compares it with the URL's. */
 export type CanonicalChanges = Readonly<{
@@ -35,6 +35,15 @@ const outline = (text: string): string => {
   return open < 0 || close < open ? text : text.slice(0, open) + text.slice(close + 1);
 };
 
+/** C8: the filter parser reads them by the schema; here they are noticed. */
+const quotedBoolean = /"(?:true|false)"/i;
+
+const hasBoolean = (filter: Filter): boolean => {
+  if (filter.kind === 'and' || filter.kind === 'or') return filter.terms.some(hasBoolean);
+  if (filter.kind === 'not') return hasBoolean(filter.term);
+  return filter.kind === 'compare' && typeof filter.value === 'boolean';
+};
+
 /** An operation with a path as the client wrote it. */
 const readLocated = (context: Context, op: Op, text: string, raw: Json | undefined): void => {
   const { type, reading } = context;
@@ -46,17 +55,10 @@ const readLocated = (context: Context, op: Op, text: string, raw: Json | undefin
     return;
   }
   if (outline(text) !== nameOf(parsed)) repaired(reading, 'C37', nameOf(parsed));
-  const top = lookUp(type, parentOf(parsed));
-  const filter =
-    parsed.filter === undefined || top === null
-      ? parsed.filter
-      : withBooleans(parsed.filter, top, context);
-  put(context, {
-    op,
-    path: filter === undefined ? parsed : { ...parsed, filter },
-    raw,
-    explicit: true,
-  });
+  if (parsed.filter !== undefined && quotedBoolean.test(text) && hasBoolean(parsed.filter)) {
+    repaired(reading, 'C8', nameOf(parsed));
+  }
+  put(context, { op, path: parsed, raw, explicit: true });
 };
 
 /** A path that is the URN of a whole schema: its attributes, one by one. */

@@ -5,7 +5,7 @@
  */
 import { isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
-import { valueKey } from './elements.ts';
+import { scanElements, valueKey } from './elements.ts';
 import { equalValues, refersToResources, sameJson } from './equality.ts';
 import type { Attribute, Change, Path, Resource, ResourceType } from './schema-model.ts';
 import { lookUp, resolveExtension } from './schemas.ts';
@@ -77,7 +77,7 @@ const keyed = (elements: readonly Json[], attribute: Attribute): Map<string, Jso
   return byKey;
 };
 
-/** Keys that are compared one by one rather than through a set; short loops are faster. */
+/** Up to so many keys are looked for one by one, which is faster than reading every key. */
 const fewKeys = 4;
 
 /** Does any of the shared elements answer to one of the keys? */
@@ -87,15 +87,18 @@ const sharesKey = (
   keys: ReadonlySet<string>,
   attribute: Attribute,
 ): boolean => {
-  const few = keys.size <= fewKeys ? [...keys] : null;
-  const known = (at: number): boolean => {
-    const key = valueKey(elements[at] as Json, attribute);
-    if (key === null) return false;
-    return few === null ? keys.has(key) : few.includes(key);
-  };
-  for (let at = 0; at < head; at += 1) if (known(at)) return true;
-  for (let at = elements.length - tail; at < elements.length; at += 1) if (known(at)) return true;
-  return false;
+  const end = elements.length - tail;
+  if (keys.size <= fewKeys) {
+    return [...keys].some(
+      (key) =>
+        scanElements(elements, attribute, key, 0, head).length > 0 ||
+        scanElements(elements, attribute, key, end).length > 0,
+    );
+  }
+  return elements.some((element, at) => {
+    const key = at < head || at >= end ? valueKey(element, attribute) : null;
+    return key !== null && keys.has(key);
+  });
 };
 
 const primaries = (elements: readonly Json[]): number => {

@@ -91,6 +91,8 @@ type State = {
   readonly original: readonly Json[];
   /** Holes are removed elements. */
   items: (Json | undefined)[];
+  /** Positions of the holes. */
+  holes: number[];
   owned: boolean;
   scans: number;
   index: Map<string, number | number[]> | null;
@@ -121,17 +123,30 @@ const buildIndex = ({ items, attribute }: State): Map<string, number | number[]>
   return index;
 };
 
-const scan = ({ items, attribute }: State, key: string): number[] => {
+/**
+ * Positions of one key between `from` and `to`. Exact values, ids above all, are compared in place:
+ * a group has ten thousand of them.
+ */
+export const scanElements = (
+  items: readonly (Json | undefined)[],
+  attribute: Attribute | null,
+  key: string,
+  from = 0,
+  to = items.length,
+): number[] => {
   const found: number[] = [];
   const exact = attribute !== null && (attribute.sub?.['value'] ?? attribute).caseExact;
-  const byValue = exact && !key.startsWith(keyless);
-  for (let at = 0; at < items.length; at += 1) {
+  if (exact && !key.startsWith(keyless)) {
+    for (let at = from; at < to; at += 1) {
+      const element = items[at];
+      const object = typeof element === 'object' && element !== null;
+      if ((object ? (element as JsonObject)['value'] : element) === key) found.push(at);
+    }
+    return found;
+  }
+  for (let at = from; at < to; at += 1) {
     const element = items[at];
-    if (element === undefined) continue;
-    const same = byValue
-      ? (isObject(element) ? element['value'] : element) === key
-      : elementKey(element, attribute) === key;
-    if (same) found.push(at);
+    if (element !== undefined && elementKey(element, attribute) === key) found.push(at);
   }
   return found;
 };
@@ -140,7 +155,7 @@ const scan = ({ items, attribute }: State, key: string): number[] => {
 const positions = (state: State, key: string): readonly number[] => {
   if (state.index === null) {
     state.scans += 1;
-    if (state.scans <= scansMax) return scan(state, key);
+    if (state.scans <= scansMax) return scanElements(state.items, state.attribute, key);
     state.index = buildIndex(state);
   }
   const found = state.index.get(key);
@@ -200,9 +215,24 @@ const add = (state: State, element: Json): boolean => {
   return true;
 };
 
-const finish = ({ original, items, owned }: State): readonly Json[] | undefined => {
+const dig = (state: State, at: number): void => {
+  own(state)[at] = undefined;
+  state.holes.push(at);
+};
+
+/** Holes that are closed one by one, which moves memory and looks at nothing. */
+const fewHoles = 16;
+
+const withoutHoles = (items: readonly (Json | undefined)[], holes: readonly number[]): Json[] => {
+  if (holes.length > fewHoles) return items.filter((element) => element !== undefined);
+  const kept = items.slice();
+  for (const at of holes.toSorted((left, right) => right - left)) kept.splice(at, 1);
+  return kept as Json[];
+};
+
+const finish = ({ original, items, holes, owned }: State): readonly Json[] | undefined => {
   if (!owned) return original.length === 0 ? undefined : original;
-  const kept = items.filter((element) => element !== undefined);
+  const kept = withoutHoles(items, holes);
   return kept.length === 0 ? undefined : kept;
 };
 
@@ -215,6 +245,7 @@ const replaceAll = (state: State, elements: readonly Json[]): boolean => {
     if (same && texts.size === elements.length) return false;
   }
   state.items = elements.slice();
+  state.holes = [];
   state.owned = true;
   state.index = null;
   state.scans = 0;
@@ -231,6 +262,7 @@ export const draftElements = (
     attribute,
     original: elements,
     items: elements as (Json | undefined)[],
+    holes: [],
     owned: false,
     scans: 0,
     index: null,
@@ -241,7 +273,7 @@ export const draftElements = (
     replaceAll: (replacement) => replaceAll(state, replacement),
     removeMatching: (filter) => {
       const found = matching(state, filter);
-      for (const at of found) own(state)[at] = undefined;
+      for (const at of found) dig(state, at);
       return found.length > 0;
     },
     updateMatching: (filter, change) => {
@@ -253,7 +285,7 @@ export const draftElements = (
         const next = change(present);
         if (sameJson(next, present)) continue;
         changed = true;
-        if (Object.keys(next).length === 0) own(state)[at] = undefined;
+        if (Object.keys(next).length === 0) dig(state, at);
         else put(state, at, next);
       }
       return found.length === 0 ? null : changed;

@@ -4,7 +4,6 @@
  * (C3), and what could take away more than was named is refused. For canonical-changes.ts only.
  */
 import { readRemoval } from '../dialects/table.ts';
-import { booleanFromText } from '../dialects/values.ts';
 import { isObject } from '../json-value.ts';
 import type { Json } from '../json-value.ts';
 import { canonicalSingle, canonicalValue, plainValue } from './canonical-values.ts';
@@ -58,23 +57,6 @@ const prefixOf = (path: Path): string =>
       ? ''
       : `${path.schema}:`
     : `${attributeName(parentOf(path))}.`;
-
-/** C8: literals of boolean sub-attributes inside a filter, written as text. */
-export const withBooleans = (filter: Filter, attribute: Attribute, context: Context): Filter => {
-  if (filter.kind === 'and' || filter.kind === 'or') {
-    const terms = filter.terms.map((term) => withBooleans(term, attribute, context));
-    return { kind: filter.kind, terms };
-  }
-  if (filter.kind === 'not') {
-    return { kind: 'not', term: withBooleans(filter.term, attribute, context) };
-  }
-  if (filter.kind !== 'compare' || typeof filter.value !== 'string') return filter;
-  const sub = attribute.sub?.[(filter.path.sub ?? filter.path.attribute).toLowerCase()];
-  const rewritten = sub === undefined ? null : booleanFromText(filter.value, sub);
-  if (rewritten === null || typeof rewritten.value !== 'boolean') return filter;
-  repaired(context.reading, 'C8', attribute.name);
-  return { ...filter, value: rewritten.value };
-};
 
 export const deny = (context: Context, name: string): void =>
   refused(

@@ -14,7 +14,7 @@ import { draftElements, elementFromFilter } from './elements.ts';
 import type { ElementDraft } from './elements.ts';
 import { foldedText, sameJson } from './equality.ts';
 import type { Attribute, Change, Path, Resource, ResourceType } from './schema-model.ts';
-import { attributeName, lookUp } from './schemas.ts';
+import { attributeName, lookUp, resolveExtension } from './schemas.ts';
 import { touchedBy } from './strip.ts';
 
 export { diffResources } from './diff.ts';
@@ -67,6 +67,13 @@ const listExtension = (resource: Members, urn: string, present: boolean): void =
   }
 };
 
+/** An extension that may be written to; without a schema its names come from outside. */
+const extensionCopy = (work: Work, key: string, present: JsonObject | null): Members => {
+  if (present !== null) return work.copied.has(key) ? present : copyOf(present);
+  const known = resolveExtension(work.type, key) !== null;
+  return (known ? {} : Object.create(null)) as Members;
+};
+
 const write = (work: Work, top: Top, value: Json | undefined): void => {
   work.copy ??= copyOf(work.before);
   const { copy } = work;
@@ -77,10 +84,7 @@ const write = (work: Work, top: Top, value: Json | undefined): void => {
   }
   const key = extensionKey(copy, top.schema);
   const present = copy[key];
-  const extension: Members =
-    isObject(present) && work.copied.has(key)
-      ? present
-      : copyOf(isObject(present) ? present : (Object.create(null) as JsonObject));
+  const extension = extensionCopy(work, key, isObject(present) ? present : null);
   work.copied.add(key);
   if (value === undefined) delete extension[top.attribute];
   else extension[top.attribute] = value;
