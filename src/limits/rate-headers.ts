@@ -42,4 +42,9 @@ export const rateHeaders = (
 
 /** An sf-string (RFC 9651 §3.3.3): printable ASCII, `"` and `\` escaped. */
 const quoted = (text: string): string =>
-  `"${text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, String.raw`\$&`)}"`;
+  plainName.test(text)
+    ? `"${text}"`
+    : `"${text.replace(/[^\x20-\x7e]/g, '?').replace(/["\\]/g, String.raw`\$&`)}"`;
+
+/** Names that need no escaping, as all of ours. */
+const plainName = /^[a-z0-9-]*$/;

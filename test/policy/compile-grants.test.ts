@@ -227,7 +227,8 @@ test('facts are asked for only where a rule needs them', () => {
   assert.deepEqual(needs('after.active == true'), ['users:update']);
   assert.deepEqual(needs('before.active == true'), ['users:update', 'users:delete']);
   assert.deepEqual(needs('size(changed) < 3'), ['users:update', 'users:delete']);
-  assert.equal(on('before == null')?.(['users:create', 'users:password']), false);
+  assert.equal(on('before == null')?.(['users:create', 'users:activate']), false);
+  assert.equal(on('before == null')?.(['users:update', 'users:activate']), true);
 
   const { grants } = compile([
     { groups: { actions: ['read', 'add-member'], only: ['app-*'] }, users: { actions: ['*'] } },

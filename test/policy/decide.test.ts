@@ -51,6 +51,13 @@ test('without any grant every action is denied, discovery too', () => {
   }
 });
 
+test('a grant ends at 24:00 UTC of its last day, to the millisecond', () => {
+  const last = [{ ...users(['read']), until: '2026-11-23' }];
+  const end = Date.parse('2026-11-24T00:00:00Z');
+  assert.equal(codeOf(last, ask([effect('users:read')], { now: end - 1 })), 'allow');
+  assert.equal(codeOf(last, ask([effect('users:read')], { now: end })), 'action_denied');
+});
+
 test('without known actions some change must be granted to go on, and nothing is decided', () => {
   assert.equal(codeOf([users(['*'])], ask([])), 'action_denied');
   const early = (grant: Grant) => judge(compile([grant]).grants['c'], ask([])) === null;
