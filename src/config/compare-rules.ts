@@ -27,8 +27,7 @@ export const writtenRules = (
   const out = Object.create(null) as Record<string, ResourceRule>;
   const from = grant.use === undefined ? grant : permissions.get(grant.use);
   for (const [word, rule] of Object.entries(from ?? {})) {
-    if (rule !== undefined && !(grant.use === undefined && keysOfGrant.has(word)))
-      out[word] = rule as ResourceRule;
+    if (rule !== undefined && !(grant.use === undefined && keysOfGrant.has(word))) out[word] = rule;
   }
   return out;
 };

@@ -3,6 +3,7 @@
  * compiled by the rooms that own them.
  */
 import { compileProfile } from '../identity/attributes/compile-profile.ts';
+import type { Profile } from '../identity/attributes/profile.ts';
 import {
   attributeName,
   coreTypes,
@@ -71,16 +72,34 @@ const permissionTable = (parsed: Parsed): Readonly<Record<string, PermissionSett
     Object.fromEntries(parsed.permissions),
   );
 
+/** Profiles by the types they were compiled for: most routes serve the same two. */
+type Profiles = Map<Types, Map<string, Profile>>;
+
+const profileOf = (
+  name: string | undefined,
+  types: Types,
+  parsed: Parsed,
+  known: Profiles,
+  problem: ProblemAt,
+): Profile | null => {
+  const settings = name === undefined ? undefined : parsed.profiles.get(name);
+  if (name === undefined || settings === undefined) return null;
+  const here = known.get(types) ?? new Map<string, Profile>();
+  known.set(types, here);
+  const profile = here.get(name) ?? compileProfile(name, settings, types, problem);
+  here.set(name, profile);
+  return profile;
+};
+
 const rooms = { view: emptyView, resolveName: ruleName } as const;
 
 /** Every route that parsed, longest path first. Problems are told at their place in the file. */
 export const compileRoutes = (parsed: Parsed, problem: ProblemAt): readonly Route[] => {
   const permissions = permissionTable(parsed);
+  const profiles: Profiles = new Map();
   const compileOne = (name: string, settings: RouteSettings): Route => {
     const types = typesOf(parsed.targets.get(settings.scim));
     const all = Object.values(types);
-    const profile =
-      settings.normalise === undefined ? undefined : parsed.profiles.get(settings.normalise);
     checkVerify(name, settings.verify, types, problem);
     return Object.freeze({
       name,
@@ -88,10 +107,7 @@ export const compileRoutes = (parsed: Parsed, problem: ProblemAt): readonly Rout
       segments: settings.path.slice(1).split('/'),
       target: settings.scim,
       types,
-      profile:
-        profile === undefined || settings.normalise === undefined
-          ? null
-          : compileProfile(settings.normalise, profile, all, problem),
+      profile: profileOf(settings.normalise, types, parsed, profiles, problem),
       before: settings.before,
       verify: new Set(settings.verify),
       deletes: settings.deletes,
@@ -137,8 +153,11 @@ export const checkUnreached = (parsed: Parsed, problem: ProblemAt): void => {
   }
   for (const name of parsed.permissions.keys()) {
     if (usedPermissions.has(name)) continue;
-    judge({ client: 'nobody', use: name, mode: 'enforce' }, 'of no target', (path, message) =>
-      problem(path, path.length === 3 ? 'no target serves such a resource' : message),
+    judge(
+      { client: 'nobody', use: name, mode: 'enforce' } as GrantSettings,
+      'of no target',
+      (path, message) =>
+        problem(path, path.length === 3 ? 'no target serves such a resource' : message),
     );
   }
   for (const [name, settings] of parsed.profiles)

@@ -42,7 +42,7 @@ export const substituteText = (
     return preset ?? '';
   });
   if (unset === null) return { value };
-  return { problem: `the environment variable ${unset} is not set`, unset: true };
+  return { problem: `the environment variable ${String(unset)} is not set`, unset: true };
 };
 
 /** A value as YAML's core schema would read it unquoted: a number or a boolean where it looks so. */

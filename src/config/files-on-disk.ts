@@ -6,6 +6,8 @@ import { fileBytesMax } from './parse-yaml.ts';
 
 const decoder = new TextDecoder('utf-8', { fatal: true });
 
+const inCodeOrder = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
 /** One segment of a pattern as a test of names; `*` never stands for a leading dot. */
 const segmentTest = (segment: string): ((name: string) => boolean) => {
   const text = segment.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replace(/\*+/g, '[^/]*');
@@ -24,7 +26,7 @@ const listFiles = async (directory: string, pattern: string): Promise<readonly s
     const next: string[] = [];
     for (const path of found) {
       const names = await readdir(path).catch(() => []);
-      for (const name of names.sort()) if (fits(name)) next.push(join(path, name));
+      for (const name of names.toSorted(inCodeOrder)) if (fits(name)) next.push(join(path, name));
     }
     found = next;
   }
@@ -61,7 +63,7 @@ export const keptFiles = (sources: Readonly<Record<string, string>>, others: Fil
         const parts = path.split('/');
         return parts.length === tests.length && parts.every((part, index) => tests[index]?.(part));
       };
-      return [...texts.keys()].filter(fits).sort();
+      return [...texts.keys()].filter(fits).sort(inCodeOrder);
     },
   });
 };

@@ -33,10 +33,9 @@ export const filesMax = 1_000;
 const depthMax = 2;
 
 /** Keys of a file that are maps to be joined entry by entry. */
-const joined: ReadonlySet<string> = new Set([
-  ...['defaults', 'server', 'admin', 'store', 'plans'],
-  ...['clients', 'targets', 'profiles', 'permissions', 'routes'],
-]);
+const joined: ReadonlySet<string> = new Set(
+  'defaults server admin store plans clients targets profiles permissions routes'.split(' '),
+);
 
 /** All files as one. `complete` is false where a file could not be read: names may be missing. */
 export type Joined = Readonly<{

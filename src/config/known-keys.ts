@@ -14,7 +14,7 @@ const below = (schema: JsonSchema, step: string | number): JsonSchema[] =>
   alternatives(schema).flatMap((each) => {
     if (typeof step === 'number') return isKeyMap(each.items) ? [each.items] : [];
     const properties = each.properties ?? {};
-    if (Object.hasOwn(properties, step)) return [properties[step] as JsonSchema];
+    if (Object.hasOwn(properties, step)) return [properties[step]].filter(isKeyMap);
     return isKeyMap(each.additionalProperties) ? [each.additionalProperties] : [];
   });
 

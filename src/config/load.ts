@@ -7,6 +7,7 @@ import { dirname, resolve as absolute } from 'node:path';
 import { secretReference, type SecretReference } from '../scalars.ts';
 import { systemRandom } from '../ids.ts';
 import { makeKeyRing } from '../sealing.ts';
+import { loadsOf } from '../identity/attributes/compile-profile.ts';
 import type { Snapshot, StoreSettings, Target } from '../snapshot.ts';
 import { checkUnreached, compileRoutes } from './compile-routes.ts';
 import { compileClient, compileTarget } from './compile-targets.ts';
@@ -205,6 +206,7 @@ export const loadConfig = async (input: LoadInput): Promise<Loaded> => {
   const parsed = parseSections(file, later, report);
   checkReferences(file, parsed, complete, report);
   findWarnings({ file, parsed, warn, now }, complete);
+  for (const profile of parsed.profiles.values()) for (const load of loadsOf(profile)) await load();
   const directory = dirname(path);
   const secrets = resolve
     ? await readSecrets(referencesOf(parsed), { directory, env, readFile: input.readFile })

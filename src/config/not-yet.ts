@@ -35,9 +35,9 @@ const values: ReadonlyMap<string, RegExp> = new Map([
 
 const vault = /^\$\{vault:/;
 
-const named: ReadonlySet<string> = new Set([
-  ...['clients', 'targets', 'profiles', 'permissions', 'routes', 'plans'],
-]);
+const named: ReadonlySet<string> = new Set(
+  'clients targets profiles permissions routes plans'.split(' '),
+);
 
 const sectionOf: ReadonlyMap<string, string> = new Map([
   ['route', 'routes'],

@@ -83,13 +83,13 @@ const putTextBack = (issues: readonly z.core.$ZodIssue[], root: Tree, value: unk
 };
 
 /** One piece through its schema. `tree` undefined = not written. Null where it does not parse. */
-const parsePiece = <Schema extends z.ZodType>(
-  schema: Schema,
+const parsePiece = <Output>(
+  schema: z.ZodType<Output>,
   tree: Tree | undefined,
   above: MapTree,
   base: Path,
   context: Context,
-): z.output<Schema> | null => {
+): Output | null => {
   const value = tree === undefined ? undefined : plain(tree);
   let result = schema.safeParse(value);
   if (!result.success && tree !== undefined && putTextBack(result.error.issues, tree, value))
@@ -130,13 +130,14 @@ const cleanGrants = (route: Tree, base: Path, file: MapTree, report: Report): Tr
   return mapTree(route.at, new Map(route.entries).set('grants', cleaned));
 };
 
-const parseNamed = <Section extends NamedSection>(
-  section: Section,
+const parseNamed = <Output>(
+  section: NamedSection,
+  schema: z.ZodType<Output>,
   file: MapTree,
   later: Later,
   report: Report,
-): Map<string, z.output<(typeof namedSections)[Section]>> => {
-  const out = new Map<string, z.output<(typeof namedSections)[Section]>>();
+): Map<string, Output> => {
+  const out = new Map<string, Output>();
   const tree = child(file, section);
   if (tree === undefined) return out;
   if (tree.kind !== 'map') {
@@ -153,7 +154,7 @@ const parseNamed = <Section extends NamedSection>(
     const cleaned =
       section === 'routes' ? cleanGrants(entry.value, base, file, report) : entry.value;
     const ignoreMissing = later.has(`${section}.${name}`);
-    const parsed = parsePiece(namedSections[section], cleaned, file, base, {
+    const parsed = parsePiece(schema, cleaned, file, base, {
       report,
       ignoreMissing,
     });
@@ -177,7 +178,7 @@ const parseDefaults = (file: MapTree, report: Report): void => {
       report(entry.key, ['defaults', printable(key)], `unknown key${near}`);
       continue;
     }
-    parsePiece(namedSections[section], entry.value, file, ['defaults', key], {
+    parsePiece<unknown>(namedSections[section], entry.value, file, ['defaults', key], {
       report,
       ignoreMissing: true,
     });
@@ -212,22 +213,20 @@ export const parseSections = (file: MapTree, later: Later, report: Report): Pars
   reportUnknownKeys(file, report);
   parseDefaults(file, report);
   const context = { report, ignoreMissing: false };
-  const single = <Key extends keyof typeof singleKeys>(
-    key: Key,
-  ): z.output<(typeof singleKeys)[Key]> | null =>
-    parsePiece<(typeof singleKeys)[Key]>(singleKeys[key], child(file, key), file, [key], context);
-  single('version');
-  const routes = parseNamed('routes', file, later, report);
+  const single = <Output>(key: keyof typeof singleKeys, schema: z.ZodType<Output>): Output | null =>
+    parsePiece(schema, child(file, key), file, [key], context);
+  single('version', singleKeys.version);
+  const routes = parseNamed('routes', namedSections.routes, file, later, report);
   return {
-    environment: single('environment'),
-    server: single('server'),
-    admin: single('admin'),
-    store: single('store'),
-    reload: single('reload'),
-    clients: parseNamed('clients', file, later, report),
-    targets: parseNamed('targets', file, later, report),
-    profiles: parseNamed('profiles', file, later, report),
-    permissions: parseNamed('permissions', file, later, report),
+    environment: single('environment', singleKeys.environment),
+    server: single('server', singleKeys.server),
+    admin: single('admin', singleKeys.admin),
+    store: single('store', singleKeys.store),
+    reload: single('reload', singleKeys.reload),
+    clients: parseNamed('clients', namedSections.clients, file, later, report),
+    targets: parseNamed('targets', namedSections.targets, file, later, report),
+    profiles: parseNamed('profiles', namedSections.profiles, file, later, report),
+    permissions: parseNamed('permissions', namedSections.permissions, file, later, report),
     routes,
     strayGrants: parseStrayGrants(file, routes),
   };

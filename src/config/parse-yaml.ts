@@ -27,7 +27,6 @@ const messages: ReadonlyMap<string, string> = new Map([
   ['BAD_ALIAS', 'this alias (*) names no anchor; put text that begins with * in quotes'],
   ['BAD_INDENT', 'the indentation does not fit the lines above'],
   ['TAB_AS_INDENT', 'a tab cannot indent; use spaces'],
-  ['DUPLICATE_KEY', 'this key is written twice'],
   ['NON_STRING_KEY', 'a key must be text; put it in quotes'],
   ['MULTIPLE_DOCS', 'a route file holds one document; remove the --- lines'],
   ['MISSING_CHAR', 'a closing bracket, quote or comma is missing, or a space after a colon'],
@@ -79,6 +78,7 @@ const readMap = (node: Node & { items: unknown[] }, path: Path, walk: Walk, at: 
     } else if (key === '__proto__') {
       walk.report(keySpot, path, 'this name cannot be used');
     } else {
+      if (entries.has(key)) walk.report(keySpot, below, 'this key is written twice');
       if (pair.key.tag !== undefined) walk.report(keySpot, below, tagRefused);
       const value = pair.value as Node | null;
       entries.set(key, {
@@ -140,6 +140,8 @@ const compose = (text: string, lines: LineCounter): Document.Parsed | null => {
       schema: 'core',
       merge: false,
       stringKeys: true,
+      // Told by `readMap`, which knows in one look; the parser compares every pair.
+      uniqueKeys: false,
       prettyErrors: false,
       logLevel: 'error',
       lineCounter: lines,
@@ -155,7 +157,6 @@ const findingsMax = 20;
 
 /** Findings after which the rest of the file still reads as it was meant. */
 const harmless: ReadonlySet<string> = new Set([
-  'DUPLICATE_KEY',
   'TAG_RESOLVE_FAILED',
   'NON_STRING_KEY',
   'MULTIPLE_DOCS',

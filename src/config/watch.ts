@@ -76,14 +76,16 @@ export const watchConfig = (
     told = now;
     onChange();
   };
-  const next = (): void => {
-    if (stopped) return;
-    timer = clock.after(pollMs, () => {
-      poll().then(next, next);
-    });
+  const pollOnce = async (): Promise<void> => {
+    try {
+      await poll();
+    } catch {
+      // A look that failed is made again; `stateOf` and `listFiles` answer for what they see.
+    }
+    if (!stopped) timer = clock.after(pollMs, () => void pollOnce());
   };
   // The first look is the state that all later ones are compared with.
-  poll().then(next, next);
+  void pollOnce();
   return {
     follow: (other) => {
       watched = other;

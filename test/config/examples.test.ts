@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { filesOnDisk } from '../../src/config/files-on-disk.ts';
 import { loadConfig } from '../../src/config/load.ts';
 import { printProblem } from '../../src/config/problem.ts';
@@ -68,7 +68,7 @@ test('whatever is done to the example, nothing throws and every problem has its 
         assert.ok(each.message !== '' && !/[\n\r\u001b]/.test(printProblem(each)));
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 150 },
   );
 });
 

@@ -44,8 +44,8 @@ test('maps of keys are closed, names are restricted, the environment may fill ti
   const client = (schema.properties?.['clients']?.additionalProperties ?? {}) as JsonSchema;
   assert.equal(client.additionalProperties, false);
   assert.deepEqual(schema.required, ['version', 'store']);
-  const concurrent = (schema.properties?.['targets']?.additionalProperties as JsonSchema)
-    .properties?.['limits']?.properties?.['concurrent'];
+  const target = schema.properties?.['targets']?.additionalProperties as JsonSchema;
+  const concurrent = target.properties?.['limits']?.properties?.['concurrent'];
   assert.deepEqual(concurrent?.anyOf?.[1], { $ref: '#/$defs/fromEnvironment' });
   const key = schema.properties?.['store']?.properties?.['encryptionKeys']?.items as JsonSchema;
   assert.equal(key.anyOf, undefined);

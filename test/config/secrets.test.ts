@@ -80,9 +80,7 @@ test('secrets are resolved, printed once as a header, and stay out of everything
   const shown = JSON.stringify([loaded.effective, loaded.warnings, loaded.sources, loaded.files]);
   assert.ok(!shown.includes(canary) && !shown.includes(storeKey));
   assert.ok(shown.includes('${env:A}'));
-  assert.deepEqual(loaded.files, [
-    ...['gateway.yaml', 'data/store.key', 'data/checkpoint.key', 'b'],
-  ]);
+  assert.deepEqual(loaded.files, ['gateway.yaml', 'data/store.key', 'data/checkpoint.key', 'b']);
   assert.deepEqual(Object.keys(loaded.sources), ['gateway.yaml']);
   assert.ok(!JSON.stringify([target.digest, loaded.snapshot?.version]).includes(canary));
 });

@@ -11,26 +11,25 @@ import { watchConfig, type FileState } from '../../src/config/watch.ts';
 /** A clock whose timers run when told, one at a time. */
 const manualClock = () => {
   let time = 0;
-  let pending: { at: number; run: () => void } | null = null;
+  const timers: { at: number; run: () => void }[] = [];
   const clock: Clock = {
     now: () => time,
     monotonic: () => time,
     after: (ms, run) => {
-      pending = { at: time + ms, run };
-      return { cancel: () => (pending = null) };
+      timers.push({ at: time + ms, run });
+      return { cancel: () => timers.splice(0) };
     },
   };
   /** Runs the next timer and waits until it armed another one. */
   const step = async (): Promise<void> => {
-    for (let turn = 0; pending === null && turn < 10_000; turn += 1) await nextTurn();
-    const due = pending as { at: number; run: () => void } | null;
-    assert.ok(due !== null, 'no timer was armed');
-    pending = null;
+    for (let turn = 0; timers.length === 0 && turn < 10_000; turn += 1) await nextTurn();
+    const due = timers.shift();
+    assert.ok(due !== undefined, 'no timer was armed');
     time = due.at;
     due.run();
-    for (let turn = 0; pending === null && turn < 10_000; turn += 1) await nextTurn();
+    for (let turn = 0; timers.length === 0 && turn < 10_000; turn += 1) await nextTurn();
   };
-  return { clock, step, idle: () => pending === null };
+  return { clock, step, idle: () => timers.length === 0 };
 };
 
 const watching = (files: string[], stateOf?: FileState, patterns: [string, string][] = []) => {
