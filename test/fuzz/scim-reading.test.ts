@@ -180,7 +180,7 @@ const nearFilters = fc
   .array(
     fc.oneof(
       fc.constantFrom(
-        ...'()[]". \\,:',
+        ...'()[]". \\,:'.split(''),
         ' and ',
         ' or ',
         'not (',

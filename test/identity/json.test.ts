@@ -64,6 +64,7 @@ const refused: readonly (readonly [text: string, code: string])[] = [
   ['"\\ud83d"', 'body_malformed'],
   ['"\\ude00"', 'body_malformed'],
   ['"\\ud83d\\ud83d"', 'body_malformed'],
+  ['"\\ude00\\ude01"', 'body_malformed'],
   ['"\\ud83dx\\ude00"', 'body_malformed'],
   ['"\\ud83d\\n"', 'body_malformed'],
   ['"\ud83d"', 'body_malformed'],

@@ -99,6 +99,7 @@ export const validFilters: readonly Valid[] = [
   same('urn:acme:params:ext:1.0:User:badge eq 17'),
   same('urn:acme:params:ext:1.0:User:badge.colour eq "red"'),
   same('urn:acme:params:ext:1.0:User:level gt -1.5'),
+  ['urn:acme:params:ext:1.0:User:level eq -0', 'urn:acme:params:ext:1.0:User:level eq 0'],
   ['urn:acme:params:ext:1.0:User:level eq 1e2', 'urn:acme:params:ext:1.0:User:level eq 100'],
   same('urn:acme:params:ext:1.0:User:keys[kind eq "a" and live eq false]'),
   same('x509Certificates.value eq "MIIC"'),

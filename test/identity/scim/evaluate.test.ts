@@ -39,6 +39,7 @@ const barbara: Resource = {
     badge: 17,
     rate: 1.5,
     live: true,
+    hollow: { list: [], text: '' },
     tags: ['Red', 'blue'],
     keys: [
       { kind: 'a', n: 1 },
@@ -141,6 +142,7 @@ const truths: Readonly<Record<string, readonly string[]>> = {
     `${acme}:badge ne "17"`,
     `not (${acme}:badge gt "1")`,
     `not (${acme}:toString pr)`,
+    `not (${acme}:hollow pr)`,
   ],
 };
 

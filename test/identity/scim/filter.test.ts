@@ -96,6 +96,8 @@ test('limits are options', () => {
 test('brackets that were closed no longer count as depth', () => {
   const text = Array.from({ length: 60 }, () => '(not (title pr))').join(' and ');
   assert.ok(!isRefusal(parseFilter(text, userType, { depthMax: 2 })));
+  const values = Array.from({ length: 60 }, () => 'emails[type pr]').join(' and ');
+  assert.ok(!isRefusal(parseFilter(values, userType, { depthMax: 1 })));
 });
 
 test('filterNames tells every attribute that is probed, once', () => {
