@@ -36,6 +36,30 @@ export const touchedMax = 1_000;
 export const isStanding = (key: StoredKey, now: number): boolean =>
   now < key.expiresAt && (key.revokedAt === null || now < key.revokedAt);
 
+/** Notes of use between two writes. */
+const makeTouches = (store: KeyStore, observer: Pick<Observer, 'note'>) => {
+  let touched = new Map<KeyId, number>();
+  const flush = async (): Promise<void> => {
+    if (touched.size === 0) return;
+    const used = [...touched].map(([id, at]) => ({ id, at }));
+    touched = new Map();
+    try {
+      await store.touchKeys(used);
+    } catch {
+      // Only the "last used" column suffers; a store that fails is told of by the ledger.
+      observer.note('warn', 'keys.touch.failed', { keys: used.length });
+    }
+  };
+  return {
+    flush,
+    touch: (id: KeyId, at: number): void => {
+      const before = touched.get(id);
+      if (before === undefined || at > before) touched.set(id, at);
+      if (touched.size >= touchedMax) void flush();
+    },
+  };
+};
+
 /** Makes the table, empty until `start`. */
 export const makeCallersStanding = (deps: {
   store: KeyStore;
@@ -44,7 +68,7 @@ export const makeCallersStanding = (deps: {
 }): CallersStanding => {
   const { store, clock, observer } = deps;
   let table: KeyTable = { byId: new Map(), readAt: 0 };
-  let touched = new Map<KeyId, number>();
+  const touches = makeTouches(store, observer);
   let timer: Timer | null = null;
   let stopped = false;
   let asked = 0;
@@ -70,25 +94,13 @@ export const makeCallersStanding = (deps: {
     }
   };
 
-  const flush = async (): Promise<void> => {
-    if (touched.size === 0) return;
-    const used = [...touched].map(([id, at]) => ({ id, at }));
-    touched = new Map();
-    try {
-      await store.touchKeys(used);
-    } catch {
-      // Only the "last used" column suffers; a store that fails is told of by the ledger.
-      observer.note('warn', 'keys.touch.failed', { keys: used.length });
-    }
-  };
-
   const arm = (): void => {
     timer = clock.after(roundMs, () => {
       void round();
     });
   };
   const round = async (): Promise<void> => {
-    await flush();
+    await touches.flush();
     try {
       await refresh();
     } catch {
@@ -109,17 +121,12 @@ export const makeCallersStanding = (deps: {
       const key = table.byId.get(id);
       return key !== undefined && isStanding(key, now);
     },
-    touch: (id, at) => {
-      const before = touched.get(id);
-      if (before === undefined && touched.size >= touchedMax) return;
-      if (before === undefined || at > before) touched.set(id, at);
-      if (before === undefined && touched.size >= touchedMax) void flush();
-    },
+    touch: touches.touch,
     stop: async () => {
       stopped = true;
       timer?.cancel();
       timer = null;
-      await flush();
+      await touches.flush();
     },
   };
 };

@@ -30,6 +30,7 @@ const pickHeaders = (
 
 const quote = 0x22;
 const backslash = 0x5c;
+const blank = 0x20;
 
 /** Nesting is counted on the bytes: later readers walk the value recursively. */
 const tooDeep = (bytes: Buffer): boolean => {
@@ -63,7 +64,8 @@ type Parsed = Readonly<{ value: Json | undefined; readable: boolean }>;
 const unreadable: Parsed = { value: undefined, readable: false };
 
 const parseBody = (bytes: Buffer, text: string): Parsed => {
-  if (bytes.length < 16 && text.trim() === '') return { value: undefined, readable: true };
+  if ((bytes[0] ?? blank) <= blank && text.trim() === '')
+    return { value: undefined, readable: true };
   if (!isUtf8(bytes) || tooDeep(bytes)) return unreadable;
   try {
     // RFC 8259 §8.1: a byte order mark may be ignored; .NET servers send one.

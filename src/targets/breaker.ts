@@ -40,14 +40,41 @@ const sliceCount = 10;
 
 const emptyCounts = (): Counts => ({ slice: -1, total: 0, local: 0, upstream: 0 });
 
+/** Counts over a sliding window; `count` tells whether one kind of failure has reached the share. */
+const makeWindow = (settings: BreakerSettings, clock: Pick<Clock, 'monotonic'>) => {
+  const sliceMs = Math.max(1, settings.window / sliceCount);
+  const ring = Array.from({ length: sliceCount }, emptyCounts);
+  const tooMany = (slice: number): boolean => {
+    const live = ring.filter((counts) => slice - counts.slice < sliceCount);
+    const sum = (of: 'total' | 'local' | 'upstream'): number =>
+      live.reduce((total, counts) => total + counts[of], 0);
+    const total = sum('total');
+    const limit = Math.max(1, settings.failures * total);
+    return total >= settings.minimum && (sum('local') >= limit || sum('upstream') >= limit);
+  };
+  return {
+    clear: (): void => {
+      for (const counts of ring) Object.assign(counts, emptyCounts());
+    },
+    count: (health: Exclude<Health, 'none'>): boolean => {
+      const slice = Math.floor(clock.monotonic() / sliceMs);
+      const counts = ring[slice % sliceCount] as Counts;
+      if (counts.slice !== slice) Object.assign(counts, emptyCounts(), { slice });
+      counts.total += 1;
+      if (health === 'success') return false;
+      counts[health] += 1;
+      return tooMany(slice);
+    },
+  };
+};
+
 /** Makes a closed breaker; `changed` is told of each change of state. */
 export const makeBreaker = (
   settings: BreakerSettings,
   clock: Pick<Clock, 'monotonic'>,
   changed: (state: BreakerState) => void,
 ): Breaker => {
-  const sliceMs = Math.max(1, settings.window / sliceCount);
-  const ring = Array.from({ length: sliceCount }, emptyCounts);
+  const window = makeWindow(settings, clock);
   let state: BreakerState = 'closed';
   let openUntil = 0;
   let probing = false;
@@ -56,28 +83,8 @@ export const makeBreaker = (
     state = to;
     probing = false;
     if (to === 'open') openUntil = clock.monotonic() + settings.open;
-    for (const counts of ring) Object.assign(counts, emptyCounts());
+    window.clear();
     changed(to);
-  };
-  const count = (health: Health): void => {
-    const slice = Math.floor(clock.monotonic() / sliceMs);
-    const now = ring[slice % sliceCount] as Counts;
-    if (now.slice !== slice) Object.assign(now, emptyCounts(), { slice });
-    now.total += 1;
-    if (health === 'success') return;
-    now[health === 'local' ? 'local' : 'upstream'] += 1;
-    let total = 0;
-    let local = 0;
-    let upstream = 0;
-    for (const counts of ring) {
-      if (slice - counts.slice >= sliceCount) continue;
-      total += counts.total;
-      local += counts.local;
-      upstream += counts.upstream;
-    }
-    if (total < settings.minimum) return;
-    const limit = settings.failures * total;
-    if ((local > 0 && local >= limit) || (upstream > 0 && upstream >= limit)) move('open');
   };
   const remainingMs = (): number => (state === 'open' ? openUntil - clock.monotonic() : 0);
 
@@ -99,7 +106,7 @@ export const makeBreaker = (
     leave: (pass, health) => {
       if (pass === 'normal') {
         // Attempts that began before it opened say nothing new; only the probe decides.
-        if (state === 'closed' && health !== 'none') count(health);
+        if (state === 'closed' && health !== 'none' && window.count(health)) move('open');
         return;
       }
       if (health === 'none') probing = false;

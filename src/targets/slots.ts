@@ -27,15 +27,20 @@ type Waiter = Waiting & { settle(turn: Turn): void };
 /** Waiters by client, served round-robin: the Map's order is the order of turns. */
 const makeLine = () => {
   const byClient = new Map<string, Set<Waiter>>();
+  let size = 0;
   return {
+    size: (): number => size,
     push: (client: string, waiter: Waiter): void => {
       const own = byClient.get(client);
       if (own === undefined) byClient.set(client, new Set([waiter]));
       else own.add(waiter);
+      size += 1;
     },
     drop: (client: string, waiter: Waiter): void => {
       const own = byClient.get(client);
-      if (own?.delete(waiter) === true && own.size === 0) byClient.delete(client);
+      if (own?.delete(waiter) !== true) return;
+      if (own.size === 0) byClient.delete(client);
+      size -= 1;
     },
     shift: (): Waiter | undefined => {
       for (const [client, own] of byClient) {
@@ -43,6 +48,7 @@ const makeLine = () => {
         for (const waiter of own) {
           own.delete(waiter);
           if (own.size > 0) byClient.set(client, own);
+          size -= 1;
           return waiter;
         }
       }
@@ -51,27 +57,34 @@ const makeLine = () => {
   };
 };
 
+type Limits = Readonly<{ concurrent: number; queue: number; wait: number }>;
+
+/** How many slots and places a call may find taken before it has to wait or to go. */
+const makeShares = (limits: Limits) => {
+  const slots = Math.floor(limits.concurrent / 10);
+  const places = Math.min(limits.queue, Math.max(1, Math.floor(limits.queue / 10)));
+  return {
+    slots: (revocation: boolean): number => limits.concurrent - (revocation ? 0 : slots),
+    places: (revocation: boolean): number => limits.queue - (revocation ? 0 : places),
+  };
+};
+
 /** Makes the slots of one target. `concurrent` ≥ 1, `queue` ≥ 0 places, `wait` in ms. */
 export const makeSlots = (
-  limits: Readonly<{ concurrent: number; queue: number; wait: number }>,
+  limits: Limits,
   clock: Pick<Clock, 'monotonic'>,
   deadlines: Deadlines,
 ): Slots => {
-  const reservedSlots = Math.floor(limits.concurrent / 10);
-  const reservedPlaces = Math.min(limits.queue, Math.max(1, Math.floor(limits.queue / 10)));
+  const shares = makeShares(limits);
   const urgent = makeLine();
   const normal = makeLine();
   let running = 0;
-  let urgentCount = 0;
-  let normalCount = 0;
   let closed = false;
 
-  const room = (revocation: boolean): boolean =>
-    running < limits.concurrent - (revocation ? 0 : reservedSlots);
-
+  const room = (revocation: boolean): boolean => running < shares.slots(revocation);
   const next = (): Waiter | undefined => {
-    if (urgentCount > 0) return room(true) ? urgent.shift() : undefined;
-    return normalCount > 0 && room(false) ? normal.shift() : undefined;
+    if (urgent.size() > 0) return room(true) ? urgent.shift() : undefined;
+    return room(false) ? normal.shift() : undefined;
   };
   const serve = (): void => {
     for (let waiter = next(); waiter !== undefined; waiter = next()) waiter.settle('granted');
@@ -90,31 +103,28 @@ export const makeSlots = (
       },
       settle: (turn) => {
         deadlines.drop(waiter);
-        if (request.revocation) urgentCount -= 1;
-        else normalCount -= 1;
         if (turn === 'granted') running += 1;
         resolve(turn);
       },
     };
-    if (request.revocation) urgentCount += 1;
-    else normalCount += 1;
     line.push(request.client, waiter);
     deadlines.add(waiter);
   };
 
+  const queued = (): number => urgent.size() + normal.size();
+
   return {
     running: () => running,
-    queued: () => urgentCount + normalCount,
+    queued,
     tryTake: (revocation) => {
-      if (closed || !room(revocation) || urgentCount > 0) return false;
-      if (!revocation && normalCount > 0) return false;
+      if (closed || !room(revocation) || urgent.size() > 0) return false;
+      if (!revocation && normal.size() > 0) return false;
       running += 1;
       return true;
     },
     wait: (request) => {
       if (closed) return Promise.resolve('closed');
-      const places = limits.queue - (request.revocation ? 0 : reservedPlaces);
-      if (urgentCount + normalCount >= places) return Promise.resolve('full');
+      if (queued() >= shares.places(request.revocation)) return Promise.resolve('full');
       return new Promise((resolve) => enqueue(request, resolve));
     },
     free: () => {

@@ -38,6 +38,39 @@ const tableOf = (freezes: readonly Freeze[]): Table => {
   return { tenant: of('tenant'), client: of('client'), route: of('route') };
 };
 
+/** The table as last read. An older read that ends late never replaces a newer state. */
+const makeTable = (store: FreezeStore) => {
+  let all: readonly Freeze[] = [];
+  let table = tableOf(all);
+  let asked = 0;
+  let applied = 0;
+  const swap = (freezes: readonly Freeze[]): void => {
+    all = freezes;
+    table = tableOf(freezes);
+  };
+  return {
+    all: () => all,
+    table: () => table,
+    refresh: async (): Promise<void> => {
+      const turn = ++asked;
+      let freezes: readonly Freeze[];
+      try {
+        freezes = await store.list();
+      } catch (cause) {
+        throw new GatewayError('internal', { cause, detail: 'The freezes cannot be read.' });
+      }
+      if (turn < applied) return;
+      applied = turn;
+      swap(freezes);
+    },
+    /** Holds here and now; the next read of the store has the last word. */
+    addAtOnce: (freeze: Freeze): void => {
+      if (!table[freeze.scope].has(freeze.name)) swap([...all, freeze]);
+      applied = ++asked;
+    },
+  };
+};
+
 /** Makes the table, empty until `start`. */
 export const makeFreezesStanding = (deps: {
   store: FreezeStore;
@@ -45,34 +78,17 @@ export const makeFreezesStanding = (deps: {
   observer: Pick<Observer, 'note'>;
 }): FreezesStanding => {
   const { store, clock, observer } = deps;
-  let all: readonly Freeze[] = [];
-  let table = tableOf(all);
+  const live = makeTable(store);
+  const { refresh } = live;
   let timer: Timer | null = null;
   let stopped = false;
-  let asked = 0;
-  let applied = 0;
 
-  const swap = (freezes: readonly Freeze[]): void => {
-    all = freezes;
-    table = tableOf(freezes);
-  };
-  const refresh = async (): Promise<void> => {
-    const turn = ++asked;
-    let freezes: readonly Freeze[];
-    try {
-      freezes = await store.list();
-    } catch (cause) {
-      throw new GatewayError('internal', { cause, detail: 'The freezes cannot be read.' });
-    }
-    // Reads may end in the wrong order; an older one must not lift a newer freeze.
-    if (turn < applied) return;
-    applied = turn;
-    swap(freezes);
-  };
   const arm = (): void => {
     timer = clock.after(freezeRoundMs, () => {
       refresh()
-        .catch(() => observer.note('error', 'freezes.refresh.failed', { inForce: all.length }))
+        .catch(() =>
+          observer.note('error', 'freezes.refresh.failed', { inForce: live.all().length }),
+        )
         .finally(() => {
           if (!stopped) arm();
         });
@@ -86,17 +102,20 @@ export const makeFreezesStanding = (deps: {
       if (timer === null) arm();
     },
     refresh,
-    current: () => all,
-    frozenBy: (question) =>
-      table.tenant.get(question.tenant) ??
-      table.client.get(question.client) ??
-      table.route.get(question.route) ??
-      null,
+    current: live.all,
+    frozenBy: (question) => {
+      const { tenant, client, route } = live.table();
+      return (
+        tenant.get(question.tenant) ??
+        client.get(question.client) ??
+        route.get(question.route) ??
+        null
+      );
+    },
     freeze: async (scope, name, reason, by) => {
       const at = clock.now();
-      // A person who freezes is in a hurry: it holds from here on, whatever the store does.
-      if (!table[scope].has(name)) swap([...all, { scope, name, reason, by, at }]);
-      applied = ++asked;
+      // A person who freezes is in a hurry: it holds before the store has answered.
+      live.addAtOnce({ scope, name, reason, by, at });
       const kept = await store.freeze(scope, name, reason, by, at);
       await refresh();
       return kept;
