@@ -9,7 +9,7 @@ import type { DiscoveryDocument } from '../operation.ts';
 import type { ResourceType } from './schema-model.ts';
 
 /** Longest resource id, characters. */
-export const idLengthMax = 256;
+const idLengthMax = 256;
 
 /** What a path addresses. */
 export type Address =
@@ -66,7 +66,7 @@ const forbiddenInId =
  * Why a decoded id is not one we pass on, or null. Ids come from targets, so they are opaque; only
  * what could be read as another path, or looks like another id, is refused.
  */
-export const idProblem = (id: string): string | null => {
+const idProblem = (id: string): string | null => {
   if (id === '' || id.length > idLengthMax) return `An id has 1 to ${idLengthMax} characters.`;
   if (id === '.' || id === '..' || forbiddenInId.test(id)) {
     return 'The id holds a character that cannot be part of an id.';

@@ -9,7 +9,7 @@ import type { Json, JsonObject } from '../json-value.ts';
 export type Bases = Readonly<{ from: string; to: string }>;
 
 /** The link below `to` if it stands below `from`, else null. */
-export const rebaseLink = (link: string, { from, to }: Bases): string | null => {
+const rebaseLink = (link: string, { from, to }: Bases): string | null => {
   if (!link.startsWith(from)) return null;
   const rest = link.slice(from.length);
   return rest === '' || rest.startsWith('/') ? to + rest : null;

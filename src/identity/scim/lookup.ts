@@ -39,7 +39,7 @@ const isValueLookup = (word: string, path: AttributePath, filter: Filter): boole
  * Is the filter exactly one `eq` on a matching attribute, with a value? `eq null` and `eq ""` ask for
  * everybody without one, so they are none.
  */
-export const isLookupFilter = (word: string, filter: Filter): boolean => {
+const isLookupFilter = (word: string, filter: Filter): boolean => {
   if (filter.kind === 'compare') {
     return filter.operator === 'eq' && isNamed(filter.value) && allows(word, filter.path);
   }

@@ -8,15 +8,15 @@ import type { ErrorCode } from '../../errors.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 
 /** Schema URNs of RFC 7644 messages (§3.4.2, §3.5.2, §3.12). */
-export const listResponseUrn = 'urn:ietf:params:scim:api:messages:2.0:ListResponse';
+const listResponseUrn = 'urn:ietf:params:scim:api:messages:2.0:ListResponse';
 export const patchOpUrn = 'urn:ietf:params:scim:api:messages:2.0:PatchOp';
 export const errorUrn = 'urn:ietf:params:scim:api:messages:2.0:Error';
 
 /** Member of a SCIM error that holds what the gateway adds (interface.md §3). */
-export const errorExtensionUrn = 'urn:sallyport:error';
+const errorExtensionUrn = 'urn:sallyport:error';
 
 /** What the gateway adds to every error it answers. */
-export type ErrorExtension = Readonly<{
+type ErrorExtension = Readonly<{
   code: ErrorCode;
   requestId: string;
   traceId: string;

@@ -10,7 +10,7 @@ import type { ResourceType } from './schema-model.ts';
 import { attributeName, resolveExtension, resolveName } from './schemas.ts';
 
 /** Most names in one list. */
-export const projectionNamesMax = 100;
+const projectionNamesMax = 100;
 
 const readList = (type: ResourceType, text: string): readonly AttributeName[] | Refusal => {
   const parts = text.split(',');

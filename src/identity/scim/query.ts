@@ -7,11 +7,11 @@ import { refuse } from '../../errors.ts';
 import type { Refusal } from '../../errors.ts';
 
 /** Longest raw query, characters; most parameters. */
-export const queryLengthMax = 16_384;
-export const queryParametersMax = 64;
+const queryLengthMax = 16_384;
+const queryParametersMax = 64;
 
 /** Canonical names of the parameters that mean something here (RFC 7644 §3.4.2, §3.9). */
-export type QueryName =
+type QueryName =
   | 'filter'
   | 'attributes'
   | 'excludedAttributes'

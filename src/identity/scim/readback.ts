@@ -23,7 +23,7 @@ import { isErrorMessage, readList, resourceOf } from './target-resource.ts';
  * One thing a read-back must find: `equals` the value, `includes` its elements among others, or be
  * `absent`. Plain JSON.
  */
-export type Check =
+type Check =
   | Readonly<{ kind: 'equals' | 'includes'; path: Path; value: Json }>
   | Readonly<{ kind: 'absent'; path: Path }>;
 
@@ -34,7 +34,7 @@ export type Expected =
   | Readonly<{ kind: 'created'; by: MatchingAttribute; checks: readonly Check[] }>;
 
 /** The attribute by which a created resource is found again. */
-export type MatchingAttribute = Readonly<{ attribute: string; value: string }>;
+type MatchingAttribute = Readonly<{ attribute: string; value: string }>;
 
 /** What was sent in the end, where it differs from the operation (normalised, merged, stripped). */
 export type SentBody = Readonly<{ changes?: readonly Change[]; resource?: Resource }>;

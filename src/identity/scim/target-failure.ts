@@ -30,7 +30,7 @@ const scimTypes: ReadonlySet<string> = new Set<ScimType | `${string}Cursor` | 'i
 ]);
 
 /** Longest quotation of a target's message, characters. */
-export const quoteLengthMax = 300;
+const quoteLengthMax = 300;
 
 /** Longest Retry-After passed on, seconds: a day. */
 const retryAfterMax = 86_400;
@@ -64,14 +64,14 @@ const messageOf = ({ body, readable, excerpt }: Answer): string => {
  * A target's message fit to be quoted: one line, secrets masked, at most 300 characters. Where the
  * caller may not read everything, whatever could repeat a value is masked too.
  */
-export const quoteTarget = (answer: Answer, readsAll: boolean): string => {
+const quoteTarget = (answer: Answer, readsAll: boolean): string => {
   const text = oneLine(messageOf(answer).slice(0, 4 * quoteLengthMax)).replaceAll(secrets, '[…]');
   const masked = readsAll ? text : text.replaceAll(repeatedValues, '[…]');
   return masked.length > quoteLengthMax ? `${masked.slice(0, quoteLengthMax - 1)}…` : masked;
 };
 
 /** May the caller read every attribute the type knows? */
-export const readsAll = (
+const readsAll = (
   type: ResourceType | null,
   mayRead: (name: AttributeName) => boolean,
 ): boolean => {
@@ -91,7 +91,7 @@ export const readsAll = (
  * Seconds of a Retry-After header, in seconds or as an HTTP date (RFC 9110 §10.2.3) at wall time
  * `now` (ms); undefined where there is none that makes sense; at most a day.
  */
-export const retryAfterSeconds = (header: string | undefined, now: number): number | undefined => {
+const retryAfterSeconds = (header: string | undefined, now: number): number | undefined => {
   const text = header?.trim() ?? '';
   if (/^[0-9]{1,9}$/.test(text)) return Math.min(Number(text), retryAfterMax);
   const at = /^[A-Za-z]{3,9},? /.test(text) ? Date.parse(text) : Number.NaN;
