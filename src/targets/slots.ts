@@ -89,7 +89,6 @@ export const makeSlots = (
   const serve = (): void => {
     for (let waiter = next(); waiter !== undefined; waiter = next()) waiter.settle('granted');
   };
-
   const enqueue = (
     request: { client: string; revocation: boolean; deadline: number },
     resolve: (turn: Turn) => void,
@@ -112,7 +111,6 @@ export const makeSlots = (
   };
 
   const queued = (): number => urgent.size() + normal.size();
-
   return {
     running: () => running,
     queued,
