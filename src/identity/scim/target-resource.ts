@@ -139,7 +139,7 @@ const readMember = (type: ResourceType, name: string, value: Json, into: Members
 };
 
 /** The canonical resource a target's JSON stands for. */
-const readResource = (raw: JsonObject, type: ResourceType): Resource => {
+export const readResource = (raw: JsonObject, type: ResourceType): Resource => {
   const out = blank();
   for (const name of Object.keys(raw)) {
     const value = raw[name];
