@@ -241,6 +241,9 @@ suite('resources', () => {
       userName: 'a',
       emails: [{ value: 'a@x.y' }],
     });
+    const below = operationOf('GET', '/Users/1?attributes=name,user');
+    assert.deepEqual(bodyOf(answerOf(200, stored), below)['name'], { formatted: 'A B' });
+    assert.equal(bodyOf(answerOf(200, stored), below)['userName'], undefined);
     const without = operationOf('GET', `/Users/1?excludedAttributes=id,userName,${enterpriseUrn}`);
     const rest = bodyOf(answerOf(200, stored), without);
     assert.equal(rest['id'], '1');
@@ -358,9 +361,14 @@ suite('lists', () => {
       members: [
         { value: '1', $ref: '../Users/1' },
         { value: '2', $ref: 'https://evil.example/x' },
+        { value: '3', $ref: `${targetBase}.evil.example/x` },
       ],
     };
     const shown = bodyOf(answerOf(200, group), operationOf('GET', '/Groups/g'));
-    assert.deepEqual(shown['members'], [{ value: '1', $ref: '../Users/1' }, { value: '2' }]);
+    assert.deepEqual(shown['members'], [
+      { value: '1', $ref: '../Users/1' },
+      { value: '2' },
+      { value: '3' },
+    ]);
   });
 });

@@ -68,6 +68,7 @@ const cases: readonly Case[] = [
   ['GET', '/Users/a\\b', null, 'request_suspicious'],
   ['GET', '/Users/a%00', null, 'request_suspicious'],
   ['GET', '/Users/a%3Bb', null, 'request_suspicious'],
+  ['GET', '/Users/1/a%2Fb', null, 'request_suspicious'],
   ['GET', '/Users/1;v=2', null, 'request_suspicious'],
   ['GET', '/Users;v=2/1', null, 'request_suspicious'],
   ['GET', '/Users/a%25b', null, 'request_suspicious'],
