@@ -1,7 +1,7 @@
 /** Properties of the changing engines: canonical form, apply, inverse, difference, stripping. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isRefusal } from '../../src/errors.ts';
 import type { JsonObject } from '../../src/identity/json-value.ts';
 import { canonicalChanges, canonicalResource } from '../../src/identity/scim/canonical.ts';
@@ -154,7 +154,7 @@ test('any JSON is read or refused, never thrown, and pollutes nothing', () => {
   const json = fc.letrec<{ value: unknown; object: unknown }>((tie) => ({
     value: fc.oneof(
       { depthSize: 'small' },
-      fc.constantFrom(null, true, '', 'x', 'True', 1, 1e400),
+      fc.constantFrom(null, true, '', 'x', 'True', 1, 1.5),
       fc.array(tie('value'), { maxLength: 3 }),
       tie('object'),
     ),

@@ -100,7 +100,7 @@ export const quirks: readonly Quirk[] = Object.freeze([
     title: 'boolean in a filter as text: roles[primary eq "True"].value',
     source: 'https://github.com/MicrosoftDocs/entra-docs/issues/391',
     where: 'changes',
-    lives: changes,
+    lives: 'src/identity/scim/filter-reader.ts',
     note: 'text in a filter read as the boolean the schema wants',
   },
   {

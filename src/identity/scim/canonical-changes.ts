@@ -8,7 +8,7 @@ import { isRefusal } from '../../errors.ts';
 import type { Refusal } from '../../errors.ts';
 import { isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
-import { extensionOf, isCore } from './canonical-resource.ts';
+import { extensionOf, isCore, resolveInside } from './canonical-resource.ts';
 import { deny, mutability, nameOf, pathOf, put } from './located-change.ts';
 import type { Context, Op } from './located-change.ts';
 import { patchOpUrn } from './messages.ts';
@@ -88,8 +88,8 @@ const readSchemaWhole = (context: Context, op: Op, urn: string, raw: Json | unde
 
 const readExtension = (context: Context, op: Op, urn: string, raw: JsonObject): void => {
   for (const key of Object.keys(raw)) {
-    const path = resolveName(context.type, `${urn}:${key}`);
-    if (path === null || path.schema === undefined) return deny(context, key);
+    const path = resolveInside(context.type, urn, key);
+    if (path === null) return deny(context, key);
     repaired(context.reading, path.sub === undefined ? expandedRow[op] : 'C6', attributeName(path));
     put(context, { op, path: pathOf(path), raw: raw[key], explicit: false });
     if (context.reading.refusal !== null) return;

@@ -101,6 +101,19 @@ const putFlattened = (draft: Draft, path: AttributePath, raw: Json): void => {
 const deny = (reading: Reading, type: ResourceType, key: string): void =>
   refused(reading, 'attribute_denied', `${type.name} has no attribute ${quoted(key)}.`);
 
+/**
+ * The path of a member below an extension's URN. A colon in it would make the two together name an
+ * attribute of another schema.
+ */
+export const resolveInside = (
+  type: ResourceType,
+  urn: string,
+  key: string,
+): AttributePath | null => {
+  const path = key.includes(':') ? null : resolveName(type, `${urn}:${key}`);
+  return path?.schema === undefined ? null : path;
+};
+
 /** The members of one extension given as an object below its URN. */
 const putExtension = (draft: Draft, urn: string, raw: Json): void => {
   if (statedTwice(draft, urn) || raw === null) return;
@@ -108,8 +121,8 @@ const putExtension = (draft: Draft, urn: string, raw: Json): void => {
     return refused(draft.reading, 'value_invalid', `${quoted(urn)} must be an object.`);
   }
   for (const key of Object.keys(raw)) {
-    const path = resolveName(draft.type, `${urn}:${key}`);
-    if (path === null || path.schema === undefined) return deny(draft.reading, draft.type, key);
+    const path = resolveInside(draft.type, urn, key);
+    if (path === null) return deny(draft.reading, draft.type, key);
     if (path.sub !== undefined) repaired(draft.reading, 'C6', attributeName(path));
     putFlattened(draft, path, raw[key] ?? null);
     if (draft.reading.refusal !== null) return;

@@ -12,28 +12,43 @@ import type { Attribute, Filter } from './schema-model.ts';
 /** What precedes the key of an element without a `value`; no value begins with it. */
 const keyless = '\u0000';
 
-/** The `value` of an element, folded as the attribute compares it, or null where it has none. */
-export const valueKey = (element: Json, attribute: Attribute): string | null => {
-  const value = isObject(element) ? element['value'] : element;
+/** A sub-attribute of an element, folded as it compares, or null where the element has no such text. */
+const subKey = (element: Json, attribute: Attribute, sub: string): string | null => {
+  const value = isObject(element) ? element[sub] : sub === 'value' ? element : undefined;
   if (typeof value !== 'string') return null;
-  return foldedString(value, attribute.sub?.['value'] ?? attribute);
+  return foldedString(value, attribute.sub?.[sub.toLowerCase()] ?? attribute);
 };
 
-const elementKey = (element: Json, attribute: Attribute | null): string =>
-  (attribute === null ? null : valueKey(element, attribute)) ??
-  keyless + foldedText(element, attribute);
+/** The `value` of an element, folded as it compares, or null where it has none. */
+export const valueKey = (element: Json, attribute: Attribute): string | null =>
+  subKey(element, attribute, 'value');
 
-/** The text that `value` must equal for the filter to match, or null where there is none. */
-const valueLiteral = (filter: Filter): string | null => {
+/** The key of an element under one sub-attribute; under `value` every element has one. */
+const elementKey = (element: Json, attribute: Attribute | null, sub: string): string | null => {
+  const key = attribute === null ? null : subKey(element, attribute, sub);
+  return key === null && sub === 'value' ? keyless + foldedText(element, attribute) : key;
+};
+
+/** What an index is kept for: the name of a sub-attribute and the text it must have. */
+type Literal = Readonly<{ sub: string; text: string }>;
+
+/** An equality without which the filter cannot match, on `value` if there is one; null = none. */
+const literalOf = (filter: Filter, attribute: Attribute): Literal | null => {
   if (filter.kind === 'and') {
+    let found: Literal | null = null;
     for (const term of filter.terms) {
-      const literal = valueLiteral(term);
-      if (literal !== null) return literal;
+      const literal = literalOf(term, attribute);
+      if (literal?.sub === 'value') return literal;
+      found ??= literal;
     }
+    return found;
   }
   if (filter.kind !== 'compare' || filter.operator !== 'eq') return null;
-  if (filter.path.attribute !== 'value' || filter.path.sub !== undefined) return null;
-  return typeof filter.value === 'string' ? filter.value : null;
+  const { path, value } = filter;
+  if (typeof value !== 'string' || path.sub !== undefined) return null;
+  const sub = attribute.sub?.[path.attribute.toLowerCase()];
+  if (sub === undefined || sub.multiValued || sub.type === 'dateTime') return null;
+  return { sub: sub.name, text: foldedString(value, sub) };
 };
 
 /**
@@ -55,6 +70,15 @@ export const elementFromFilter = (filter: Filter, attribute: Attribute): JsonObj
 /** Look-ups that scan before an index is built: building one costs about as much. */
 const scansMax = 8;
 
+/**
+ * Looks at elements that no index spares, for one list of changes: a thousand
+ * operations on ten thousand elements would hold the process for seconds.
+ */
+export type Budget = { left: number };
+
+/** What a Budget begins with: about 50 ms. */
+export const elementTestsMax = 200_000;
+
 /** A draft of one multi-valued attribute. Methods that change tell whether anything did change. */
 export type ElementDraft = Readonly<{
   /** RFC 7644 §3.5.2.1: an element that exists already is at most completed. */
@@ -74,10 +98,10 @@ const isPrimary = (element: Json | undefined): element is JsonObject =>
   isObject(element) && element['primary'] === true;
 
 /** May the two, of one value, be the same element? Types that differ make two (RFC 7643 §2.4). */
-const sameType = (left: JsonObject, right: JsonObject): boolean =>
-  left['type'] === undefined ||
-  right['type'] === undefined ||
-  foldedText(left['type'], null).toLowerCase() === foldedText(right['type'], null).toLowerCase();
+const sameType = ({ type: left }: JsonObject, { type: right }: JsonObject): boolean => {
+  if (typeof left !== 'string' || typeof right !== 'string') return true;
+  return left === right || left.toLowerCase() === right.toLowerCase();
+};
 
 /** `present` completed by `stated`; the value keeps its spelling. */
 const completed = (present: JsonObject, stated: JsonObject): JsonObject => {
@@ -86,7 +110,10 @@ const completed = (present: JsonObject, stated: JsonObject): JsonObject => {
   return merged;
 };
 
+type Index = Map<string, number | number[]>;
+
 type State = {
+  readonly budget: Budget;
   readonly attribute: Attribute | null;
   readonly original: readonly Json[];
   /** Holes are removed elements. */
@@ -95,7 +122,8 @@ type State = {
   holes: number[];
   owned: boolean;
   scans: number;
-  index: Map<string, number | number[]> | null;
+  /** By name of the sub-attribute. */
+  readonly indexes: Map<string, Index>;
   /** Position of the one primary element; -1 none; null not known. */
   primaryAt: number | null;
 };
@@ -108,17 +136,18 @@ const own = (state: State): (Json | undefined)[] => {
   return state.items;
 };
 
-const enter = (index: Map<string, number | number[]>, key: string, at: number): void => {
+const enter = (index: Index, key: string, at: number): void => {
   const present = index.get(key);
   if (present === undefined) index.set(key, at);
   else if (typeof present === 'number') index.set(key, [present, at]);
-  else present.push(at);
+  else if (present.at(-1) !== at) present.push(at);
 };
 
-const buildIndex = ({ items, attribute }: State): Map<string, number | number[]> => {
-  const index = new Map<string, number | number[]>();
+const buildIndex = ({ items, attribute }: State, sub: string): Index => {
+  const index: Index = new Map();
   for (const [at, element] of items.entries()) {
-    if (element !== undefined) enter(index, elementKey(element, attribute), at);
+    const key = element === undefined ? null : elementKey(element, attribute, sub);
+    if (key !== null) enter(index, key, at);
   }
   return index;
 };
@@ -133,10 +162,11 @@ export const scanElements = (
   key: string,
   from = 0,
   to = items.length,
+  sub = 'value',
 ): number[] => {
   const found: number[] = [];
   const exact = attribute !== null && (attribute.sub?.['value'] ?? attribute).caseExact;
-  if (exact && !key.startsWith(keyless)) {
+  if (exact && sub === 'value' && !key.startsWith(keyless)) {
     for (let at = from; at < to; at += 1) {
       const element = items[at];
       const object = typeof element === 'object' && element !== null;
@@ -146,39 +176,45 @@ export const scanElements = (
   }
   for (let at = from; at < to; at += 1) {
     const element = items[at];
-    if (element !== undefined && elementKey(element, attribute) === key) found.push(at);
+    if (element !== undefined && elementKey(element, attribute, sub) === key) found.push(at);
   }
   return found;
 };
 
-/** Where the elements of that key stand. */
-const positions = (state: State, key: string): readonly number[] => {
-  if (state.index === null) {
+/** Where the elements of that key stand, in order. */
+const positions = (state: State, sub: string, key: string): readonly number[] => {
+  const { items, attribute, indexes } = state;
+  let index = indexes.get(sub);
+  if (index === undefined) {
     state.scans += 1;
-    if (state.scans <= scansMax) return scanElements(state.items, state.attribute, key);
-    state.index = buildIndex(state);
+    if (state.scans <= scansMax) return scanElements(items, attribute, key, 0, items.length, sub);
+    index = buildIndex(state, sub);
+    indexes.set(sub, index);
   }
-  const found = state.index.get(key);
+  const found = index.get(key);
   if (found === undefined) return [];
+  // One value a thousand times over would make each look-up a scan again.
+  if (typeof found !== 'number') state.budget.left -= found.length;
+  if (state.budget.left < 0) return [];
   // Entries of elements that were removed or changed since stay in the index.
   return (typeof found === 'number' ? [found] : found).filter((at) => {
-    const element = state.items[at];
-    return element !== undefined && elementKey(element, state.attribute) === key;
+    const element = items[at];
+    return element !== undefined && elementKey(element, attribute, sub) === key;
   });
 };
 
 const matching = (state: State, filter: Filter): readonly number[] => {
-  const { attribute } = state;
-  const literal = attribute === null ? null : valueLiteral(filter);
-  if (literal !== null && attribute !== null) {
-    const key = foldedString(literal, attribute.sub?.['value'] ?? attribute);
-    const candidates = positions(state, key);
-    if (filter.kind === 'compare') return candidates;
-    return candidates.filter((at) => matchesElement(filter, state.items[at] as Json, attribute));
-  }
+  const { attribute, items, budget } = state;
+  const literal = attribute === null ? null : literalOf(filter, attribute);
+  const candidates = literal === null ? items.keys() : positions(state, literal.sub, literal.text);
+  if (literal !== null && filter.kind === 'compare') return candidates as readonly number[];
   const found: number[] = [];
-  for (const [at, element] of state.items.entries()) {
-    if (element !== undefined && matchesElement(filter, element, attribute)) found.push(at);
+  for (const at of candidates) {
+    const element = items[at];
+    if (element === undefined) continue;
+    budget.left -= 1;
+    if (budget.left < 0) return [];
+    if (matchesElement(filter, element, attribute)) found.push(at);
   }
   return found;
 };
@@ -196,13 +232,16 @@ const clearOthers = (state: State, primary: number): void => {
 
 const put = (state: State, at: number, element: Json): void => {
   own(state)[at] = element;
-  if (state.index !== null) enter(state.index, elementKey(element, state.attribute), at);
+  for (const [sub, index] of state.indexes) {
+    const key = elementKey(element, state.attribute, sub);
+    if (key !== null) enter(index, key, at);
+  }
   if (isPrimary(element)) clearOthers(state, at);
 };
 
 const add = (state: State, element: Json): boolean => {
   const { attribute } = state;
-  for (const at of positions(state, elementKey(element, attribute))) {
+  for (const at of positions(state, 'value', elementKey(element, attribute, 'value') ?? '')) {
     const present = state.items[at];
     if (!isObject(present) || !isObject(element) || refersToResources(attribute)) return false;
     if (!sameType(present, element)) continue;
@@ -240,32 +279,39 @@ const replaceAll = (state: State, elements: readonly Json[]): boolean => {
   const present = finish(state) ?? [];
   if (present.length === elements.length) {
     if (sameJson(present, elements)) return false;
-    const texts = new Set(present.map((element) => JSON.stringify(element)));
-    const same = elements.every((element) => texts.has(JSON.stringify(element)));
-    if (same && texts.size === elements.length) return false;
+    const count = elements.length;
+    const had = new Set(present.map((element) => JSON.stringify(element)));
+    const stated = new Set(elements.map((element) => JSON.stringify(element)));
+    if (had.size === count && stated.size === count && [...stated].every((text) => had.has(text)))
+      return false;
   }
   state.items = elements.slice();
   state.holes = [];
   state.owned = true;
-  state.index = null;
+  state.indexes.clear();
   state.scans = 0;
   state.primaryAt = null;
   return true;
 };
 
-/** Begins a draft of `elements`; `attribute` null = nobody gave it a meaning. */
+/**
+ * Begins a draft of `elements`; `attribute` null = nobody gave it a meaning. Once `budget` is spent
+ * filters match nothing; whoever gave it must refuse then.
+ */
 export const draftElements = (
   elements: readonly Json[],
   attribute: Attribute | null,
+  budget: Budget,
 ): ElementDraft => {
   const state: State = {
+    budget,
     attribute,
     original: elements,
     items: elements as (Json | undefined)[],
     holes: [],
     owned: false,
     scans: 0,
-    index: null,
+    indexes: new Map(),
     primaryAt: null,
   };
   return {

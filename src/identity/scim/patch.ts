@@ -10,8 +10,8 @@ import type { Json, JsonObject } from '../json-value.ts';
 import type { AttributeName } from '../operation.ts';
 import { isAttributeName } from './canonical-values.ts';
 import { diffExactly, valueAt } from './diff.ts';
-import { draftElements, elementFromFilter } from './elements.ts';
-import type { ElementDraft } from './elements.ts';
+import { draftElements, elementFromFilter, elementTestsMax } from './elements.ts';
+import type { Budget, ElementDraft } from './elements.ts';
 import { foldedText, sameJson } from './equality.ts';
 import type { Attribute, Change, Path, Resource, ResourceType } from './schema-model.ts';
 import { attributeName, lookUp, resolveExtension } from './schemas.ts';
@@ -27,6 +27,7 @@ type Top = Readonly<{ schema?: string; attribute: string }>;
 /** Mutable while one list of changes is applied. */
 type Work = {
   readonly type: ResourceType;
+  readonly budget: Budget;
   readonly before: Resource;
   /** A copy of the top level, made at the first change. */
   copy: Members | null;
@@ -101,7 +102,7 @@ const draftOf = (work: Work, top: Top, attribute: Attribute | null): ElementDraf
   const present = work.drafts.get(name);
   if (present !== undefined) return present.draft;
   const value = current(work, top);
-  const draft = draftElements(isArray(value) ? value : [], attribute);
+  const draft = draftElements(isArray(value) ? value : [], attribute, work.budget);
   work.drafts.set(name, { top, draft });
   return draft;
 };
@@ -231,7 +232,8 @@ export type Applied = Readonly<{
  * effect the very same resource comes back. A filter without a match: a remove has no effect (it
  * holds already), add and replace make the element that equalities describe (C5), else
  * `path_no_match`. `inverse`, applied to the result, restores the resource (sets without order).
- * Cost: linear in the elements for the first change to a set, constant for further ones.
+ * Cost: linear in the elements for the first changes to a set, constant for further ones whose
+ * filter holds an equality; too many others are refused (`path_malformed`).
  */
 export const applyChanges = (
   resource: Resource,
@@ -240,6 +242,7 @@ export const applyChanges = (
 ): Applied | Refusal => {
   const work: Work = {
     type,
+    budget: { left: elementTestsMax },
     before: resource,
     copy: null,
     copied: new Set(),
@@ -249,6 +252,8 @@ export const applyChanges = (
   const effective: Change[] = [];
   for (const change of changes) {
     const changed = applyChange(work, change);
+    if (work.budget.left < 0)
+      return refuse('path_malformed', 'Send fewer filtered operations at once.');
     if (isRefusal(changed)) return changed;
     if (!changed) continue;
     effective.push(change);

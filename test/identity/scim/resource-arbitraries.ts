@@ -1,5 +1,5 @@
 /** Random canonical resources and changes for property tests of the changing engines. */
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { Json, JsonObject } from '../../../src/identity/json-value.ts';
 import { enterpriseUserSchema } from '../../../src/identity/scim/rfc-schemas.ts';
 import type { Change, Filter, Path } from '../../../src/identity/scim/schema-model.ts';
@@ -98,12 +98,10 @@ const filters: fc.Arbitrary<Filter> = fc.oneof(
   word.map((value) => by('value', value)),
   kind.map((value) => by('type', value)),
   fc.constant(by('primary', true)),
-  fc
-    .record({ type: kind, value: word })
-    .map(({ type, value }): Filter => ({
-      kind: 'and',
-      terms: [by('type', type), by('value', value)],
-    })),
+  fc.record({ type: kind, value: word }).map(({ type, value }): Filter => ({
+    kind: 'and',
+    terms: [by('type', type), by('value', value)],
+  })),
   kind.map((value): Filter => ({ kind: 'not', term: by('type', value) })),
 );
 
