@@ -10,7 +10,7 @@ import type { Json, JsonObject } from '../json-value.ts';
 import { applySteps } from './apply-steps.ts';
 import { identifierProblem, identifierRule } from './identifiers.ts';
 import type { Variables } from './normaliser.ts';
-import type { Branch, Leaf, Node, Step } from './plan.ts';
+import type { Branch, Leaf, Node } from './plan.ts';
 import type { NormalisedPath } from './profile.ts';
 import type { Occasion } from './settings.ts';
 
@@ -59,15 +59,13 @@ const refuseOr = (
   return undefined;
 };
 
-const stepsFor = (steps: readonly Step[], on: Occasion): readonly Step[] =>
-  steps.every((step) => step.on.has(on)) ? steps : steps.filter((step) => step.on.has(on));
-
 const applyLeaf = (leaf: Leaf, value: Json, run: Run): Json | undefined => {
   if (leaf.identifier !== null && typeof value === 'string') {
     const problem = identifierProblem(value, leaf.identifier);
     if (problem !== null) return refuseOr(leaf, value, identifierRule, problem, run);
   }
-  const applied = applySteps(stepsFor(leaf.steps, run.on), value, run.variables);
+  const applied = applySteps(leaf.stepsOn[run.on], value, run.variables);
+  if (applied === null) return value;
   if ('refusedBy' in applied) return refuseOr(leaf, value, applied.refusedBy, applied.problem, run);
   for (const rule of applied.changed) note(run, leaf.name, rule);
   if (applied.dropped) run.dropped = true;

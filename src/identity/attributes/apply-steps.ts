@@ -13,16 +13,22 @@ export type Applied =
 
 /** Rounds after which a value that still changes has no canonical form. */
 const roundsMax = 4;
-const unchanged: readonly string[] = Object.freeze([]);
 
-/** Applies steps to a value that is there. A missing result means that the attribute is absent. */
-export const applySteps = (steps: readonly Step[], given: Json, variables: Variables): Applied => {
+const withLabel = (changed: readonly string[], label: string): readonly string[] =>
+  changed.includes(label) ? changed : [...changed, label];
+const none: readonly string[] = Object.freeze([]);
+
+/**
+ * Applies steps to a value that is there. Null where nothing changed (the usual case, which allocates
+ * nothing); a missing value means that the attribute is absent.
+ */
+export const applySteps = (
+  steps: readonly Step[],
+  given: Json,
+  variables: Variables,
+): Applied | null => {
   let value = given;
-  let changed: string[] | null = null;
-  const note = (label: string): void => {
-    changed ??= [];
-    if (!changed.includes(label)) changed.push(label);
-  };
+  let changed = none;
   for (let round = 0; round < roundsMax; round += 1) {
     const before = value;
     for (const step of steps) {
@@ -30,17 +36,15 @@ export const applySteps = (steps: readonly Step[], given: Json, variables: Varia
       if ('problem' in outcome) {
         if (step.otherwise === 'refuse') return { refusedBy: step.rule, problem: outcome.problem };
         if (step.otherwise === 'keep') continue;
-        note(`${step.rule}:drop`);
-        return { value: undefined, changed: changed ?? unchanged, dropped: true };
+        changed = withLabel(changed, `${step.rule}:drop`);
+        return { value: undefined, changed, dropped: true };
       }
       if (outcome.value === value) continue;
-      note(step.rule);
-      if (outcome.value === undefined) {
-        return { value: undefined, changed: changed ?? unchanged, dropped: false };
-      }
+      changed = withLabel(changed, step.rule);
+      if (outcome.value === undefined) return { value: undefined, changed, dropped: false };
       value = outcome.value;
     }
-    if (value === before) return { value, changed: changed ?? unchanged, dropped: false };
+    if (value === before) return changed === none ? null : { value, changed, dropped: false };
   }
   return { refusedBy: steps.at(-1)?.rule ?? '', problem: 'has no stable form under these rules' };
 };

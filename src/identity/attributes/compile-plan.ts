@@ -9,6 +9,7 @@ import { emptyView } from '../scim/view.ts';
 import { applySteps } from './apply-steps.ts';
 import { identifiersOf } from './identifiers.ts';
 import type { Normaliser } from './normaliser.ts';
+import { makeLeaf } from './plan.ts';
 import type { Fill, Leaf, Node, Plan, Step } from './plan.ts';
 import type { RuleSettings } from './settings.ts';
 import { normalisers } from './table.ts';
@@ -51,7 +52,11 @@ const makeSteps = (
   const made: MadeSteps = { steps: [], fills: [], late: false, results: [] };
   rules.forEach(({ rule, options, otherwise, on }, index) => {
     const normaliser = normalisers[rule];
-    const problem = (message: string): void => report([...place, index], `${rule}: ${message}`);
+    let sound = true;
+    const problem = (message: string): void => {
+      sound = false;
+      report([...place, index], `${rule}: ${message}`);
+    };
     if (normaliser === undefined) return;
     if (!fitsAttribute(normaliser, attribute)) {
       problem(`is not for a ${attribute.type} attribute`);
@@ -74,7 +79,7 @@ const makeSteps = (
     const { prefixSafe, fills } = normaliser;
     const step = Object.freeze({ rule, run, otherwise, on: new Set(on), prefixSafe });
     (fills ? made.fills : made.steps).push(step);
-    made.results.push(...(normaliser.results?.(options as never) ?? []));
+    if (sound) made.results.push(...(normaliser.results?.(options as never) ?? []));
   });
   return made;
 };
@@ -109,7 +114,13 @@ const starredLeaves = (type: ResourceType, steps: readonly Step[]): Draft => {
     if (kind === undefined && starred.length === 0) return;
     const name = attributeName(path);
     const { required } = attribute;
-    const leaf: Leaf = { name, identifier: kind ?? null, required, steps: starred, late: false };
+    const leaf = makeLeaf({
+      name,
+      identifier: kind ?? null,
+      required,
+      steps: starred,
+      late: false,
+    });
     draft.set(name, { path, leaf });
   };
   const putAll = (schema: Schema, owner: { schema?: string }): void => {
@@ -154,7 +165,7 @@ const checkResults = (
 ): void => {
   for (const result of results) {
     const outcome = applySteps(leaf.steps, result, () => ({ after: emptyView(null, type) }));
-    if ('value' in outcome && outcome.value === result) continue;
+    if (outcome === null) continue;
     problem('a rule of this path changes what another one gives; write the final value');
     return;
   }
@@ -193,13 +204,13 @@ const addPath = (
   named.add(name);
   const own = makeSteps(rules, attribute, place, report);
   const before = draft.get(name)?.leaf.steps ?? (known === null ? starred : []);
-  const leaf: Leaf = {
+  const leaf = makeLeaf({
     name,
     identifier: draft.get(name)?.leaf.identifier ?? null,
     required: attribute.required,
     steps: [...before, ...own.steps],
     late: own.late,
-  };
+  });
   draft.set(name, { path, leaf });
   checkResults(leaf, own.results, type, problem);
   if (own.fills.length > 0 && isMultiValued(type, path)) {

@@ -20,7 +20,7 @@ const literal = (
   const whole = operator === 'eq' || operator === 'ne';
   const steps = whole ? leaf.steps : leaf.steps.filter(({ prefixSafe }) => prefixSafe);
   const applied = applySteps(steps, value, () => ({ after: emptyView(null, type) }));
-  if ('refusedBy' in applied) return value;
+  if (applied === null || 'refusedBy' in applied) return value;
   return typeof applied.value === 'string' || typeof applied.value === 'boolean'
     ? applied.value
     : value;

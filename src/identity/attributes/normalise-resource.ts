@@ -47,8 +47,13 @@ const fillOne = (resource: Resource, { path, name, step, leaf }: Fill, run: Run)
   const outcome = step.run(null, run.variables);
   const value = 'value' in outcome ? outcome.value : undefined;
   if (value === undefined) return resource;
+  const reported = run.normalised.length;
   const filled = applyFilled(leaf, value, run);
-  if (filled === undefined || filled === '' || run.refused !== null) return resource;
+  if (filled === undefined || filled === '' || run.refused !== null) {
+    // Nothing was filled, so nothing was changed either.
+    run.normalised.length = reported;
+    return resource;
+  }
   noteNormalised(run, name, step.rule);
   return withValue(resource, path, filled);
 };

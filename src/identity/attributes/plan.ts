@@ -25,9 +25,21 @@ export type Leaf = Readonly<{
   identifier: IdentifierKind | null;
   required: boolean;
   steps: readonly Step[];
+  /** Those of them that apply, by occasion. */
+  stepsOn: Readonly<Record<Occasion, readonly Step[]>>;
   /** One of the steps asks for `after`, so the others go first. */
   late: boolean;
 }>;
+
+/** Completes a leaf. */
+export const makeLeaf = (parts: Omit<Leaf, 'stepsOn'>): Leaf => {
+  const on = (occasion: Occasion): readonly Step[] =>
+    parts.steps.filter((step) => step.on.has(occasion));
+  return {
+    ...parts,
+    stepsOn: { create: on('create'), replace: on('replace'), patch: on('patch') },
+  };
+};
 
 export type Branch = ReadonlyMap<string, Node>;
 /** Either a leaf or a branch; extensions are branches under their URN. */

@@ -99,7 +99,20 @@ const fullRule = z
     });
   });
 
-const rule = z.union([bareRule, fullRule]);
+const ruleHelp = `a rule is one of ${bareNames.join(', ')}; or one name with its options, such as { phone: { country: DE } }, from ${Object.keys(normalisers).join(', ')}`;
+
+/** A union's own message hides what is wrong inside; where the rule is known, that is what helps. */
+const rule = z.union([bareRule, fullRule], {
+  error: (issue) => {
+    const { input } = issue;
+    const isKnown =
+      typeof input === 'object' &&
+      input !== null &&
+      Object.keys(input).some((key) => Object.hasOwn(named, key));
+    const inner = isKnown && issue.code === 'invalid_union' ? issue.errors[1]?.[0] : undefined;
+    return inner === undefined ? ruleHelp : `${inner.path.join('.')}: ${inner.message}`;
+  },
+});
 
 /** Most rules of one path, and most paths of one resource. */
 const rulesMax = 20;

@@ -51,6 +51,8 @@ const templates = new WeakMap<ResourceType, Template>();
 const filled = (value: JsonObject, { empty, nested }: Template): View => {
   const view = Object.create(null) as Record<string, unknown>;
   Object.assign(view, empty, value);
+  // CEL tells maps by their `constructor`; one from outside would make the whole view unreadable.
+  if ('constructor' in view) delete view['constructor'];
   for (const [name, template] of nested) {
     const member = value[name];
     if (member !== undefined) view[name] = filledMember(member, template);
