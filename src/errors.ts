@@ -283,11 +283,15 @@ export const errorTable: Readonly<Record<ErrorCode, ErrorRow>> = Object.freeze(
   Object.assign(Object.create(null) as Record<ErrorCode, ErrorRow>, rows),
 );
 
+const refusalMark = Symbol('refusal');
+
 /**
  * A refusal as a value: what pure code returns instead of throwing. `detail` is public: it says what
  * to do next and never holds a secret, an internal name or a value the caller may not read.
  */
 export type Refusal = Readonly<{
+  /** Told from data by this mark alone: no JSON, whatever its names, can pass for a refusal. */
+  [refusalMark]?: true;
   refused: ErrorCode;
   detail: string;
   /** Name of the rule that decided, e.g. `permissions.joiner.users.when`. */
@@ -298,6 +302,8 @@ export type Refusal = Readonly<{
   status?: number;
   /** Overrides the table's scimType (the target's own, say). */
   scimType?: string;
+  /** Value of the Allow header (`method_unsupported`). */
+  allow?: string;
   /** For log and trace only. */
   internal?: string;
 }>;
@@ -306,12 +312,12 @@ export type Refusal = Readonly<{
 export const refuse = (
   refused: ErrorCode,
   detail: string,
-  more: Omit<Refusal, 'refused' | 'detail'> = {},
-): Refusal => ({ refused, detail, ...more });
+  more: Omit<Refusal, 'refused' | 'detail' | typeof refusalMark> = {},
+): Refusal => ({ [refusalMark]: true, refused, detail, ...more });
 
 /** Tells a Refusal from the value it stands beside in a union. */
 export const isRefusal = (value: unknown): value is Refusal =>
-  typeof value === 'object' && value !== null && 'refused' in value && 'detail' in value;
+  typeof value === 'object' && value !== null && refusalMark in value;
 
 /** The one error class: a coded failure with its cause, thrown only where a call must unwind. */
 export class GatewayError extends Error {

@@ -44,6 +44,11 @@ export type LoadInput = Files &
 export type Loaded = Readonly<{
   /** Null where there is a problem, or (unresolved only) where an unset variable leaves a value open. */
   snapshot: Snapshot | null;
+  /**
+   * Settings of the store, as far as they could be read, also where other parts have problems: where
+   * the last good configuration lies.
+   */
+  store: StoreSettings | null;
   /** In order of file, line and column. */
   problems: readonly Problem[];
   /** The same, for what does not prevent serving; an unusable target is one of severity `error`. */
@@ -178,6 +183,22 @@ const compile = (
   });
 };
 
+/** The store's settings where they are whole, whatever else is wrong. */
+const readableStore = (
+  { store }: Parsed,
+  directory: string,
+  secrets: Secrets | null,
+): StoreSettings | null => {
+  let sound = secrets !== null;
+  const settings =
+    store === null
+      ? null
+      : compileStore(store, directory, secrets, () => {
+          sound = false;
+        });
+  return sound ? settings : null;
+};
+
 /** Loads a route file with all that belongs to it. Rejects never; what is wrong is a problem. */
 export const loadConfig = async (input: LoadInput): Promise<Loaded> => {
   const problems: Problem[] = [];
@@ -187,7 +208,13 @@ export const loadConfig = async (input: LoadInput): Promise<Loaded> => {
   const { path, env, resolve, now } = input;
   const read = await readFiles({ path, files: input, env, problems, warnings });
   const { sources, patterns, complete } = read;
-  const base = { effective: null, patterns, sources, files: Object.keys(sources) };
+  const base = {
+    effective: null,
+    store: null,
+    patterns,
+    sources,
+    files: Object.keys(sources),
+  };
   if (read.tree === null)
     return { ...base, snapshot: null, problems: inOrder(problems), warnings: inOrder(warnings) };
   const { tree: current, later } = refuseLater(read.tree, report);
@@ -225,6 +252,7 @@ export const loadConfig = async (input: LoadInput): Promise<Loaded> => {
   return {
     ...base,
     snapshot: good,
+    store: good?.store ?? readableStore(parsed, directory, secrets),
     problems: inOrder(problems),
     warnings: inOrder(warnings),
     effective: plain(whole, 'written'),

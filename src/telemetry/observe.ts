@@ -90,3 +90,15 @@ export interface Observer {
     fields: Readonly<Record<string, unknown>>,
   ): void;
 }
+
+/** Observes nothing: for commands that open the store without being a gateway. */
+export const silentObserver: Observer = Object.freeze({
+  requestSettled: () => {},
+  doubtSettled: () => {},
+  limitRejected: () => {},
+  ledgerAppended: () => {},
+  breakerChanged: () => {},
+  configReloaded: () => {},
+  credentialExpiry: () => {},
+  note: () => {},
+});

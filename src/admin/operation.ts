@@ -1,0 +1,110 @@
+/**
+ * What an admin operation is: a name, an input, a role and a function over the house's use cases.
+ * HTTP, OpenAPI, the console and the command line iterate the table; none of them knows an
+ * operation by name.
+ */
+import type { z } from 'zod';
+import type { KeyDeps } from '../callers/keys.ts';
+import type { Role } from '../callers/settings.ts';
+import type { Clock, ClockWatch } from '../clock.ts';
+import { refuse, type Refusal } from '../errors.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Verified } from '../ledger/verify.ts';
+import type { Snapshot } from '../snapshot.ts';
+import type { FreezesStanding } from '../targets/standing.ts';
+
+/** Who acts: a person known by a token, or `local` (whoever may open the store's files). */
+export type Person = Readonly<{ name: string; roles: ReadonlySet<Role> }>;
+
+/** What the effective configuration is, and what waits. */
+export type ConfigStatus = Readonly<{
+  version: string;
+  /** Problems of the last load that was refused, as printed by `check`; empty where all is well. */
+  problems: readonly string[];
+  /** A loaded change that widens something and waits for a person, or null. */
+  waiting: Readonly<{ version: string; widens: readonly string[] }> | null;
+  /** True if the last good copy serves because the file at start was bad. */
+  lastGood: boolean;
+}>;
+
+/** Everything an operation may use. */
+export type AdminContext = Readonly<{
+  clock: Clock;
+  watch: ClockWatch;
+  snapshot(): Snapshot;
+  ledger: Ledger;
+  keys: KeyDeps;
+  freezes: FreezesStanding;
+  verifyLedger(since: string | null): Promise<Verified>;
+  exportLedger(
+    query: Readonly<{ format: string; since?: number; until?: number }>,
+  ): AsyncIterable<string>;
+  config: Readonly<{
+    status(): ConfigStatus;
+    /** Applies what waits; null if nothing (or something else) waits. */
+    apply(version: string | null): Promise<string | null>;
+  }>;
+}>;
+
+/** Answers: one JSON value, or lines of text (exports). */
+export type AdminResult = Readonly<{ json: unknown }> | Readonly<{ lines: AsyncIterable<string> }>;
+
+export type AdminOperation<Input = never> = Readonly<{
+  /** `keys.issue`; also the name of the act in the ledger. */
+  name: string;
+  title: string;
+  /** Method and path below `/api/v1`; `{id}` is taken from the path. */
+  method: 'GET' | 'POST';
+  path: string;
+  role: Role;
+  /** Strict schema of the input: query parameters of a GET, body of a POST, and path parameters. */
+  input: z.ZodType<Input>;
+  /** Facts for the ledger's act; never a secret. Null: the operation is not recorded (reads of no evidence). */
+  act(input: Input): Readonly<Record<string, string | number | boolean | null>> | null;
+  run(context: AdminContext, person: Person, input: Input): Promise<AdminResult | Refusal>;
+}>;
+
+/** Makes an entry of the table; erases the input type, which `input` guards at run time. */
+export const operation = <Input>(entry: AdminOperation<Input>): AdminOperation =>
+  Object.freeze(entry) as unknown as AdminOperation;
+
+const local: ReadonlySet<string> = new Set(['local']);
+
+/** May this person run it? Whoever holds the store's files holds every role already. */
+export const mayRun = (person: Person, { role }: Pick<AdminOperation, 'role'>): boolean =>
+  local.has(person.name) || person.roles.has('admin') || person.roles.has(role);
+
+/**
+ * Runs an operation as a person: role, input, the recorded act (before the operation takes effect),
+ * then the operation. Unknown input is refused with the place of the mistake.
+ */
+export const perform = async (
+  entry: AdminOperation,
+  context: AdminContext,
+  person: Person,
+  input: unknown,
+): Promise<AdminResult | Refusal> => {
+  if (!mayRun(person, entry)) {
+    return refuse('action_denied', `This needs the role ${entry.role}.`, { rule: entry.name });
+  }
+  const parsed = entry.input.safeParse(input);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0];
+    const where = issue?.path.join('.') ?? '';
+    return refuse(
+      'value_invalid',
+      `${where === '' ? 'The input' : where}: ${issue?.message ?? ''}`,
+    );
+  }
+  const facts = entry.act(parsed.data);
+  if (facts !== null) {
+    await context.ledger.act({
+      kind: 'act',
+      at: context.clock.now(),
+      actor: person.name,
+      act: entry.name,
+      details: facts,
+    });
+  }
+  return entry.run(context, person, parsed.data);
+};

@@ -1,0 +1,103 @@
+/**
+ * Runs an admin operation from the command line: through a running gateway's admin API where
+ * `--admin` names one, else on the store's own files, which no gateway may be using. What is done
+ * without a gateway is recorded as `local`.
+ */
+import { request } from 'undici';
+import { perform, type AdminOperation, type AdminResult } from '../admin/operation.ts';
+import { systemClock } from '../clock.ts';
+import { isRefusal, refuse, type Refusal } from '../errors.ts';
+import { adminContext, openFoundation } from '../foundation.ts';
+import { systemRandom } from '../ids.ts';
+import type { Snapshot } from '../snapshot.ts';
+import type { Observer } from '../telemetry/observe.ts';
+
+/** Where an operation runs. */
+export type Reach = Readonly<{
+  /** Base URL of a running gateway's admin listener, or null. */
+  admin: string | null;
+  token: string | null;
+  /** The configuration, with its secrets: only asked for where no gateway is named. */
+  snapshot(): Promise<Snapshot>;
+  observer: Observer;
+}>;
+
+/** What comes back: a value, or lines that still come (read them before `done`). */
+export type Answered = AdminResult | Refusal;
+
+const withPath = (entry: AdminOperation, input: Readonly<Record<string, unknown>>) => {
+  const rest: Record<string, unknown> = { ...input };
+  const path = entry.path.replace(/\{(\w+)\}/g, (_all, name: string) => {
+    const value = String(rest[name]);
+    delete rest[name];
+    return encodeURIComponent(value);
+  });
+  return { path, rest };
+};
+
+const askGateway = async (
+  base: string,
+  token: string,
+  entry: AdminOperation,
+  input: Readonly<Record<string, unknown>>,
+  use: (answer: Answered) => Promise<void>,
+): Promise<void> => {
+  const { path, rest } = withPath(entry, input);
+  const url = new URL(`/api/v1${path}`, base);
+  const get = entry.method === 'GET';
+  if (get) for (const [name, value] of Object.entries(rest)) url.searchParams.set(name, String(value));
+  const response = await request(url, {
+    method: entry.method,
+    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+    ...(get ? {} : { body: JSON.stringify(rest) }),
+  });
+  if (response.statusCode !== 200) {
+    const body = (await response.body.json().catch(() => null)) as {
+      detail?: unknown;
+      code?: unknown;
+    } | null;
+    const detail = typeof body?.detail === 'string' ? body.detail : `HTTP ${response.statusCode}`;
+    return use(refuse('internal', detail));
+  }
+  if (response.headers['content-type']?.includes('ndjson') === true) {
+    return use({ lines: response.body.setEncoding('utf8') as AsyncIterable<string> });
+  }
+  return use({ json: await response.body.json() });
+};
+
+const askStore = async (
+  reach: Reach,
+  entry: AdminOperation,
+  input: Readonly<Record<string, unknown>>,
+  use: (answer: Answered) => Promise<void>,
+): Promise<void> => {
+  const snapshot = await reach.snapshot();
+  const deps = { clock: systemClock, random: systemRandom, observer: reach.observer };
+  const foundation = await openFoundation(deps, snapshot);
+  try {
+    const context = adminContext(deps, foundation, () => snapshot, {
+      status: () => ({ version: snapshot.version, problems: [], waiting: null, lastGood: false }),
+      apply: async () => null,
+    });
+    await use(await perform(entry, context, { name: 'local', roles: new Set() }, input));
+  } finally {
+    await foundation.close();
+  }
+};
+
+/** Runs `entry` and hands its answer to `use` while what it stands on is open. */
+export const runOperation = async (
+  reach: Reach,
+  entry: AdminOperation,
+  input: Readonly<Record<string, unknown>>,
+  use: (answer: Answered) => Promise<void>,
+): Promise<void> => {
+  if (reach.admin === null) return askStore(reach, entry, input, use);
+  if (reach.token === null) {
+    return use(refuse('caller_refused', 'Set SALLYPORT_ADMIN_TOKEN to a person’s token (spa_…).'));
+  }
+  return askGateway(reach.admin, reach.token, entry, input, use);
+};
+
+/** True for an answer that is a refusal. */
+export const wasRefused = (answer: Answered): answer is Refusal => isRefusal(answer);

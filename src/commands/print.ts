@@ -1,0 +1,45 @@
+/** What the command line prints: rows as aligned columns or JSON, always free of control and bidi characters. */
+import type { AdminResult } from '../admin/operation.ts';
+
+const unsafe = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+
+/** Text for a terminal: control and bidi characters are shown as escapes. */
+export const escaped = (text: string): string =>
+  text.replace(unsafe, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
+
+const cell = (value: unknown): string => {
+  if (value === null || value === undefined) return '-';
+  if (Array.isArray(value)) return value.map(cell).join(',');
+  return typeof value === 'object' ? JSON.stringify(value) : String(value);
+};
+
+/** Rows as aligned columns under their names. */
+export const columns = (
+  rows: readonly Readonly<Record<string, unknown>>[],
+  names: readonly string[],
+): string => {
+  const table = [names, ...rows.map((row) => names.map((name) => escaped(cell(row[name]))))];
+  const widths = names.map((_, at) => Math.max(...table.map((line) => (line[at] ?? '').length)));
+  return table
+    .map((line) => line.map((text, at) => text.padEnd(widths[at] ?? 0)).join('  ').trimEnd())
+    .join('\n');
+};
+
+const asJson = (value: unknown): string => escaped(JSON.stringify(value, null, 2));
+
+/** Prints an answer: lists as columns (or one JSON array), everything else as JSON, lines as they come. */
+export const printAnswer = async (
+  answer: AdminResult,
+  options: Readonly<{ json: boolean; columns: readonly string[]; write(text: string): Promise<void> }>,
+): Promise<void> => {
+  if ('lines' in answer) {
+    for await (const text of answer.lines) await options.write(text);
+    return;
+  }
+  const { json } = answer;
+  if (Array.isArray(json) && !options.json && options.columns.length > 0) {
+    await options.write(`${columns(json, options.columns)}\n`);
+    return;
+  }
+  await options.write(`${asJson(json)}\n`);
+};

@@ -1,0 +1,244 @@
+/**
+ * The command line: every command, its words and options (interface.md §5). Exit 0 done, 1 refused or
+ * found wanting, 2 wrong usage. Commands on state come from a table over the admin operations.
+ */
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { readFile } from 'node:fs/promises';
+import { adminOperations } from '../admin/operations.ts';
+import type { AdminOperation } from '../admin/operation.ts';
+import { printProblem } from '../config/problem.ts';
+import { isRefusal } from '../errors.ts';
+import type { Verified } from '../ledger/verify.ts';
+import type { Snapshot } from '../snapshot.ts';
+import { silentObserver } from '../telemetry/observe.ts';
+import { runOperation, type Answered, type Reach } from './admin-client.ts';
+import { checkAsJson, reportCheck } from './check.ts';
+import type { CommandContext } from './command.ts';
+import { explain, type ExplainOptions } from './explain.ts';
+import { initFiles } from './init.ts';
+import { printVerified, verifyFile } from './ledger-verify.ts';
+import { escaped, printAnswer } from './print.ts';
+import { load } from './route-file.ts';
+import { stateCommands, type StateCommand } from './state-commands.ts';
+
+type Options = Readonly<Record<string, unknown>>;
+
+/** A run of the program; `code` is the exit code so far. */
+type Run = { readonly context: CommandContext; code: number };
+
+const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
+
+const operationNamed = (name: string): AdminOperation => {
+  const found = adminOperations.find((entry) => entry.name === name);
+  if (found === undefined) throw new TypeError(`no admin operation ${name}`);
+  return found;
+};
+
+/** A configuration that can be used, or its problems as an error that ends the command. */
+class Unusable extends Error {}
+
+const usableSnapshot = async (run: Run, path: string): Promise<Snapshot> => {
+  const { snapshot, problems } = await load(path, run.context.env, true);
+  if (snapshot !== null) return snapshot;
+  throw new Unusable(problems.map(printProblem).join('\n'));
+};
+
+const reachOf = (run: Run, options: Options): Reach => ({
+  admin: text(options['admin']),
+  token: run.context.env['SALLYPORT_ADMIN_TOKEN'] ?? null,
+  snapshot: () => usableSnapshot(run, String(options['config'])),
+  observer: silentObserver,
+});
+
+const answerState = (run: Run, entry: StateCommand, options: Options) => {
+  return async (answer: Answered): Promise<void> => {
+    if (isRefusal(answer)) {
+      run.context.error(escaped(answer.detail));
+      run.code = 1;
+      return;
+    }
+    await printAnswer(answer, {
+      json: options['json'] === true,
+      columns: entry.columns,
+      write: run.context.write,
+    });
+  };
+};
+
+const groupOf = (program: Command, words: readonly string[]): Command => {
+  let at = program;
+  for (const word of words) {
+    at = at.commands.find((command) => command.name() === word) ?? at.command(word);
+  }
+  return at;
+};
+
+const common = (command: Command): Command =>
+  command
+    .option('--config <file>', 'the route file', 'config/gateway.yaml')
+    .option('--json', 'print JSON');
+
+const reaching = (command: Command): Command =>
+  common(command).option('--admin <url>', 'admin listener of a running gateway');
+
+const addState = (program: Command, run: Run): void => {
+  for (const entry of stateCommands) {
+    const words = entry.usage.split(' ');
+    const plain = words.filter((word) => !/^[<[]/.test(word));
+    const parent = groupOf(program, plain.slice(0, -1));
+    const operation = operationNamed(entry.operation);
+    const command = reaching(
+      parent.command([plain.at(-1), ...words.slice(plain.length)].join(' ')),
+    ).description(operation.title);
+    for (const [flags, description] of entry.options) command.option(flags, description);
+    command.action(async (...given: unknown[]) => {
+      const args = given.slice(0, words.length - plain.length) as string[];
+      const options = command.opts();
+      const input = entry.input(args, options);
+      await runOperation(reachOf(run, options), operation, input, answerState(run, entry, options));
+    });
+  }
+};
+
+const addVerify = (program: Command, run: Run): void => {
+  const command = reaching(groupOf(program, ['ledger']).command('verify'))
+    .description('prove that nothing was altered; --file works offline on an export')
+    .option('--file <file>', 'an export in ndjson')
+    .option('--since-checkpoint <file>', 'checkpoints held outside the gateway')
+    .option('--public-key <file>', 'PEM of the checkpoint key, public part');
+  command.action(async () => {
+    const options = command.opts();
+    const file = text(options['file']);
+    const sincePath = text(options['sinceCheckpoint']);
+    const show = async (verified: Verified): Promise<void> => {
+      if (!verified.ok) run.code = 1;
+      const shown =
+        options['json'] === true ? JSON.stringify(verified, null, 2) : printVerified(verified);
+      await run.context.write(`${escaped(shown)}\n`);
+    };
+    if (file !== null) {
+      const publicKey = text(options['publicKey']);
+      return show(await verifyFile({ file, sinceCheckpoint: sincePath, publicKey }, Date.now()));
+    }
+    const since = sincePath === null ? {} : { since: await readFile(sincePath, 'utf8') };
+    return runOperation(
+      reachOf(run, options),
+      operationNamed('ledger.verify'),
+      since,
+      async (answer) => {
+        if (!isRefusal(answer) && 'json' in answer) return show(answer.json as Verified);
+        run.code = 1;
+        if (isRefusal(answer)) run.context.error(escaped(answer.detail));
+      },
+    );
+  });
+};
+
+const addCheck = (program: Command, run: Run): void => {
+  const command = common(program.command('check'))
+    .description('every problem of the route file and what it includes')
+    .option('--resolve', 'resolve secret references too')
+    .option('--effective', 'print the file with includes and defaults written out');
+  command.action(async () => {
+    const options = command.opts();
+    const path = String(options['config']);
+    const loaded = await load(path, run.context.env, options['resolve'] === true);
+    const report = reportCheck(loaded);
+    if (!report.ok) run.code = 1;
+    if (options['json'] === true) return run.context.write(`${checkAsJson(loaded)}\n`);
+    if (options['effective'] === true && loaded.effective !== null) {
+      await run.context.write(`${JSON.stringify(loaded.effective, null, 2)}\n`);
+    }
+    return run.context.write(`${report.lines.join('\n')}\n`);
+  });
+};
+
+const addRest = (program: Command, run: Run): void => {
+  program
+    .command('init [dir]')
+    .description('write a commented route file and the keys of the store; overwrites nothing')
+    .action(async (directory: string | undefined) => {
+      for (const { path, written } of await initFiles(directory ?? 'config')) {
+        await run.context.write(`${written ? 'wrote' : 'kept '} ${path}\n`);
+      }
+    });
+  const serving = common(program.command('serve'))
+    .description('run the gateway')
+    .option('--strict', 'refuse to start on a bad file even where a last good one is kept');
+  serving.action(async () => {
+    // Serving brings the HTTP stack and telemetry; no other command should wait for them.
+    const { serve } = await import('./serve.ts');
+    const { config, strict } = serving.opts();
+    run.code = await serve(run.context, { config: String(config), strict: strict === true });
+  });
+  const explaining = common(program.command('explain <method> <path>'))
+    .description('what a call would mean and whether it would pass; sends nothing')
+    .requiredOption('--client <name>', 'the client that would call')
+    .option('--body <file>', 'the body it would send')
+    .option('--before <file>', 'the current resource, as the target would show it');
+  explaining.action(async (method: string, path: string) => {
+    const options = explaining.opts();
+    const { snapshot, problems } = await load(String(options['config']), run.context.env, false);
+    if (snapshot === null) throw new Unusable(problems.map(printProblem).join('\n'));
+    const read = async (file: unknown) =>
+      typeof file === 'string' ? await readFile(file, 'utf8') : null;
+    const asked: ExplainOptions = {
+      client: String(options['client']),
+      method: method.toUpperCase(),
+      path,
+      body: await read(options['body']),
+      before: await read(options['before']),
+    };
+    const explained = explain(snapshot, asked, Date.now());
+    if (!explained.allowed) run.code = 1;
+    await run.context.write(
+      options['json'] === true
+        ? `${escaped(JSON.stringify(explained.facts, null, 2))}\n`
+        : `${escaped(explained.text)}\n`,
+    );
+  });
+  const demo = program
+    .command('demo')
+    .description('start a sandbox target and the gateway, and play a provisioning session')
+    .option('--once', 'end when the session is over; exit 0 if all went as expected');
+  demo.action(async () => {
+    const { playDemo } = await import('../demo/play.ts');
+    run.code = await playDemo(run.context, { once: demo.opts()['once'] === true });
+  });
+};
+
+/** Builds the program; exported for the list of commands in the README. */
+export const makeProgram = (run: Run): Command => {
+  const program = new Command('sallyport')
+    .description('a gateway for identity changes')
+    .version(run.context.version)
+    .exitOverride()
+    .configureOutput({ writeErr: (line) => run.context.error(line.trimEnd()) });
+  addRest(program, run);
+  addCheck(program, run);
+  addState(program, run);
+  addVerify(program, run);
+  return program;
+};
+
+/** Runs one command line (without the program's own name); resolves with the exit code. */
+export const runProgram = async (
+  context: CommandContext,
+  argv: readonly string[],
+): Promise<number> => {
+  const run: Run = { context, code: 0 };
+  const program = makeProgram(run);
+  program.configureHelp({ showGlobalOptions: true });
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return run.code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    if (error instanceof InvalidArgumentError) return 2;
+    if (error instanceof Unusable) {
+      context.error(error.message);
+      return 1;
+    }
+    throw error;
+  }
+};

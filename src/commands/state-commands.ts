@@ -1,0 +1,140 @@
+/**
+ * Commands on state, as a table over the admin operations: the words typed, the operation meant, and
+ * how arguments become its input. Adding one is one entry.
+ */
+
+/** How one command line becomes the input of one admin operation. */
+export type StateCommand = Readonly<{
+  /** `keys issue <client>` */
+  usage: string;
+  operation: string;
+  /** `[flags, description]` */
+  options: readonly (readonly [flags: string, description: string])[];
+  /** Columns of a list. */
+  columns: readonly string[];
+  input(args: readonly string[], options: Readonly<Record<string, unknown>>): Record<string, unknown>;
+}>;
+
+const pick = (
+  options: Readonly<Record<string, unknown>>,
+  names: readonly string[],
+): Record<string, unknown> =>
+  Object.fromEntries(names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])));
+
+const keyColumns = ['id', 'holder', 'standing', 'issuedAt', 'expiresAt', 'lastUsedAt', 'issuedBy'];
+const expires = ['--expires <end>', 'a duration such as 90d, or a date'] as const;
+const scopeOption = ['--scope <scope>', 'tenant, client or route (default: tenant)'] as const;
+
+export const stateCommands: readonly StateCommand[] = Object.freeze([
+  {
+    usage: 'keys issue <client>',
+    operation: 'keys.issue',
+    options: [expires],
+    columns: [],
+    input: ([holder], options) => ({ holder, ...pick(options, ['expires']) }),
+  },
+  { usage: 'keys list', operation: 'keys.list', options: [], columns: keyColumns, input: () => ({}) },
+  {
+    usage: 'keys rotate <client>',
+    operation: 'keys.rotate',
+    options: [expires, ['--overlap <duration>', 'how long the old keys keep working (default 24h)']],
+    columns: [],
+    input: ([holder], options) => ({ holder, ...pick(options, ['expires', 'overlap']) }),
+  },
+  {
+    usage: 'keys revoke <id>',
+    operation: 'keys.revoke',
+    options: [],
+    columns: [],
+    input: ([id]) => ({ id }),
+  },
+  {
+    usage: 'people issue <name>',
+    operation: 'people.issue',
+    options: [expires],
+    columns: [],
+    input: ([holder], options) => ({ holder, ...pick(options, ['expires']) }),
+  },
+  { usage: 'people list', operation: 'people.list', options: [], columns: keyColumns, input: () => ({}) },
+  {
+    usage: 'people revoke <id>',
+    operation: 'people.revoke',
+    options: [],
+    columns: [],
+    input: ([id]) => ({ id }),
+  },
+  {
+    usage: 'ledger list',
+    operation: 'ledger.list',
+    options: [
+      ['--client <name>', 'only of this client'],
+      ['--route <name>', 'only on this route'],
+      ['--target <name>', 'only at this target'],
+      ['--actions <list>', 'any of these actions, comma-separated'],
+      ['--subject <name>', 'resource id, userName or displayName'],
+      ['--trace <id>', 'trace id'],
+      ['--since <time>', 'a duration ago, or an RFC 3339 instant'],
+      ['--until <time>', 'likewise'],
+      ['--limit <count>', 'at most this many (default 50)'],
+    ],
+    columns: ['id', 'at', 'client', 'actions', 'decision', 'outcome', 'status', 'rule', 'traceId'],
+    input: (_args, options) =>
+      pick(options, [
+        'client',
+        'route',
+        'target',
+        'actions',
+        'subject',
+        'trace',
+        'since',
+        'until',
+        'limit',
+      ]),
+  },
+  {
+    usage: 'ledger show <id>',
+    operation: 'ledger.show',
+    options: [],
+    columns: [],
+    input: ([id]) => ({ id }),
+  },
+  {
+    usage: 'ledger export',
+    operation: 'ledger.export',
+    options: [
+      ['--format <format>', 'ndjson or ocsf'],
+      ['--since <time>', 'a duration ago, or an RFC 3339 instant'],
+      ['--until <time>', 'likewise'],
+    ],
+    columns: [],
+    input: (_args, options) => pick(options, ['format', 'since', 'until']),
+  },
+  {
+    usage: 'freeze <name>',
+    operation: 'freezes.freeze',
+    options: [scopeOption, ['--reason <text>', 'why; required']],
+    columns: [],
+    input: ([name], options) => ({ name, scope: options['scope'] ?? 'tenant', ...pick(options, ['reason']) }),
+  },
+  {
+    usage: 'thaw <name>',
+    operation: 'freezes.thaw',
+    options: [scopeOption],
+    columns: [],
+    input: ([name], options) => ({ name, scope: options['scope'] ?? 'tenant' }),
+  },
+  {
+    usage: 'config status',
+    operation: 'config.status',
+    options: [],
+    columns: [],
+    input: () => ({}),
+  },
+  {
+    usage: 'config apply [hash]',
+    operation: 'config.apply',
+    options: [],
+    columns: [],
+    input: ([version]) => (version === undefined ? {} : { version }),
+  },
+]);

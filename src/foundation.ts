@@ -1,0 +1,137 @@
+/**
+ * What stands on the store: ledger, keys, freezes and the last good configuration. The only file
+ * that names an engine. A gateway is built on it; the command line uses it where no gateway runs.
+ */
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import type { AdminContext } from './admin/operation.ts';
+import { makeCallersStanding, type CallersStanding } from './callers/standing.ts';
+import { watchClock, type Clock, type ClockWatch } from './clock.ts';
+import type { Loaded } from './config/load.ts';
+import type { Random } from './ids.ts';
+import { evidenceOfStore } from './ledger/evidence.ts';
+import { exportLedger } from './ledger/export.ts';
+import { makeLedger, type OwnedLedger } from './ledger/make-ledger.ts';
+import { verifyLedger } from './ledger/verify.ts';
+import { makeKeyRing, type KeyRing } from './sealing.ts';
+import type { Snapshot, StoreSettings } from './snapshot.ts';
+import { openSqlite, type SqliteStores } from './storage/sqlite/open.ts';
+import { makeFreezesStanding, type FreezesStanding } from './targets/standing.ts';
+import type { Observer } from './telemetry/observe.ts';
+
+export type FoundationDeps = Readonly<{ clock: Clock; random: Random; observer: Observer }>;
+
+/** Which store, and whose ledger it is. */
+export type Ground = Readonly<{ store: StoreSettings; environment: string }>;
+
+/** The parts that stand on the store alone; the command line uses them without a gateway. */
+export type Foundation = Readonly<{
+  stores: SqliteStores;
+  keyRing: KeyRing;
+  checkpointKey: KeyObject;
+  ledger: OwnedLedger;
+  callers: CallersStanding;
+  freezes: FreezesStanding;
+  watch: ClockWatch;
+  close(): Promise<void>;
+}>;
+
+/** Opens the store and what stands on it. Rejects with GatewayError `ledger_unavailable`. */
+export const openFoundation = async (
+  { clock, random, observer }: FoundationDeps,
+  { store, environment }: Ground,
+): Promise<Foundation> => {
+  const stores = await openSqlite({ path: store.path });
+  try {
+    const keyRing = makeKeyRing(store.encryptionKeys, random);
+    const checkpointKey = createPrivateKey(store.checkpoints.keyPem);
+    const ledger = makeLedger({
+      store: stores.ledger,
+      keyRing,
+      checkpointKey,
+      checkpoints: store.checkpoints,
+      retention: store.retention,
+      environment,
+      clock,
+      random,
+      observer,
+    });
+    await ledger.start();
+    const watch = watchClock(clock);
+    const newest = ledger.newestAt();
+    if (newest !== null) watch.ledgerAt(newest);
+    const callers = makeCallersStanding({ store: stores.keys, clock, observer });
+    await callers.start();
+    const freezes = makeFreezesStanding({ store: stores.freezes, clock, observer });
+    await freezes.start();
+    return {
+      stores,
+      keyRing,
+      checkpointKey,
+      ledger,
+      callers,
+      freezes,
+      watch,
+      close: async () => {
+        freezes.stop();
+        await callers.stop();
+        await ledger.stop();
+        await stores.close();
+      },
+    };
+  } catch (error) {
+    await stores.close();
+    throw error;
+  }
+};
+
+/** What admin operations use, over an open foundation. */
+export const adminContext = (
+  deps: Pick<FoundationDeps, 'clock' | 'random'>,
+  foundation: Foundation,
+  snapshot: () => Snapshot,
+  config: AdminContext['config'],
+): AdminContext => {
+  const { clock, random } = deps;
+  const { stores, keyRing, ledger, callers, freezes, watch } = foundation;
+  const publicKey = createPublicKey(foundation.checkpointKey);
+  return {
+    clock,
+    watch,
+    snapshot,
+    ledger,
+    keys: { store: stores.keys, clock, random, standing: callers },
+    freezes,
+    verifyLedger: (since) =>
+      verifyLedger(evidenceOfStore(stores.ledger, keyRing), {
+        publicKey,
+        now: clock.now(),
+        ...(since === null ? {} : { sinceCheckpoint: since }),
+      }),
+    exportLedger: (query) => exportLedger({ store: stores.ledger, keyRing }, query),
+    config,
+  };
+};
+
+const lastGoodContext = 'last-good';
+
+export const saveLastGood = async (
+  foundation: Foundation,
+  loaded: Loaded,
+  now: number,
+): Promise<void> => {
+  const text = Buffer.from(JSON.stringify(loaded.sources), 'utf8');
+  const version = loaded.snapshot?.version ?? '';
+  await foundation.stores.lastGood.save(
+    foundation.keyRing.seal(text, lastGoodContext),
+    version,
+    now,
+  );
+};
+
+export const readLastGood = async (
+  foundation: Foundation,
+): Promise<Readonly<Record<string, string>> | null> => {
+  const sealed = await foundation.stores.lastGood.load();
+  const text = sealed === null ? null : foundation.keyRing.open(sealed, lastGoodContext);
+  return text === null ? null : (JSON.parse(text.toString('utf8')) as Record<string, string>);
+};

@@ -1,0 +1,335 @@
+/**
+ * The life of a gateway: builds every part, starts them in order, holds the snapshot in force, and
+ * drains in reverse. `stop` works after a failed start.
+ */
+import type { AddressInfo } from 'node:net';
+import { makeListener, type Listener } from './http/listener.ts';
+import { serveAdmin, type Check } from './admin/listener.ts';
+import type { AdminContext } from './admin/operation.ts';
+import type { Clock, Timer } from './clock.ts';
+import { filesOnDisk } from './config/files-on-disk.ts';
+import type { Loaded } from './config/load.ts';
+import { printProblem } from './config/problem.ts';
+import { makeReloader, type Reloader } from './config/reloader.ts';
+import { watchConfig, type Watch } from './config/watch.ts';
+import {
+  adminContext,
+  openFoundation,
+  readLastGood,
+  saveLastGood,
+  type Foundation,
+} from './foundation.ts';
+import { makeDataListener } from './http/data-listener.ts';
+import type { Random } from './ids.ts';
+import { makeMemoryLimiter } from './limits/memory.ts';
+import { makeDoors } from './passage/pass.ts';
+import { makeTurns } from './passage/turns.ts';
+import type { Snapshot, StoreSettings } from './snapshot.ts';
+import { makeTargets, type LiveTargets } from './targets/make-targets.ts';
+import type { Observer } from './telemetry/observe.ts';
+
+export type GatewayDeps = Readonly<{
+  clock: Clock;
+  random: Random;
+  observer: Observer;
+  /** Prometheus text of /metrics. */
+  metrics(): Promise<string>;
+  /** Loads the route file as it is now. */
+  load(): Promise<Loaded>;
+  /** Loads a set of route files that was kept as last good. */
+  loadKept(sources: Readonly<Record<string, string>>): Promise<Loaded>;
+  /** Refuse to start on a bad file even where a last good one is kept. */
+  strict: boolean;
+  /** Watch the files; off in tests that reload by hand. */
+  watch: boolean;
+}>;
+
+/** A running gateway. */
+export type Gateway = Readonly<{
+  data: AddressInfo;
+  admin: AddressInfo;
+  reload(): Promise<unknown>;
+  status(): ReturnType<Reloader['status']>;
+  recover(): Promise<unknown>;
+  context: AdminContext;
+  foundation: Foundation;
+  stop(deadlineMs: number): Promise<void>;
+}>;
+
+/** Rounds of recovery, ms. */
+const recoverEveryMs = 2_000;
+const turnLimits = { waitersMax: 1_000, keysMax: 100_000 };
+const bucketsMax = 100_000;
+
+/** The configuration cannot be served; `problems` is what `check` prints. */
+export class ConfigRefused extends Error {
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super('the configuration has problems');
+    this.name = 'ConfigRefused';
+    this.problems = problems;
+  }
+}
+
+type Good = Loaded & Readonly<{ snapshot: Snapshot }>;
+
+/** What serves at start: the file, or loudly the last good one where the file is bad. */
+type Beginning = Readonly<{
+  foundation: Foundation;
+  loaded: Good;
+  problems: readonly string[];
+  lastGood: boolean;
+}>;
+
+const beginWithLastGood = async (
+  deps: GatewayDeps,
+  store: StoreSettings,
+  problems: readonly string[],
+): Promise<Beginning> => {
+  const foundation = await openFoundation(deps, { store, environment: 'unknown' });
+  const sources = await readLastGood(foundation).finally(() => foundation.close());
+  const kept = sources === null ? null : await deps.loadKept(sources);
+  if (kept === null || kept.snapshot === null) throw new ConfigRefused(problems);
+  deps.observer.note('error', 'config.last-good', { problems: problems.length });
+  const opened = await openFoundation(deps, kept.snapshot);
+  const loaded: Good = { ...kept, snapshot: kept.snapshot };
+  return { foundation: opened, loaded, problems, lastGood: true };
+};
+
+const begin = async (deps: GatewayDeps): Promise<Beginning> => {
+  const loaded = await deps.load();
+  const { snapshot } = loaded;
+  const problems = loaded.problems.map(printProblem);
+  if (snapshot === null) {
+    if (deps.strict || loaded.store === null) throw new ConfigRefused(problems);
+    return beginWithLastGood(deps, loaded.store, problems);
+  }
+  const foundation = await openFoundation(deps, snapshot);
+  await saveLastGood(foundation, loaded, deps.clock.now());
+  return { foundation, loaded: { ...loaded, snapshot }, problems, lastGood: false };
+};
+
+/** Everything that lives while a gateway runs, as far as it was started. */
+type Parts = {
+  readonly deps: GatewayDeps;
+  readonly foundation: Foundation;
+  readonly targets: LiveTargets;
+  snapshot: Snapshot;
+  stopping: boolean;
+  reloader: Reloader;
+  listeners: Listener[];
+  watch: Watch | null;
+  recovery: Timer | null;
+};
+
+const checksOf = (parts: Parts): readonly Check[] => {
+  const { foundation, reloader, targets } = parts;
+  const status = reloader.status();
+  const configText = status.lastGood
+    ? 'the last good configuration serves'
+    : status.problems.length > 0
+      ? `the file has ${status.problems.length} problems; ${parts.snapshot.version} serves`
+      : status.waiting === null
+        ? parts.snapshot.version
+        : `${status.waiting.version} waits: it widens ${status.waiting.widens.length} things`;
+  return [
+    { name: 'store', ok: foundation.ledger.writable(), detail: 'writable', decides: true },
+    { name: 'draining', ok: !parts.stopping, detail: 'no', decides: true },
+    { name: 'clock', ok: foundation.watch.trusted(), detail: 'trusted', decides: true },
+    {
+      name: 'config',
+      ok: status.problems.length === 0 && !status.lastGood,
+      detail: [configText, ...status.problems].join('\n'),
+      decides: false,
+    },
+    {
+      name: 'freezes',
+      ok: foundation.freezes.current().length === 0,
+      detail: foundation.freezes
+        .current()
+        .map(({ scope, name }) => `${scope} ${name}`)
+        .join(', '),
+      decides: false,
+    },
+    ...targets.state().map((state) => ({
+      name: `target ${state.target}`,
+      ok: state.breaker === 'closed',
+      detail: `breaker ${state.breaker}`,
+      decides: false,
+    })),
+  ];
+};
+
+const stopParts = async (parts: Parts, deadlineMs: number): Promise<void> => {
+  if (parts.stopping) return;
+  parts.stopping = true;
+  parts.watch?.stop();
+  parts.recovery?.cancel();
+  const { clock } = parts.deps;
+  const until = clock.monotonic() + deadlineMs;
+  const left = (): number => Math.max(0, until - clock.monotonic());
+  const [data, ...others] = parts.listeners;
+  await data?.stop(left());
+  await parts.targets.close(left());
+  await parts.foundation.ledger
+    .act({
+      kind: 'act',
+      at: clock.now(),
+      actor: 'gateway',
+      act: 'gateway.stopped',
+      details: { version: parts.snapshot.version },
+    })
+    .catch(() => undefined);
+  await Promise.all(others.map((listener) => listener.stop(left())));
+  await parts.foundation.close();
+};
+
+const activate = async (parts: Parts, loaded: Good, cause: string): Promise<void> => {
+  const { deps, foundation, targets } = parts;
+  const { snapshot } = loaded;
+  const changed = snapshot.version !== parts.snapshot.version;
+  if (changed) {
+    await foundation.ledger.act({
+      kind: 'act',
+      at: deps.clock.now(),
+      actor: 'gateway',
+      act: 'config.activated',
+      details: { version: snapshot.version, was: parts.snapshot.version, cause },
+    });
+    await saveLastGood(foundation, loaded, deps.clock.now());
+  }
+  parts.snapshot = snapshot;
+  targets.reconcile(snapshot.targets);
+};
+
+const reloaderOf = (parts: () => Parts, beginning: Beginning): Reloader =>
+  makeReloader(
+    {
+      load: () => parts().deps.load(),
+      activate: (loaded, cause) => activate(parts(), loaded, cause),
+      observe: ({ accepted, version, problems }) => {
+        const { observer } = parts().deps;
+        observer.configReloaded({ accepted, version, problems: problems.length });
+        for (const problem of problems) {
+          observer.note('error', 'config.problem', { problem: printProblem(problem) });
+        }
+      },
+      loaded: (loaded) => parts().watch?.follow(loaded),
+    },
+    { snapshot: beginning.loaded.snapshot, ...beginning },
+  );
+
+const localHosts = ['localhost', '127.0.0.1', '[::1]'];
+
+const startListeners = async (parts: Parts, context: AdminContext) => {
+  const { deps, foundation, targets } = parts;
+  const { clock, random, observer } = deps;
+  const doors = makeDoors({
+    clock,
+    random,
+    observer,
+    watch: foundation.watch,
+    targets,
+    limiter: makeMemoryLimiter({ keysMax: bucketsMax }),
+    turns: makeTurns({ ...turnLimits, clock }),
+    ledger: foundation.ledger,
+    snapshot: () => parts.snapshot,
+    standing: {
+      keyStands: (keyId, now) => foundation.callers.stillStanding(keyId, now),
+      frozen: (scope) => foundation.freezes.frozenBy(scope) !== null,
+    },
+  });
+  await doors.load();
+  const data = makeDataListener({
+    clock,
+    random,
+    observer,
+    doors,
+    watch: foundation.watch,
+    callers: foundation.callers,
+    snapshot: () => parts.snapshot,
+    stopping: () => parts.stopping,
+  });
+  const admin = makeListener(
+    serveAdmin({
+      context,
+      callers: foundation.callers,
+      random,
+      observer,
+      checks: () => checksOf(parts),
+      metrics: deps.metrics,
+      hosts: () => new Set([...localHosts, parts.snapshot.admin.listen.host.toLowerCase()]),
+    }),
+  );
+  parts.listeners.push(data, admin);
+  return {
+    doors,
+    data: await data.start(parts.snapshot.server.listen),
+    admin: await admin.start(parts.snapshot.admin.listen),
+  };
+};
+
+const keepRecovering = (parts: Parts, recover: () => Promise<unknown>): void => {
+  parts.recovery = parts.deps.clock.after(recoverEveryMs, () => {
+    recover()
+      .catch(() => parts.deps.observer.note('error', 'recovery.failed', {}))
+      .finally(() => {
+        if (!parts.stopping) keepRecovering(parts, recover);
+      });
+  });
+};
+
+/** Starts a gateway. Rejects with ConfigRefused or GatewayError; then nothing is left running. */
+export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
+  const beginning = await begin(deps);
+  const { foundation, loaded } = beginning;
+  const parts: Parts = {
+    deps,
+    foundation,
+    targets: makeTargets(deps),
+    snapshot: loaded.snapshot,
+    stopping: false,
+    reloader: reloaderOf(() => parts, beginning),
+    listeners: [],
+    watch: null,
+    recovery: null,
+  };
+  try {
+    parts.targets.reconcile(loaded.snapshot.targets);
+    await foundation.ledger.act({
+      kind: 'act',
+      at: deps.clock.now(),
+      actor: 'gateway',
+      act: 'gateway.started',
+      details: { version: loaded.snapshot.version, lastGood: beginning.lastGood },
+    });
+    const context = adminContext(deps, foundation, () => parts.snapshot, {
+      status: () => parts.reloader.status(),
+      apply: (version) => parts.reloader.apply(version),
+    });
+    const { doors, data, admin } = await startListeners(parts, context);
+    keepRecovering(parts, () => doors.recover());
+    if (deps.watch) {
+      parts.watch = watchConfig({
+        ...loaded,
+        clock: deps.clock,
+        listFiles: filesOnDisk.listFiles,
+        onChange: () => void parts.reloader.reload('file').catch(() => undefined),
+      });
+    }
+    return {
+      data,
+      admin,
+      context,
+      foundation,
+      status: () => parts.reloader.status(),
+      reload: () => parts.reloader.reload('person'),
+      recover: () => doors.recover(),
+      stop: (deadlineMs) => stopParts(parts, deadlineMs),
+    };
+  } catch (error) {
+    await stopParts(parts, 0);
+    throw error;
+  }
+};

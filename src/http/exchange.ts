@@ -1,0 +1,103 @@
+/**
+ * Bytes in, bytes out: one request as the handlers see it, and the one place that writes an answer.
+ * Handlers take an Exchange and give a Reply; only this file and listener.ts touch sockets. Bodies
+ * are counted on the wire, held in one Buffer and must be UTF-8.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { refuse, type Refusal } from '../errors.ts';
+
+/** One request. Header names are lower-case; a header that may stand once stands once. */
+export type Exchange = Readonly<{
+  method: string;
+  /** Raw path, as sent, up to `?`. */
+  path: string;
+  /** Raw query without `?`, or ''. */
+  query: string;
+  headers: Readonly<Record<string, string>>;
+  /** Alternating raw names and values, for hygiene. */
+  rawHeaders: readonly string[];
+  /** Address of the socket's other end. */
+  peer: string;
+  /** Port on which the request came in. */
+  localPort: number;
+  /** True once the caller hung up. */
+  abandoned(): boolean;
+  /** The body as text, at most `bytesMax` bytes on the wire; null where there is none. */
+  body(bytesMax: number): Promise<string | null | Refusal>;
+}>;
+
+/** An answer. Header names are lower-case. */
+export type Reply = Readonly<{
+  status: number;
+  headers: Readonly<Record<string, string>>;
+  body: string | null;
+  /** Close the connection after it (an unread body may still be under way). */
+  close?: boolean;
+}>;
+
+const readBody = (
+  incoming: IncomingMessage,
+  bytesMax: number,
+): Promise<string | null | Refusal> => {
+  const tooLarge = (): Refusal =>
+    refuse('body_too_large', `The body is larger than the ${bytesMax} bytes accepted here.`);
+  const declared = incoming.headers['content-length'];
+  if (declared !== undefined && Number(declared) > bytesMax) return Promise.resolve(tooLarge());
+  if (declared === undefined && incoming.headers['transfer-encoding'] === undefined) {
+    return Promise.resolve(null);
+  }
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    incoming.on('data', (chunk: Buffer) => {
+      bytes += chunk.length;
+      if (bytes > bytesMax) {
+        incoming.removeAllListeners('data');
+        incoming.pause();
+        resolve(tooLarge());
+        return;
+      }
+      chunks.push(chunk);
+    });
+    incoming.once('end', () => {
+      if (bytes === 0) return resolve(null);
+      const whole = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes);
+      if (!isUtf8(whole)) return resolve(refuse('body_malformed', 'The body is not valid UTF-8.'));
+      resolve(whole.toString('utf8'));
+    });
+    const cut = (): void =>
+      resolve(refuse('body_malformed', 'The body ended before it was complete.'));
+    incoming.once('error', cut);
+    incoming.once('close', cut);
+  });
+};
+
+/** Wraps one request of node:http; reads nothing yet. */
+export const makeExchange = (incoming: IncomingMessage, outgoing: ServerResponse): Exchange => {
+  const url = incoming.url ?? '';
+  const mark = url.indexOf('?');
+  return {
+    method: incoming.method ?? '',
+    path: mark < 0 ? url : url.slice(0, mark),
+    query: mark < 0 ? '' : url.slice(mark + 1),
+    headers: incoming.headers as Readonly<Record<string, string>>,
+    rawHeaders: incoming.rawHeaders,
+    peer: incoming.socket.remoteAddress ?? '',
+    localPort: incoming.socket.localPort ?? 0,
+    abandoned: () => outgoing.destroyed && !outgoing.writableFinished,
+    body: (bytesMax) => readBody(incoming, bytesMax),
+  };
+};
+
+/** Writes an answer once, with an exact length. */
+export const writeReply = (outgoing: ServerResponse, reply: Reply): void => {
+  if (outgoing.headersSent || outgoing.destroyed) return;
+  const headers: Record<string, string | number> = { ...reply.headers };
+  const bodiless = reply.status === 204 || reply.status === 304;
+  if (!bodiless)
+    headers['content-length'] = reply.body === null ? 0 : Buffer.byteLength(reply.body);
+  if (reply.close === true) headers['connection'] = 'close';
+  outgoing.writeHead(reply.status, headers);
+  outgoing.end(bodiless ? undefined : (reply.body ?? undefined));
+};

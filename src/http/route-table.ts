@@ -1,0 +1,59 @@
+/**
+ * Finding a route and the caller's address, precomputed once per snapshot. The longest path by whole
+ * segments wins.
+ */
+import { compilePin } from '../callers/pin.ts';
+import type { Route, Snapshot } from '../snapshot.ts';
+
+/** A route and the path segments after its prefix, still percent-encoded. */
+export type Found = Readonly<{ route: Route; rest: readonly string[] }>;
+
+type Table = Readonly<{
+  byPath: ReadonlyMap<string, Route>;
+  depthMax: number;
+  trusted(address: string): boolean;
+}>;
+
+const tables = new WeakMap<Snapshot, Table>();
+
+const tableOf = (snapshot: Snapshot): Table => {
+  const known = tables.get(snapshot);
+  if (known !== undefined) return known;
+  const table: Table = {
+    byPath: new Map(snapshot.routes.map((route) => [route.path, route])),
+    depthMax: Math.max(0, ...snapshot.routes.map((route) => route.segments.length)),
+    trusted:
+      snapshot.server.trustedProxies.length === 0
+        ? () => false
+        : compilePin(snapshot.server.trustedProxies, () => {}),
+  };
+  tables.set(snapshot, table);
+  return table;
+};
+
+/** The route that serves `path` (raw, begins with a slash), or null. */
+export const findRoute = (snapshot: Snapshot, path: string): Found | null => {
+  const { byPath, depthMax } = tableOf(snapshot);
+  const segments = path.slice(1).split('/');
+  for (let depth = Math.min(depthMax, segments.length); depth > 0; depth--) {
+    const route = byPath.get(`/${segments.slice(0, depth).join('/')}`);
+    if (route !== undefined) return { route, rest: segments.slice(depth) };
+  }
+  return null;
+};
+
+/** The caller's address: the socket's, or what a trusted proxy says of it, read from the right. */
+export const callerAddress = (
+  snapshot: Snapshot,
+  peer: string,
+  forwardedFor: string | undefined,
+): string => {
+  const { trusted } = tableOf(snapshot);
+  if (forwardedFor === undefined || !trusted(peer)) return peer;
+  const hops = forwardedFor.split(',').map((hop) => hop.trim());
+  for (let index = hops.length - 1; index >= 0; index--) {
+    const hop = hops[index] as string;
+    if (!trusted(hop)) return /^[0-9A-Fa-f:.]{2,45}$/.test(hop) ? hop : peer;
+  }
+  return peer;
+};

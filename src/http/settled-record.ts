@@ -1,0 +1,111 @@
+/** Puts together what is observed of one finished request; no value of a query, body or header but the user agent goes in. */
+import type { Refusal } from '../errors.ts';
+import type { RequestId, SpanId, TraceId } from '../ids.ts';
+import type { Operation } from '../identity/operation.ts';
+import type { Actor, Outcome } from '../passage/doors.ts';
+import type { Route, Snapshot } from '../snapshot.ts';
+import type { RequestSettled } from '../telemetry/observe.ts';
+import type { Exchange } from './exchange.ts';
+import type { RemoteSpan } from './trace-parent.ts';
+
+/** What is known of a request so far; filled in as it is read. */
+export type Glimpse = {
+  readonly snapshot: Snapshot;
+  readonly startedAt: number;
+  readonly startedMonotonic: number;
+  readonly requestId: RequestId;
+  traceId: TraceId;
+  readonly spanId: SpanId;
+  readonly parent: RemoteSpan | null;
+  continued: boolean;
+  readonly callerRequestId: string | null;
+  readonly remote: string;
+  publicBase: string;
+  route: Route | null;
+  actor: Actor | null;
+  operation: Operation | null;
+};
+
+/** `/scim/slack/Users/{id}`: low-cardinality, whatever the caller sent. */
+const templateOf = (seen: Glimpse): string => {
+  if (seen.route === null) return '/{unknown}';
+  const { operation } = seen;
+  if (operation === null) return `${seen.route.path}/{unread}`;
+  if (operation.verb === 'discover') {
+    return `${seen.route.path}/${operation.document}${operation.id === undefined ? '' : '/{id}'}`;
+  }
+  const id = 'id' in operation ? '/{id}' : '';
+  return `${seen.route.path}/${operation.type.endpoint}${id}`;
+};
+
+const queryName = /^[A-Za-z]{1,32}$/;
+
+/** Keys stay, values go: `filter=REDACTED&count=REDACTED`. */
+const redacted = (query: string): string =>
+  query === ''
+    ? ''
+    : query
+        .split('&', 20)
+        .map((pair) => pair.split('=', 1)[0] as string)
+        .map((name) => (queryName.test(name) ? `${name}=REDACTED` : 'REDACTED'))
+        .join('&');
+
+export type Finished = Readonly<{
+  exchange: Exchange;
+  seen: Glimpse;
+  outcome: Outcome | null;
+  refusal: Refusal | null;
+  cause: unknown;
+  status: number;
+  endedAt: number;
+  mutating: boolean;
+}>;
+
+export const settledRecord = (finished: Finished): RequestSettled => {
+  const { exchange, seen, outcome, refusal } = finished;
+  const host = exchange.headers['host'] ?? '';
+  return {
+    traceId: seen.traceId,
+    spanId: seen.spanId,
+    parent: seen.parent === null ? null : { ...seen.parent, continued: seen.continued },
+    requestId: seen.requestId,
+    method: exchange.method,
+    httpRoute: templateOf(seen),
+    query: redacted(exchange.query),
+    scheme: seen.snapshot.server.publicUrl.startsWith('https') ? 'https' : 'http',
+    serverAddress: host.replace(/:[0-9]+$/, '').slice(0, 253),
+    serverPort: exchange.localPort,
+    clientAddress: seen.remote,
+    userAgent: (exchange.headers['user-agent'] ?? '').slice(0, 120),
+    startedAt: seen.startedAt,
+    endedAt: finished.endedAt,
+    status: finished.status,
+    code: refusal?.refused ?? null,
+    internal: outcome?.internal ?? refusal?.internal ?? null,
+    cause: finished.cause,
+    route: seen.route?.name ?? null,
+    client: seen.actor?.client.name ?? null,
+    keyId: seen.actor?.keyId ?? null,
+    target: seen.route?.target ?? null,
+    operation: outcome?.operation ?? seen.operation?.verb ?? null,
+    actions: outcome?.actions ?? [],
+    resourceType: outcome?.resourceType ?? null,
+    decision: outcome?.decision ?? null,
+    rule: outcome?.rule ?? null,
+    configVersion: seen.snapshot.version,
+    normalisedCount: outcome?.normalised.length ?? 0,
+    repairs: outcome?.repairs ?? [],
+    abandoned: exchange.abandoned(),
+    targetMs: outcome?.targetMs ?? 0,
+    attempts: outcome?.attempts ?? [],
+    mutation:
+      outcome === null || outcome.ledger === null
+        ? null
+        : {
+            ledgerId: outcome.ledger.id,
+            outcome: outcome.ledger.outcome,
+            settledBy: outcome.ledger.settledBy,
+          },
+    mutating: finished.mutating,
+  };
+};

@@ -1,0 +1,76 @@
+/**
+ * Sends one call for one passage: asks the standing once more right before the first byte, carries
+ * the trace and the ledger id, and keeps each attempt for its span.
+ */
+import type { Clock, ClockWatch } from '../clock.ts';
+import { newSpanId, type KeyId, type LedgerId, type Random } from '../ids.ts';
+import type { Call } from '../identity/call.ts';
+import type { Target } from '../snapshot.ts';
+import type { Sent, TargetFailure, Targets } from '../targets/send.ts';
+import type { Attempted } from './doors.ts';
+import type { Journey } from './journey.ts';
+
+/** What can change while a call waits: keys, freezes, expiries. Read again at the last moment. */
+export interface Standing {
+  /** Is this key known, unrevoked and unexpired at `now`? */
+  keyStands(keyId: KeyId, now: number): boolean;
+  /** Has somebody frozen the tenant, the route or the client? */
+  frozen(scope: Readonly<{ tenant: string; route: string; client: string }>): boolean;
+}
+
+export type DispatchDeps = Readonly<{
+  clock: Clock;
+  watch: ClockWatch;
+  random: Random;
+  targets: Targets;
+  standing: Standing;
+}>;
+
+/** Why a call is sent; part of the client span. */
+export type Purpose = Attempted['call']['purpose'];
+
+/** The check right before the first byte: null lets it go. */
+export const lastCheck =
+  (deps: DispatchDeps, journey: Journey, target: Target, mutation: boolean) =>
+  (): TargetFailure | null => {
+    const { actor, route } = journey.passage;
+    const now = deps.clock.now();
+    if (!deps.watch.trusted()) return 'internal';
+    if (!deps.standing.keyStands(actor.keyId, now) || now >= actor.client.expiresAt) {
+      return 'caller_refused';
+    }
+    const scope = { tenant: target.tenant, route: route.name, client: actor.client.name };
+    return mutation && deps.standing.frozen(scope) ? 'target_frozen' : null;
+  };
+
+/** Sends `call` to the route's target. Never throws. */
+export const dispatch = async (
+  deps: DispatchDeps,
+  journey: Journey,
+  target: Target,
+  call: Call,
+  purpose: Purpose,
+  ledgerId: LedgerId | null,
+): Promise<Sent> => {
+  const { origin, actor } = journey.passage;
+  const firstSpan = newSpanId(deps.random);
+  const startedAt = deps.clock.monotonic();
+  const headers: Record<string, string> = { traceparent: `00-${origin.traceId}-${firstSpan}-01` };
+  if (ledgerId !== null) headers['sallyport-ledger-id'] = ledgerId;
+  const sent = await deps.targets.send(target.name, call, {
+    client: actor.client.name,
+    revocation: journey.revocation,
+    headers,
+    deadline: startedAt + target.settings.limits.wait + target.settings.timeout,
+    lastCheck: lastCheck(deps, journey, target, call.mutation),
+    onAttempt: (report) => {
+      journey.attempts.push({
+        spanId: report.ordinal <= 1 ? firstSpan : newSpanId(deps.random),
+        call: { method: call.method, template: call.template, purpose },
+        report,
+      });
+    },
+  });
+  journey.targetMs += deps.clock.monotonic() - startedAt;
+  return sent;
+};

@@ -1,0 +1,76 @@
+/**
+ * The passage as the rest of the house sees it: what walks in, and what came of it. Denied, not-sent
+ * and in-doubt are values here, not exceptions. Types only; `pass.ts` walks.
+ */
+import type { Refusal } from '../errors.ts';
+import type { KeyId, LedgerId, RequestId, SpanId, TraceId } from '../ids.ts';
+import type { NormalisedPath } from '../identity/attributes/profile.ts';
+import type { Action, Operation } from '../identity/operation.ts';
+import type { Presented } from '../identity/scim/present.ts';
+import type { EntryOutcome, SettledBy } from '../ledger/record.ts';
+import type { LimitState } from '../limits/limiter.ts';
+import type { Grants } from '../policy/decision.ts';
+import type { Client, Route, Snapshot } from '../snapshot.ts';
+import type { RequestSettled } from '../telemetry/observe.ts';
+
+/** Who walks: for now the client of a request. Deliveries, plans and people come with their steps. */
+export type Actor = Readonly<{
+  kind: 'client';
+  client: Client;
+  keyId: KeyId;
+  /** What the client holds on this route; undefined = nothing. */
+  grants: Grants | undefined;
+}>;
+
+/** Where a passage comes from. */
+export type Origin = Readonly<{
+  requestId: RequestId;
+  traceId: TraceId;
+  spanId: SpanId;
+  /** The caller's own x-request-id, if it was well-formed. */
+  callerRequestId: string | null;
+  remote: string;
+  /** What the caller sees as the base of this route: `https://gw.example.com/scim/slack`. */
+  publicBase: string;
+  /** True once the caller hung up; asked before anything is recorded, never after. */
+  abandoned(): boolean;
+}>;
+
+export type Passage = Readonly<{
+  snapshot: Snapshot;
+  route: Route;
+  actor: Actor;
+  operation: Operation;
+  origin: Origin;
+}>;
+
+export type Attempted = RequestSettled['attempts'][number];
+
+/** What came of one passage, whole: answer, decision, record and what it took. */
+export type Outcome = Readonly<{
+  reply: Presented | Refusal;
+  operation: Operation['verb'];
+  actions: readonly Action[];
+  resourceType: string | null;
+  decision: 'allow' | 'deny' | null;
+  rule: string | null;
+  normalised: readonly NormalisedPath[];
+  repairs: readonly string[];
+  limits: readonly LimitState[];
+  retryAfterSeconds: number;
+  ledger: Readonly<{ id: LedgerId; outcome: EntryOutcome; settledBy: SettledBy }> | null;
+  attempts: readonly Attempted[];
+  /** Milliseconds spent waiting for the target. */
+  targetMs: number;
+  /** Why, for log and trace. */
+  internal: string | null;
+}>;
+
+/** How doubts left by time-outs and crashes were settled in one round. */
+export type Recovered = Readonly<{ seen: number; applied: number; stillInDoubt: number }>;
+
+export interface Doors {
+  pass(passage: Passage): Promise<Outcome>;
+  /** Settles due doubts by reading back; safe to call at any time, one round at a time. */
+  recover(): Promise<Recovered>;
+}

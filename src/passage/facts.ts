@@ -1,0 +1,80 @@
+/**
+ * Gathers what a decision needs to know of the target: the current resource, read under the
+ * resource's turn. A fact that cannot be had is 503, never 403: nothing is decided on a guess.
+ */
+import { isRefusal, refuse, type Refusal } from '../errors.ts';
+import { isObject } from '../identity/json-value.ts';
+import type { Mutation, Operation } from '../identity/operation.ts';
+import { present } from '../identity/scim/present.ts';
+import { readCall } from '../identity/scim/print.ts';
+import { readResource } from '../identity/scim/target-resource.ts';
+import type { Resource } from '../identity/scim/schema-model.ts';
+import type { Answer } from '../identity/call.ts';
+import type { Grants } from '../policy/decision.ts';
+import type { Route, Target } from '../snapshot.ts';
+import { dispatch, type DispatchDeps } from './dispatch.ts';
+import type { Journey } from './journey.ts';
+import { viewOf } from './view.ts';
+
+/** The current resource and the answer it came in (for a reply without a change). */
+export type Current = Readonly<{ resource: Resource; answer: Answer }>;
+
+/** Must the current resource be read before this mutation can be decided and sent? */
+export const needsCurrent = (
+  operation: Mutation,
+  route: Route,
+  grants: Grants | undefined,
+  actions: readonly `${string}:${string}`[],
+): boolean => {
+  if (operation.verb === 'create') return false;
+  if (operation.verb === 'replace' || route.before === 'capture') return true;
+  return grants !== undefined && (grants.needsBefore(actions) || grants.needsGroupName(actions));
+};
+
+/** Reads the current resource of a mutation. The target's own 404 is passed on as it is. */
+export const gatherCurrent = async (
+  deps: DispatchDeps,
+  journey: Journey,
+  target: Target,
+  operation: Operation & { id: string; verb: 'replace' | 'patch' | 'delete' },
+): Promise<Current | Refusal> => {
+  const sent = await dispatch(
+    deps,
+    journey,
+    target,
+    readCall(operation.type, operation.id),
+    'before',
+    null,
+  );
+  if (sent.kind !== 'answered') {
+    return refuse(sent.code, 'The current resource could not be read, so nothing was changed.', {
+      status: 503,
+      internal: `before: ${sent.reason}`,
+      ...('retryAfterSeconds' in sent && sent.retryAfterSeconds !== undefined
+        ? { retryAfterSeconds: sent.retryAfterSeconds }
+        : {}),
+    });
+  }
+  const { answer } = sent;
+  if (answer.status === 200 && isObject(answer.body)) {
+    return { resource: readResource(answer.body, operation.type), answer };
+  }
+  const asRead: Operation = {
+    verb: 'read',
+    type: operation.type,
+    id: operation.id,
+    projection: {},
+    preconditions: {},
+    repairs: [],
+  };
+  const presented = present(
+    answer,
+    asRead,
+    viewOf(deps, journey, target, () => true),
+  );
+  if (isRefusal(presented) && presented.refused === 'target_refused' && presented.status === 404) {
+    return presented;
+  }
+  if (isRefusal(presented)) return { ...presented, status: presented.status ?? 503 };
+  return refuse('target_unreachable', 'The current resource could not be read.', { status: 503 });
+};

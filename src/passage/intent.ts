@@ -1,0 +1,120 @@
+/** Builds what the ledger records of a mutation, before it goes out. Pure. */
+import type { JsonObject } from '../identity/json-value.ts';
+import type { Call } from '../identity/call.ts';
+import { isMutation, type Operation } from '../identity/operation.ts';
+import type { Resource } from '../identity/scim/schema-model.ts';
+import type { DenialRecord, IntentBody, IntentRecord } from '../ledger/record.ts';
+import { idOf, typeNameOf, type Journey } from './journey.ts';
+
+/** The one value that is never stored, in whatever shape the operation holds it. */
+const secretAttribute = 'password';
+
+const withoutSecret = (value: unknown): unknown => {
+  if (typeof value !== 'object' || value === null || !(secretAttribute in value)) return value;
+  return { ...value, [secretAttribute]: null };
+};
+
+/** What the operation writes, with secrets replaced by null: canonical changes or the resource. */
+const writtenBy = (operation: Operation): unknown => {
+  if (operation.verb === 'create' || operation.verb === 'replace') {
+    return withoutSecret(operation.resource);
+  }
+  if (operation.verb !== 'patch') return null;
+  return operation.changes.map((change) =>
+    change.path.attribute === secretAttribute && change.op !== 'remove'
+      ? { ...change, value: null }
+      : change,
+  );
+};
+
+const holdsSecret = (journey: Journey): boolean =>
+  journey.actions.some((action) => action.endsWith(':password')) ||
+  (journey.operation.verb === 'create' && secretAttribute in journey.operation.resource);
+
+/** What people call the subject: userName, displayName or externalId, wherever it stands. */
+export const subjectOf = (
+  operation: Operation,
+  before: Resource | null,
+  after: Resource | null,
+): string | null => {
+  for (const resource of [after, before]) {
+    for (const name of ['userName', 'displayName', 'externalId']) {
+      const value = resource?.[name];
+      if (typeof value === 'string' && value !== '') return value;
+    }
+  }
+  return idOf(operation);
+};
+
+export type IntentFacts = Readonly<{
+  at: number;
+  call: Call;
+  before: Resource | null;
+  after: Resource | null;
+  /** Keep `before` in the record (`before: capture`). */
+  keepBefore: boolean;
+  expected: unknown;
+  shadowed: readonly string[];
+}>;
+
+const bodyOf = (journey: Journey, facts: IntentFacts): IntentBody => {
+  const { call } = facts;
+  return {
+    call: {
+      method: call.method,
+      path: call.path,
+      query: call.query,
+      body: holdsSecret(journey) ? null : call.body,
+    },
+    changes: writtenBy(journey.operation),
+    before: facts.keepBefore ? (facts.before as JsonObject | null) : null,
+    expected: facts.expected,
+    subject: subjectOf(journey.operation, facts.before, facts.after),
+  };
+};
+
+/** What an intent and a denial say alike. */
+const common = (journey: Journey) => {
+  const { passage } = journey;
+  return {
+    client: passage.actor.client.name,
+    route: passage.route.name,
+    target: passage.route.target,
+    tenant: passage.snapshot.targets[passage.route.target]?.tenant ?? '',
+    operation: passage.operation.verb,
+    actions: journey.actions,
+    resource: { type: typeNameOf(passage.operation) ?? '', id: idOf(passage.operation) },
+    traceId: passage.origin.traceId,
+    requestId: passage.origin.requestId,
+    configVersion: passage.snapshot.version,
+  };
+};
+
+export const intentOf = (journey: Journey, facts: IntentFacts): IntentRecord => {
+  const { passage } = journey;
+  return {
+    kind: 'intent',
+    at: facts.at,
+    ...common(journey),
+    keyId: passage.actor.keyId,
+    decision: 'allow',
+    rule: journey.rule ?? '',
+    callerRequestId: passage.origin.callerRequestId,
+    remote: passage.origin.remote,
+    environment: passage.snapshot.environment,
+    normalised: journey.normalised,
+    repairs: [...new Set(passage.operation.repairs.map((repair) => repair.row))],
+    shadowed: facts.shadowed,
+    body: bodyOf(journey, facts),
+  };
+};
+
+/** The record of a refusal of an authenticated caller, or null for reads that were not denied by policy. */
+export const denialOf = (
+  journey: Journey,
+  refusal: Readonly<{ code: string; rule: string }>,
+  at: number,
+): DenialRecord | null =>
+  isMutation(journey.passage.operation) || journey.decision === 'deny'
+    ? { kind: 'denial', at, ...common(journey), code: refusal.code, rule: refusal.rule, count: 1 }
+    : null;

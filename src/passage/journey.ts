@@ -1,0 +1,83 @@
+/**
+ * What one passage gathers on its way, kept in one place so that every exit (denied, held back,
+ * not sent, in doubt, applied) gives the same whole Outcome. Local to one call of `pass`.
+ */
+import { refuse, type Refusal } from '../errors.ts';
+import type { LedgerId } from '../ids.ts';
+import type { NormalisedPath } from '../identity/attributes/profile.ts';
+import type { Action, Operation } from '../identity/operation.ts';
+import type { Presented } from '../identity/scim/present.ts';
+import type { EntryOutcome, SettledBy } from '../ledger/record.ts';
+import type { LimitState } from '../limits/limiter.ts';
+import type { Attempted, Outcome, Passage } from './doors.ts';
+
+/** Mutable, owned by one walk. */
+export type Journey = {
+  readonly passage: Passage;
+  /** The operation as it stands now: normalised, and for a PUT turned into its changes. */
+  operation: Operation;
+  actions: readonly Action[];
+  revocation: boolean;
+  decision: 'allow' | 'deny' | null;
+  rule: string | null;
+  normalised: readonly NormalisedPath[];
+  limits: readonly LimitState[];
+  retryAfterSeconds: number;
+  ledger: { id: LedgerId; outcome: EntryOutcome; settledBy: SettledBy } | null;
+  attempts: Attempted[];
+  targetMs: number;
+  internal: string | null;
+};
+
+export const beginJourney = (passage: Passage): Journey => ({
+  passage,
+  operation: passage.operation,
+  actions: [],
+  revocation: false,
+  decision: null,
+  rule: null,
+  normalised: [],
+  limits: [],
+  retryAfterSeconds: 0,
+  ledger: null,
+  attempts: [],
+  targetMs: 0,
+  internal: null,
+});
+
+/** The resource type an operation is about, as written in records and spans (`User`), or null. */
+export const typeNameOf = (operation: Operation): string | null =>
+  operation.verb === 'discover' ? null : operation.type.name;
+
+/** The resource id an operation names, or null. */
+export const idOf = (operation: Operation): string | null =>
+  'id' in operation && operation.id !== undefined ? operation.id : null;
+
+/** Ends a journey with an answer or a refusal. */
+export const endJourney = (journey: Journey, reply: Presented | Refusal): Outcome => ({
+  reply,
+  operation: journey.passage.operation.verb,
+  actions: journey.actions,
+  resourceType: typeNameOf(journey.passage.operation),
+  decision: journey.decision,
+  rule: journey.rule ?? ('refused' in reply ? (reply.rule ?? null) : null),
+  normalised: journey.normalised,
+  repairs:
+    journey.passage.operation.repairs.length === 0
+      ? []
+      : [...new Set(journey.passage.operation.repairs.map((repair) => repair.row))],
+  limits: journey.limits,
+  retryAfterSeconds: Math.max(
+    journey.retryAfterSeconds,
+    'refused' in reply ? (reply.retryAfterSeconds ?? 0) : 0,
+  ),
+  ledger: journey.ledger,
+  attempts: journey.attempts,
+  targetMs: journey.targetMs,
+  internal: journey.internal ?? ('refused' in reply ? (reply.internal ?? null) : null),
+});
+
+/** The caller went away before anything was recorded: nothing is sent, nothing is answered. */
+export const abandonedRefusal = refuse('internal', 'The caller hung up.', {
+  internal: 'abandoned before the ledger',
+});

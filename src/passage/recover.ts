@@ -1,0 +1,256 @@
+/**
+ * Settles doubt. A time-out and a crash are the same case: an entry without a final outcome is left
+ * alone for the target's `settleAfter`, then read back twice while holding the resource's turn. It
+ * becomes `applied` only if both reads hold every written value, the before-image did not, and no
+ * later change of the same resource could explain it. Otherwise it stays in doubt, loudly: nothing
+ * read can prove that a late write will not still arrive.
+ */
+import type { Answer, Call } from '../identity/call.ts';
+import { compareReadBack, locate, readBackId, type Expected } from '../identity/scim/readback.ts';
+import type { Resource, ResourceType } from '../identity/scim/schema-model.ts';
+import type { LedgerId, TraceId } from '../ids.ts';
+import type { IntentBody, LedgerRow } from '../ledger/record.ts';
+import type { Snapshot, Target } from '../snapshot.ts';
+import type { Recovered } from './doors.ts';
+import type { PassageDeps } from './exits.ts';
+
+/** Doubts remembered at once; beyond them the next start finds the rest in the ledger. */
+const doubtsMax = 10_000;
+/** Doubts settled in one round. */
+const roundMax = 64;
+/** Reads of a target that does not answer, before the entry is left in doubt for good. */
+const triesMax = 4;
+/** Milliseconds between the two reads, so that a stale replica has a chance to be found out. */
+const betweenReadsMs = 1_000;
+/** Entries looked through for a later change of the same resource. */
+const laterMax = 100;
+
+type Doubt = { readonly id: LedgerId; dueAt: number; tries: number };
+
+/** What one look at a doubt came to. */
+type Verdict = 'applied' | 'left' | 'again';
+
+export type Recovery = Readonly<{
+  /** Loads what an earlier life left open and records it as in doubt. */
+  load(): Promise<number>;
+  /** Remembers an entry that ended in doubt. */
+  add(id: LedgerId, settleAfterMs: number): void;
+  round(): Promise<Recovered>;
+}>;
+
+type Found = Readonly<{
+  row: LedgerRow;
+  body: IntentBody;
+  target: Target;
+  type: ResourceType;
+  expected: Expected;
+  call: Call;
+}>;
+
+const typeNamed = (snapshot: Snapshot, row: LedgerRow): ResourceType | null => {
+  const route = snapshot.routes.find(({ name }) => name === row.route);
+  const types = Object.values(route?.types ?? {});
+  return types.find(({ name }) => name === row.resource.type) ?? null;
+};
+
+const find = async (deps: RecoveryDeps, id: LedgerId): Promise<Found | null> => {
+  const shown = await deps.ledger.show(id);
+  const snapshot = deps.snapshot();
+  if (shown === null || shown.body === null) return null;
+  const { row, body } = shown;
+  const target = Object.hasOwn(snapshot.targets, row.target) ? snapshot.targets[row.target] : null;
+  const type = typeNamed(snapshot, row);
+  if (target === null || target === undefined || type === null || body.expected === null) {
+    return null;
+  }
+  const expected = body.expected as Expected;
+  const call = locate(expected, type);
+  return call === 'unlocatable' ? null : { row, body, target, type, expected, call };
+};
+
+/** Has a later change of the same resource been sent? Then what is read proves nothing. */
+const isSuperseded = async (deps: RecoveryDeps, { row, expected }: Found): Promise<boolean> => {
+  const subject = expected.kind === 'created' ? expected.by.value : expected.id;
+  const rows = await deps.ledger.list({
+    target: row.target,
+    subject,
+    since: Date.parse(row.at),
+    limit: laterMax,
+  });
+  if (rows.length >= laterMax) return true;
+  return rows.some(
+    (later) =>
+      later.id !== row.id &&
+      later.decision === 'allow' &&
+      later.outcome !== 'not-sent' &&
+      later.outcome !== 'rejected',
+  );
+};
+
+const keyOf = ({ row, target, type, expected }: Found): string => {
+  const name =
+    expected.kind === 'created' ? `new:${expected.by.value.toLowerCase()}` : row.resource.id;
+  return `${target.tenant}/${type.word}/${name}`;
+};
+
+export type RecoveryDeps = PassageDeps & Readonly<{ snapshot(): Snapshot }>;
+
+const readOnce = async (deps: RecoveryDeps, { target, call }: Found): Promise<Answer | null> => {
+  const sent = await deps.targets.send(target.name, call, {
+    client: 'sallyport',
+    revocation: false,
+    headers: {},
+    deadline: deps.clock.monotonic() + target.settings.timeout,
+    lastCheck: () => null,
+    onAttempt: () => {},
+  });
+  return sent.kind === 'answered' ? sent.answer : null;
+};
+
+const pause = (deps: RecoveryDeps, ms: number): Promise<void> =>
+  new Promise((resolve) => {
+    deps.clock.after(ms, resolve);
+  });
+
+/** Two reads under the resource's turn. */
+const look = async (deps: RecoveryDeps, found: Found): Promise<Verdict> => {
+  const turn = await deps.turns.enter([keyOf(found)], {
+    deadline: deps.clock.monotonic() + found.target.settings.limits.wait,
+    abandoned: null,
+    revocation: false,
+  });
+  if ('refused' in turn) return 'again';
+  try {
+    if (await isSuperseded(deps, found)) return 'left';
+    const before = found.body.before as Resource | null;
+    let last: Answer | null = null;
+    for (const wait of [0, betweenReadsMs]) {
+      if (wait > 0) await pause(deps, wait);
+      const answer = await readOnce(deps, found);
+      if (answer === null) return 'again';
+      const verdict = compareReadBack(found.expected, before, answer, found.type);
+      if (verdict === 'unreadable') return 'again';
+      if (verdict !== 'holds') return 'left';
+      last = answer;
+    }
+    settleApplied(deps, found, last as Answer);
+    return 'applied';
+  } finally {
+    turn.leave();
+  }
+};
+
+const settleApplied = (deps: RecoveryDeps, found: Found, answer: Answer): void => {
+  const entry = found.row.id as LedgerId;
+  deps.ledger.settle({
+    kind: 'outcome',
+    at: deps.clock.now(),
+    entry,
+    outcome: 'applied',
+    settledBy: 'read-back',
+    status: answer.status,
+    code: null,
+    resourceId: readBackId(found.expected, answer, found.type),
+    attempts: 0,
+  });
+  tell(deps, found, 'applied', 'read-back');
+};
+
+const tell = (
+  deps: RecoveryDeps,
+  { row }: Pick<Found, 'row'>,
+  outcome: string,
+  settledBy: string,
+): void =>
+  deps.observer.doubtSettled({
+    ledgerId: row.id as LedgerId,
+    traceId: row.traceId as TraceId,
+    target: row.target,
+    outcome,
+    settledBy,
+  });
+
+/** Looks at one doubt, and says loudly when it is left. */
+const settleDoubt = async (deps: RecoveryDeps, doubt: Doubt): Promise<Verdict> => {
+  const found = await find(deps, doubt.id);
+  if (found === null) {
+    deps.observer.note('error', 'doubt.left', { ledgerId: doubt.id, why: 'cannot be read back' });
+    return 'left';
+  }
+  const verdict = await look(deps, found);
+  const last = doubt.tries + 1 >= triesMax;
+  if (verdict === 'left' || (verdict === 'again' && last)) {
+    deps.observer.note('error', 'doubt.left', {
+      ledgerId: doubt.id,
+      target: found.row.target,
+      why: verdict === 'left' ? 'the resource does not prove it' : 'the target cannot be read',
+    });
+    tell(deps, found, 'in-doubt', 'read-back');
+    return 'left';
+  }
+  return verdict;
+};
+
+const loadOpen = async (deps: RecoveryDeps, add: Recovery['add']): Promise<number> => {
+  const open = await deps.ledger.unsettled(1_000);
+  const snapshot = deps.snapshot();
+  for (const { id, intent, outcome } of open) {
+    if (outcome === null) {
+      deps.ledger.settle({
+        kind: 'outcome',
+        at: deps.clock.now(),
+        entry: id,
+        outcome: 'in-doubt',
+        settledBy: 'crash',
+        status: null,
+        code: null,
+        resourceId: null,
+        attempts: 0,
+      });
+    }
+    const target = Object.hasOwn(snapshot.targets, intent.target)
+      ? snapshot.targets[intent.target]
+      : undefined;
+    if (target !== undefined) {
+      const age = Math.max(0, deps.clock.now() - intent.at);
+      add(id, Math.max(0, target.settings.settleAfter - age));
+    }
+  }
+  return open.length;
+};
+
+/** Makes the memory of doubts, empty until `load`. */
+export const makeRecovery = (deps: RecoveryDeps): Recovery => {
+  const doubts = new Map<LedgerId, Doubt>();
+  let running: Promise<Recovered> | null = null;
+
+  const add = (id: LedgerId, settleAfterMs: number): void => {
+    if (doubts.size >= doubtsMax) return;
+    doubts.set(id, { id, dueAt: deps.clock.monotonic() + settleAfterMs, tries: 0 });
+  };
+  const handle = async (doubt: Doubt): Promise<Verdict> => {
+    const verdict = await settleDoubt(deps, doubt).catch((): Verdict => 'again');
+    if (verdict === 'again' && doubt.tries + 1 < triesMax) {
+      doubt.tries += 1;
+      doubt.dueAt = deps.clock.monotonic() + 30_000 * 2 ** doubt.tries;
+    } else doubts.delete(doubt.id);
+    return verdict;
+  };
+  const runRound = async (): Promise<Recovered> => {
+    const now = deps.clock.monotonic();
+    const due = [...doubts.values()].filter(({ dueAt }) => dueAt <= now).slice(0, roundMax);
+    const verdicts = await Promise.all(due.map(handle));
+    const applied = verdicts.filter((verdict) => verdict === 'applied').length;
+    return { seen: due.length, applied, stillInDoubt: due.length - applied };
+  };
+  return {
+    add,
+    load: () => loadOpen(deps, add),
+    round: () => {
+      running ??= runRound().finally(() => {
+        running = null;
+      });
+      return running;
+    },
+  };
+};
