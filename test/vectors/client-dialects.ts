@@ -370,7 +370,7 @@ export const dialectVectors: readonly DialectVector[] = [
     method: 'GET',
     path: '/Groups',
     query: 'excludedAttributes=members&filter=displayName+eq+%22b1c9b5ae%22',
-    lives: 'src/identity/present.ts',
+    lives: 'src/identity/scim/present.ts',
   },
   ...(['add', 'replace'] as const).map((op): PatchVector => ({
     kind: 'patch',
@@ -605,7 +605,7 @@ export const dialectVectors: readonly DialectVector[] = [
     method: 'DELETE',
     path: '/Groups/abf4dd94',
     query: '',
-    lives: 'src/identity/effects.ts',
+    lives: 'src/identity/scim/effects.ts',
   },
   {
     kind: 'resource',
@@ -643,7 +643,7 @@ export const dialectVectors: readonly DialectVector[] = [
     method: 'GET',
     path: '/Users',
     query: 'startIndex=1&count=100',
-    lives: 'src/identity/present.ts',
+    lives: 'src/identity/scim/present.ts',
   },
   {
     kind: 'patch',
@@ -723,6 +723,6 @@ export const dialectVectors: readonly DialectVector[] = [
     method: 'GET',
     path: '/Users',
     query: 'aadOptscim062020&startIndex=1&count=1',
-    lives: 'src/http/routes.ts',
+    lives: 'src/identity/scim/query.ts',
   },
 ];

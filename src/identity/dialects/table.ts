@@ -127,7 +127,7 @@ export const quirks: readonly Quirk[] = Object.freeze([
     title: 'connection test searches for a random user and a random group',
     source: `${entraGuide} (Test Connection)`,
     where: 'elsewhere',
-    lives: 'src/identity/present.ts',
+    lives: 'src/identity/scim/present.ts',
     note: 'nothing to repair',
   },
   {
@@ -236,7 +236,7 @@ export const quirks: readonly Quirk[] = Object.freeze([
     title: 'never deletes users, deletes groups when unlinked',
     source: `${oktaGuide} (Delete Users, Delete a specific Group)`,
     where: 'elsewhere',
-    lives: 'src/identity/effects.ts',
+    lives: 'src/identity/scim/effects.ts',
     note: 'nothing to repair',
   },
   {
@@ -255,7 +255,7 @@ export const quirks: readonly Quirk[] = Object.freeze([
       'pages by startIndex=1&count=100; an empty body of a 201 or a non-JSON error is a failure',
     source: `${oktaGuide} (List Users)`,
     where: 'elsewhere',
-    lives: 'src/identity/present.ts',
+    lives: 'src/identity/scim/present.ts',
     note: 'nothing to repair',
   },
   {
@@ -301,7 +301,7 @@ export const quirks: readonly Quirk[] = Object.freeze([
     title: '/?aadOptscim062020 behind the base URL',
     source: entraIssues,
     where: 'elsewhere',
-    lives: 'src/http/routes.ts',
+    lives: 'src/identity/scim/query.ts',
     note: 'nothing to repair',
   },
 ] satisfies readonly Quirk[]);
