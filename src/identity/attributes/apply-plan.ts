@@ -33,7 +33,8 @@ export type Run = {
   dropped: boolean;
 };
 
-const note = (run: Run, path: string, rule: string): void => {
+/** Reports a change, once per path and rule however many elements it met. */
+export const noteNormalised = (run: Run, path: string, rule: string): void => {
   if (run.normalised.some((one) => one.path === path && one.rule === rule)) return;
   run.normalised.push({ path, rule });
 };
@@ -49,7 +50,7 @@ const refuseOr = (
   const isIdentifier = rule === identifierRule;
   if (run.mood === 'keep' || (run.mood === 'drop' && leaf.required && !isIdentifier)) return value;
   if (run.mood === 'drop' && !(leaf.required && run.on === 'replace')) {
-    note(run, leaf.name, `${rule}:drop`);
+    noteNormalised(run, leaf.name, `${rule}:drop`);
     run.dropped = true;
     return undefined;
   }
@@ -67,7 +68,7 @@ const applyLeaf = (leaf: Leaf, value: Json, run: Run): Json | undefined => {
   const applied = applySteps(leaf.stepsOn[run.on], value, run.variables);
   if (applied === null) return value;
   if ('refusedBy' in applied) return refuseOr(leaf, value, applied.refusedBy, applied.problem, run);
-  for (const rule of applied.changed) note(run, leaf.name, rule);
+  for (const rule of applied.changed) noteNormalised(run, leaf.name, rule);
   if (applied.dropped) run.dropped = true;
   return applied.value;
 };
@@ -146,5 +147,3 @@ export const applyNode = (node: Node, value: Json, run: Run): Json | undefined =
 /** The value a filled attribute gets: the result of its default, through its other rules. */
 export const applyFilled = (leaf: Leaf, value: Json, run: Run): Json | undefined =>
   leaf.late ? value : applyLeaf(leaf, value, run);
-
-export { note as noteNormalised };

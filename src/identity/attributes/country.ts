@@ -53,18 +53,21 @@ const tabulate = (
   return new Map([...table].filter((entry): entry is [string, string] => entry[1] !== null));
 };
 
-const load = async (): Promise<void> => {
-  if (known !== null) return;
+const load = (): Promise<void> => {
+  if (known !== null) return Promise.resolve();
   const json = { with: { type: 'json' } } as const;
-  const [codes, en, de, fr, es] = await Promise.all([
+  return Promise.all([
     import('i18n-iso-countries/codes.json', json),
     import('i18n-iso-countries/langs/en.json', json),
     import('i18n-iso-countries/langs/de.json', json),
     import('i18n-iso-countries/langs/fr.json', json),
     import('i18n-iso-countries/langs/es.json', json),
-  ]);
-  const languages = [en, de, fr, es].map((file) => file.default.countries as Names);
-  known = tabulate(codes.default, languages);
+  ]).then(([codes, ...languages]) => {
+    known = tabulate(
+      codes.default,
+      languages.map((file) => file.default.countries as Names),
+    );
+  });
 };
 
 export const country = textRule({

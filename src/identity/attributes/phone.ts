@@ -27,11 +27,14 @@ type Library = Readonly<{
 }>;
 let library: Library | null = null;
 
-const load = async (): Promise<void> => {
-  if (library !== null) return;
-  const { getCountries, parsePhoneNumberFromString: parse } = await import('libphonenumber-js/min');
-  library = { parse, countries: new Set<string>(getCountries()) };
-};
+const load = (): Promise<void> =>
+  library === null
+    ? import('libphonenumber-js/min').then(
+        ({ getCountries, parsePhoneNumberFromString: parse }) => {
+          library = { parse, countries: new Set<string>(getCountries()) };
+        },
+      )
+    : Promise.resolve();
 
 const lengthMax = 64;
 /** The end of a number that names an extension, in the spellings people use. */
