@@ -5,17 +5,13 @@
 import { GatewayError, isRefusal, refuse, type Refusal } from '../errors.ts';
 import type { Call } from '../identity/call.ts';
 import type { Effect, Mutation } from '../identity/operation.ts';
-import { effectsOfChanges, isRevocation } from '../identity/scim/effects.ts';
-import { applyChanges, stripChanges, stripResource, touchedBy } from '../identity/scim/patch.ts';
-import { present, type PresentView, type Presented } from '../identity/scim/present.ts';
-import { printCall } from '../identity/scim/print.ts';
 import { classify } from '../identity/scim/classify.ts';
-import { expectedOf } from '../identity/scim/readback.ts';
-import { mergeReplace, replaceChanges } from '../identity/scim/replace.ts';
-import type { Change, Resource } from '../identity/scim/schema-model.ts';
+import { isRevocation } from '../identity/scim/effects.ts';
+import { present, type PresentView, type Presented } from '../identity/scim/present.ts';
+import { readCall } from '../identity/scim/print.ts';
+import { compareReadBack, expectedOf, type Expected } from '../identity/scim/readback.ts';
 import type { LedgerId } from '../ids.ts';
 import type { EntryOutcome, SettledBy } from '../ledger/record.ts';
-import { decide } from '../policy/decide.ts';
 import type { Decision } from '../policy/decision.ts';
 import type { Target } from '../snapshot.ts';
 import type { Sent } from '../targets/send.ts';
@@ -24,9 +20,17 @@ import type { Outcome } from './doors.ts';
 import { gatherCurrent, needsCurrent, type Current } from './facts.ts';
 import { intentOf } from './intent.ts';
 import { abandonedRefusal, endJourney, type Journey } from './journey.ts';
-import { turnKey } from './normalise.ts';
+import { normaliseOperation, turnKey } from './normalise.ts';
+import {
+  callOf,
+  changesNothing,
+  decideMutation,
+  prepare,
+  stripped,
+  type Approached,
+  type Prepared,
+} from './prepare.ts';
 import { denied, retryOf, takeLimits, turnAway, type PassageDeps } from './exits.ts';
-import { mayTouch } from './touch.ts';
 import { viewOf } from './view.ts';
 
 export type MutationWalk = Readonly<{
@@ -37,117 +41,7 @@ export type MutationWalk = Readonly<{
   operation: Mutation;
 }>;
 
-/** A mutation with its facts: what it changes, what was before, what will be after. */
-type Prepared = Readonly<{
-  operation: Mutation;
-  effects: readonly Effect[];
-  /** Changes it makes; null for create and delete. */
-  changes: readonly Change[] | null;
-  before: Resource | null;
-  after: Resource | null;
-  /** Whole resource to send: create and replace. */
-  resource: Resource | null;
-  current: Current | null;
-}>;
-
 type Allowed = Extract<Decision, { allowed: true }>;
-
-/** Lays the operation over the current resource: PUT becomes its changes, PATCH gets its `after`. */
-const prepare = (walk: MutationWalk, current: Current | null): Prepared | Refusal => {
-  const { operation, effects, journey } = walk;
-  const before = current?.resource ?? null;
-  const plain = { operation, effects, before, current };
-  if (operation.verb === 'create') {
-    return { ...plain, changes: null, after: operation.resource, resource: operation.resource };
-  }
-  if (operation.verb === 'delete') return { ...plain, changes: null, after: null, resource: null };
-  if (operation.verb === 'patch') {
-    if (before === null)
-      return { ...plain, changes: operation.changes, after: null, resource: null };
-    const applied = applyChanges(before, operation.changes, operation.type);
-    if (isRefusal(applied)) return applied;
-    return { ...plain, changes: operation.changes, after: applied.resource, resource: null };
-  }
-  if (before === null) return refuse('internal', 'Try again later.');
-  const touch = mayTouch(journey.passage.actor, operation.type, walk.deps.clock.now());
-  const resource = mergeReplace(before, operation.resource, touch, operation.type);
-  const changes = replaceChanges({ resource, type: operation.type }, before);
-  return {
-    ...plain,
-    operation: { ...operation, resource },
-    effects: effectsOfChanges(operation.type, changes),
-    changes,
-    after: resource,
-    resource,
-  };
-};
-
-/** Names by which group patterns judge: the old one and, on a rename, the new one. */
-const groupNamesOf = ({ before, after }: Prepared): readonly string[] => {
-  const names = [before?.['displayName'], after?.['displayName']].filter(
-    (name) => typeof name === 'string',
-  );
-  return [...new Set(names)];
-};
-
-const decideMutation = (walk: MutationWalk, prepared: Prepared): Decision => {
-  const { operation, before, after, changes, effects, current } = prepared;
-  const known = operation.verb === 'create' || current !== null;
-  return decide(walk.journey.passage.actor.grants, {
-    type: operation.type,
-    effects,
-    client: walk.journey.passage.actor.client.name,
-    now: walk.deps.clock.now(),
-    ...(known ? { before, groupNames: groupNamesOf(prepared) } : {}),
-    ...(known || operation.verb === 'delete' ? { after } : {}),
-    ...(known ? { changed: changes === null ? Object.keys(after ?? {}) : touchedBy(changes) } : {}),
-  });
-};
-
-/** `denied: drop`: strips exactly the dropped attributes from what will be sent and recorded. */
-const stripped = (prepared: Prepared, drop: readonly string[]): Prepared | Refusal => {
-  if (drop.length === 0) return prepared;
-  const dropped = new Set(drop);
-  const keep = (name: string): boolean => !dropped.has(name);
-  const { operation, before } = prepared;
-  if (operation.verb === 'create') {
-    const resource = stripResource(operation.resource, operation.type, keep);
-    return { ...prepared, operation: { ...operation, resource }, resource, after: resource };
-  }
-  if (operation.verb === 'delete') return prepared;
-  const changes = stripChanges(prepared.changes ?? [], keep);
-  const applied = before === null ? null : applyChanges(before, changes, operation.type);
-  if (isRefusal(applied)) return applied;
-  const after = applied?.resource ?? null;
-  if (operation.verb === 'patch') {
-    return { ...prepared, operation: { ...operation, changes }, changes, after };
-  }
-  if (after === null) return refuse('internal', 'Try again later.');
-  return {
-    ...prepared,
-    operation: { ...operation, resource: after },
-    changes,
-    after,
-    resource: after,
-  };
-};
-
-/** Would sending it change nothing? Only where the current resource is known; revocations always go out. */
-const changesNothing = ({ deps: _deps, journey }: MutationWalk, prepared: Prepared): boolean => {
-  if (prepared.operation.verb === 'patch' && prepared.operation.changes.length === 0) return true;
-  if (prepared.before === null || prepared.changes === null || journey.revocation) return false;
-  if (prepared.operation.verb === 'replace') return prepared.changes.length === 0;
-  const applied = applyChanges(prepared.before, prepared.changes, prepared.operation.type);
-  return !isRefusal(applied) && applied.inverse.length === 0;
-};
-
-const callOf = (prepared: Prepared, view: PresentView): Call =>
-  printCall(prepared.operation, {
-    publicBase: view.publicBase,
-    targetBase: view.targetBase,
-    ...(prepared.resource === null ? {} : { resource: prepared.resource }),
-    ...(prepared.operation.verb === 'patch' ? { changes: prepared.changes ?? [] } : {}),
-  });
 
 type Settlement = Readonly<{
   outcome: EntryOutcome;
@@ -159,6 +53,13 @@ type Settlement = Readonly<{
 const unknownSettlement: Settlement = {
   outcome: 'in-doubt',
   settledBy: 'connection',
+  resourceId: null,
+  status: null,
+};
+
+const unchangedSettlement: Settlement = {
+  outcome: 'not-sent',
+  settledBy: 'no-change',
   resourceId: null,
   status: null,
 };
@@ -200,8 +101,11 @@ const replyOf = (
 };
 
 /** The reply to a mutation that would change nothing: the resource as it stands. */
-const unchangedReply = (prepared: Prepared, view: PresentView): Presented | Refusal => {
-  const { current, operation } = prepared;
+const unchangedReply = (
+  { operation }: Prepared,
+  current: Current | null,
+  view: PresentView,
+): Presented | Refusal => {
   if (current === null || operation.verb === 'create' || operation.verb === 'delete') {
     return { status: 204, headers: {}, body: null };
   }
@@ -213,30 +117,22 @@ const unchangedReply = (prepared: Prepared, view: PresentView): Presented | Refu
   );
 };
 
-const record = (walk: MutationWalk, prepared: Prepared, call: Call, allowed: Allowed) =>
-  intentOf(walk.journey, {
-    at: walk.deps.clock.now(),
-    call,
-    before: prepared.before,
-    after: prepared.after,
-    keepBefore: walk.journey.passage.route.before === 'capture',
-    expected: expectedOf(
-      prepared.operation,
-      {
-        ...(prepared.changes === null ? {} : { changes: prepared.changes }),
-        ...(prepared.resource === null ? {} : { resource: prepared.resource }),
-      },
-      prepared.before,
-    ),
-    shadowed: allowed.shadow.map((denial) => denial.rule),
-  });
+const expectedAfter = (prepared: Prepared): Expected | null =>
+  expectedOf(
+    prepared.operation,
+    {
+      ...(prepared.changes === null ? {} : { changes: prepared.changes }),
+      ...(prepared.resource === null ? {} : { resource: prepared.resource }),
+    },
+    prepared.before,
+  );
 
 const settle = (
   walk: MutationWalk,
   entry: LedgerId,
   settlement: Settlement,
   code: string | null,
-) => {
+): void => {
   const { deps, journey } = walk;
   journey.ledger = { id: entry, outcome: settlement.outcome, settledBy: settlement.settledBy };
   deps.ledger.settle({
@@ -253,42 +149,98 @@ const settle = (
   if (settlement.outcome === 'in-doubt') deps.doubted(entry, walk.target.settings.settleAfter);
 };
 
-/** Records, sends, settles. From here on nobody turns back: the entry gets its outcome. */
-const carryOut = async (
-  walk: MutationWalk,
-  prepared: Prepared,
-  allowed: Allowed,
-): Promise<Outcome> => {
+/** A change that passed every check, with its call and what a read-back must find. */
+type Ready = Readonly<{
+  prepared: Prepared;
+  current: Current | null;
+  allowed: Allowed;
+  view: PresentView;
+  call: Call;
+  expected: Expected | null;
+}>;
+
+/** `verify:`: reads back what the target says it did. Null where it holds, or cannot be told. */
+const contradiction = async (walk: MutationWalk, ready: Ready): Promise<Refusal | null> => {
   const { deps, journey, target } = walk;
-  const view = viewOf(deps, journey, target, allowed.view.covers);
-  const unchanged = changesNothing(walk, prepared);
-  const call = callOf(prepared, view);
-  const stopped = lastCheck(deps, journey, target, true)();
-  if (stopped !== null) return turnAway(deps, journey, refuse(stopped, failureDetail['not-sent']));
-  if (journey.passage.origin.abandoned()) return endJourney(journey, abandonedRefusal);
-  const entry = await deps.ledger.open(record(walk, prepared, call, allowed), {
-    revocation: journey.revocation,
-  });
-  if (unchanged) {
-    settle(
-      walk,
-      entry,
-      { outcome: 'not-sent', settledBy: 'no-change', resourceId: null, status: null },
-      null,
-    );
-    return endJourney(journey, unchangedReply(prepared, view));
-  }
+  const { operation, before } = ready.prepared;
+  const asked = journey.actions.some((action) => journey.passage.route.verify.has(action));
+  if (!asked || operation.verb === 'create' || ready.expected === null) return null;
+  const call = readCall(operation.type, operation.id);
+  const sent = await dispatch(deps, journey, target, call, 'verify', null);
+  if (sent.kind !== 'answered') return null;
+  const found = compareReadBack(ready.expected, before, sent.answer, operation.type);
+  if (found !== 'differs') return null;
+  return refuse(
+    'target_refused',
+    'The target accepted this change but does not hold it when it is read back.',
+    { status: 502, internal: 'verify: differs' },
+  );
+};
+
+const doubtful: Pick<Settlement, 'outcome' | 'settledBy'> = {
+  outcome: 'in-doubt',
+  settledBy: 'read-back',
+};
+
+/** Sends what is recorded, and settles its entry whatever comes. */
+const sendRecorded = async (
+  walk: MutationWalk,
+  ready: Ready,
+  entry: LedgerId,
+): Promise<Presented | Refusal> => {
+  const { deps, journey, target } = walk;
+  const { operation } = ready.prepared;
   try {
-    const sent = await dispatch(deps, journey, target, call, 'call', entry);
-    const settlement = settlementOf(prepared.operation, sent);
-    const reply = replyOf(prepared.operation, sent, settlement, view);
-    settle(walk, entry, settlement, isRefusal(reply) ? reply.refused : null);
-    return endJourney(journey, reply);
+    const sent = await dispatch(deps, journey, target, ready.call, 'call', entry);
+    const settlement = settlementOf(operation, sent);
+    const denial = settlement.outcome === 'applied' ? await contradiction(walk, ready) : null;
+    const reply = denial ?? replyOf(operation, sent, settlement, ready.view);
+    const final = denial === null ? settlement : { ...settlement, ...doubtful };
+    settle(walk, entry, final, isRefusal(reply) ? reply.refused : null);
+    return reply;
   } catch (error) {
     // A defect after the intent: whether bytes went out is not known, so the entry says so.
     if (journey.ledger === null) settle(walk, entry, unknownSettlement, 'internal');
     throw error;
   }
+};
+
+/** Records, sends, settles. From the record on nobody turns back: the entry gets its outcome. */
+const carryOut = async (walk: MutationWalk, ready: Ready): Promise<Outcome> => {
+  const { deps, journey, target } = walk;
+  const { prepared, current, allowed, view, call, expected } = ready;
+  const stopped = lastCheck(deps, journey, target, true)();
+  if (stopped !== null) return turnAway(deps, journey, refuse(stopped, failureDetail['not-sent']));
+  if (journey.passage.origin.abandoned()) return endJourney(journey, abandonedRefusal);
+  const intent = intentOf(journey, {
+    at: deps.clock.now(),
+    call,
+    before: prepared.before,
+    after: prepared.after,
+    keepBefore: journey.passage.route.before === 'capture',
+    expected,
+    shadowed: allowed.shadow.map((denial) => denial.rule),
+  });
+  const entry = await deps.ledger.open(intent, { revocation: journey.revocation });
+  if (changesNothing(prepared, journey.revocation)) {
+    settle(walk, entry, unchangedSettlement, null);
+    return endJourney(journey, unchangedReply(prepared, current, view));
+  }
+  return endJourney(journey, await sendRecorded(walk, ready, entry));
+};
+
+/** With the current resource at hand a PATCH is normalised against it (a phone by its country, say). */
+const withCurrent = (walk: MutationWalk, current: Current | null): Approached | Refusal => {
+  const { deps, journey, operation, effects } = walk;
+  const { actor, route } = journey.passage;
+  const now = deps.clock.now();
+  if (operation.verb !== 'patch' || current === null || route.before !== 'capture') {
+    return { operation, effects, actor, now };
+  }
+  const normal = normaliseOperation(operation, route, current.resource);
+  if (isRefusal(normal)) return normal;
+  journey.normalised = normal.normalised;
+  return { operation: normal.operation as Mutation, effects: normal.effects, actor, now };
 };
 
 /** Under the resource's turn: facts, decision, then the second door. */
@@ -304,11 +256,13 @@ const walkThrough = async (walk: MutationWalk): Promise<Outcome> => {
     if (isRefusal(gathered)) return turnAway(deps, journey, gathered);
     current = gathered;
   }
-  const prepared = prepare(walk, current);
+  const approached = withCurrent(walk, current);
+  if (isRefusal(approached)) return turnAway(deps, journey, approached);
+  const prepared = prepare(approached, current?.resource ?? null);
   if (isRefusal(prepared)) return turnAway(deps, journey, prepared);
   journey.actions = prepared.effects.map((effect) => effect.action);
   journey.revocation = isRevocation(prepared.effects, prepared.changes ?? []);
-  const decision = decideMutation(walk, prepared);
+  const decision = decideMutation(prepared, approached);
   if (!decision.allowed) return turnAway(deps, journey, denied(journey, decision));
   journey.decision = 'allow';
   journey.rule = decision.rule;
@@ -317,7 +271,15 @@ const walkThrough = async (walk: MutationWalk): Promise<Outcome> => {
   const final = stripped(prepared, decision.drop);
   if (isRefusal(final)) return turnAway(deps, journey, final);
   journey.operation = final.operation;
-  return carryOut(walk, final, decision);
+  const view = viewOf(deps, journey, target, decision.view.covers);
+  return carryOut(walk, {
+    prepared: final,
+    current,
+    allowed: decision,
+    view,
+    call: callOf(final, view),
+    expected: expectedAfter(final),
+  });
 };
 
 const noTurn: Readonly<Record<'busy' | 'timeout' | 'abandoned', Refusal>> = {

@@ -5,10 +5,20 @@
 import { isRefusal, type Refusal } from '../errors.ts';
 import { checkIdentifiers } from '../identity/attributes/compile-profile.ts';
 import type { NormalisedPath, Profile } from '../identity/attributes/profile.ts';
-import type { Mutation, Operation } from '../identity/operation.ts';
+import { isMutation, type Effect, type Mutation, type Operation } from '../identity/operation.ts';
+import { effectsOf, readNames } from '../identity/scim/effects.ts';
+import type { Resource } from '../identity/scim/schema-model.ts';
 import type { Route } from '../snapshot.ts';
 
-export type Normal = Readonly<{ operation: Operation; normalised: readonly NormalisedPath[] }>;
+/** An operation in canonical values, with what it does. */
+export type Normal = Readonly<{
+  operation: Operation;
+  normalised: readonly NormalisedPath[];
+  /** Empty for a PUT, whose effects are known only beside the current resource. */
+  effects: readonly Effect[];
+}>;
+
+type Values = Omit<Normal, 'effects'>;
 
 /** `deletes: deactivate`: a DELETE of a user becomes `active: false`, judged and recorded as such. */
 const softened = (operation: Operation, route: Route): Operation =>
@@ -24,14 +34,18 @@ const softened = (operation: Operation, route: Route): Operation =>
       }
     : operation;
 
-const byProfile = (operation: Operation, profile: Profile): Normal | Refusal => {
+const byProfile = (
+  operation: Operation,
+  profile: Profile,
+  before: Resource | null,
+): Values | Refusal => {
   if (operation.verb === 'create' || operation.verb === 'replace') {
     const done = profile.resource(operation.resource, operation.type, operation.verb);
     if (isRefusal(done)) return done;
     return { operation: { ...operation, resource: done.resource }, normalised: done.normalised };
   }
   if (operation.verb === 'patch') {
-    const done = profile.changes(operation.changes, operation.type, null);
+    const done = profile.changes(operation.changes, operation.type, before);
     if (isRefusal(done)) return done;
     return { operation: { ...operation, changes: done.changes }, normalised: done.normalised };
   }
@@ -49,12 +63,35 @@ const identifiersOf = (operation: Operation): Refusal | null => {
   return operation.verb === 'patch' ? checkIdentifiers(operation.changes, operation.type) : null;
 };
 
-export const normaliseOperation = (operation: Operation, route: Route): Normal | Refusal => {
+/** What an operation does, as far as it is known; reads carry the attributes they probe. */
+const effectsKnown = (operation: Operation): readonly Effect[] => {
+  if (operation.verb === 'replace') return [];
+  const effects = effectsOf(operation);
+  if (isMutation(operation)) return effects;
+  const probed = readNames(operation);
+  return probed.length === 0
+    ? effects
+    : effects.map((effect) => ({ ...effect, attributes: [...effect.attributes, ...probed] }));
+};
+
+/**
+ * The operation in canonical values and its effects. `before` is the current resource where it is at
+ * hand; `later` says that it will be, so that values of a PATCH wait for it.
+ */
+export const normaliseOperation = (
+  operation: Operation,
+  route: Route,
+  before: Resource | null | 'later',
+): Normal | Refusal => {
   const meant = softened(operation, route);
-  const normal =
-    route.profile === null ? { operation: meant, normalised: [] } : byProfile(meant, route.profile);
-  if (isRefusal(normal)) return normal;
-  return identifiersOf(normal.operation) ?? normal;
+  const waits = before === 'later' && meant.verb === 'patch';
+  const values: Values | Refusal =
+    route.profile === null || waits
+      ? { operation: meant, normalised: [] }
+      : byProfile(meant, route.profile, before === 'later' ? null : before);
+  if (isRefusal(values)) return values;
+  const refusal = waits ? null : identifiersOf(values.operation);
+  return refusal ?? { ...values, effects: effectsKnown(values.operation) };
 };
 
 /** The key under which mutations of one resource take turns: `tenant/type/id`, for a create its matching attribute. */

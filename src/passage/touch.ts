@@ -13,7 +13,11 @@ import type { Actor } from './doors.ts';
 /** Absent is not false: a PUT without `active` leaves it as it is (row C36). */
 const neverByOmission: ReadonlySet<AttributeName> = new Set(['active', 'password']);
 
-export const mayTouch = (actor: Actor, type: ResourceType, now: number): MayTouch => {
+export const mayTouch = (
+  actor: Pick<Actor, 'client' | 'grants'>,
+  type: ResourceType,
+  now: number,
+): MayTouch => {
   const rules = (actor.grants?.grants ?? []).flatMap((grant) => grant.rules[type.word] ?? []);
   return (name) => {
     if (neverByOmission.has(name)) return false;

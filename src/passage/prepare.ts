@@ -1,0 +1,147 @@
+/**
+ * Lays a mutation over its facts and judges it whole. Pure: what walks here is what `preview` shows
+ * and what the second door lets through.
+ */
+import { isRefusal, refuse, type Refusal } from '../errors.ts';
+import type { Call } from '../identity/call.ts';
+import type { Effect, Mutation } from '../identity/operation.ts';
+import { effectsOfChanges } from '../identity/scim/effects.ts';
+import { applyChanges, stripChanges, stripResource, touchedBy } from '../identity/scim/patch.ts';
+import type { PresentView } from '../identity/scim/present.ts';
+import { printCall } from '../identity/scim/print.ts';
+import { mergeReplace, replaceChanges } from '../identity/scim/replace.ts';
+import type { Change, Resource } from '../identity/scim/schema-model.ts';
+import { decide } from '../policy/decide.ts';
+import type { Decision } from '../policy/decision.ts';
+import type { Actor } from './doors.ts';
+import { mayTouch } from './touch.ts';
+
+/** A mutation that was judged as far as it can be without the target. */
+export type Approached = Readonly<{
+  operation: Mutation;
+  effects: readonly Effect[];
+  actor: Pick<Actor, 'client' | 'grants'>;
+  /** Wall ms. */
+  now: number;
+}>;
+
+/** A mutation with its facts: what it changes, what was before, what will be after. */
+export type Prepared = Readonly<{
+  operation: Mutation;
+  effects: readonly Effect[];
+  /** Changes it makes; null for create and delete. */
+  changes: readonly Change[] | null;
+  /** The current resource; null where it was not read, or there is none. */
+  before: Resource | null;
+  after: Resource | null;
+  /** Whole resource to send: create and replace. */
+  resource: Resource | null;
+}>;
+
+/** Lays the operation over the current resource: PUT becomes its changes, PATCH gets its `after`. */
+export const prepare = (approached: Approached, before: Resource | null): Prepared | Refusal => {
+  const { operation, effects, actor, now } = approached;
+  const plain = { operation, effects, before };
+  if (operation.verb === 'create') {
+    return { ...plain, changes: null, after: operation.resource, resource: operation.resource };
+  }
+  if (operation.verb === 'delete') return { ...plain, changes: null, after: null, resource: null };
+  if (operation.verb === 'patch') {
+    const { changes } = operation;
+    if (before === null) return { ...plain, changes, after: null, resource: null };
+    const applied = applyChanges(before, changes, operation.type);
+    if (isRefusal(applied)) return applied;
+    return { ...plain, changes, after: applied.resource, resource: null };
+  }
+  if (before === null) return refuse('internal', 'Try again later.');
+  const touch = mayTouch(actor, operation.type, now);
+  const resource = mergeReplace(before, operation.resource, touch, operation.type);
+  const changes = replaceChanges({ resource, type: operation.type }, before);
+  return {
+    ...plain,
+    operation: { ...operation, resource },
+    effects: effectsOfChanges(operation.type, changes),
+    changes,
+    after: resource,
+    resource,
+  };
+};
+
+/** Names by which group patterns judge: the old one and, on a rename, the new one. */
+const groupNamesOf = ({ before, after }: Prepared): readonly string[] => {
+  const names = [before?.['displayName'], after?.['displayName']].filter(
+    (name) => typeof name === 'string',
+  );
+  return [...new Set(names)];
+};
+
+/** The decision over all facts that were gathered; a fact that is missing where asked for is no. */
+export const decideMutation = (
+  prepared: Prepared,
+  { actor, now }: Pick<Approached, 'actor' | 'now'>,
+): Decision => {
+  const { operation, before, after, changes, effects } = prepared;
+  const known = operation.verb === 'create' || before !== null;
+  return decide(actor.grants, {
+    type: operation.type,
+    effects,
+    client: actor.client.name,
+    now,
+    ...(known ? { before, groupNames: groupNamesOf(prepared) } : {}),
+    ...(known || operation.verb === 'delete' ? { after } : {}),
+    ...(known ? { changed: changes === null ? Object.keys(after ?? {}) : touchedBy(changes) } : {}),
+  });
+};
+
+/** `denied: drop`: strips exactly the dropped attributes from what will be sent and recorded. */
+export const stripped = (prepared: Prepared, drop: readonly string[]): Prepared | Refusal => {
+  if (drop.length === 0) return prepared;
+  const dropped = new Set(drop);
+  const keep = (name: string): boolean => !dropped.has(name);
+  const { operation, before } = prepared;
+  if (operation.verb === 'create') {
+    const resource = stripResource(operation.resource, operation.type, keep);
+    return { ...prepared, operation: { ...operation, resource }, resource, after: resource };
+  }
+  if (operation.verb === 'delete') return prepared;
+  const changes = stripChanges(prepared.changes ?? [], keep);
+  const applied = before === null ? null : applyChanges(before, changes, operation.type);
+  if (isRefusal(applied)) return applied;
+  const after = applied?.resource ?? null;
+  if (operation.verb === 'patch') {
+    return { ...prepared, operation: { ...operation, changes }, changes, after };
+  }
+  if (after === null) return refuse('internal', 'Try again later.');
+  return {
+    ...prepared,
+    operation: { ...operation, resource: after },
+    changes,
+    after,
+    resource: after,
+  };
+};
+
+/**
+ * Would sending it change nothing? Only where the current resource is known; what takes access away
+ * always goes out.
+ */
+export const changesNothing = (prepared: Prepared, revocation: boolean): boolean => {
+  const { operation, before, changes } = prepared;
+  if (operation.verb === 'patch' && operation.changes.length === 0) return true;
+  if (before === null || changes === null || revocation) return false;
+  if (operation.verb === 'replace') return changes.length === 0;
+  const applied = applyChanges(before, changes, operation.type);
+  return !isRefusal(applied) && applied.inverse.length === 0;
+};
+
+/** The one call that carries it out. */
+export const callOf = (
+  prepared: Prepared,
+  bases: Pick<PresentView, 'publicBase' | 'targetBase'>,
+): Call =>
+  printCall(prepared.operation, {
+    publicBase: bases.publicBase,
+    targetBase: bases.targetBase,
+    ...(prepared.resource === null ? {} : { resource: prepared.resource }),
+    ...(prepared.operation.verb === 'patch' ? { changes: prepared.changes ?? [] } : {}),
+  });
