@@ -185,6 +185,16 @@ const stopParts = async (parts: Parts, deadlineMs: number): Promise<void> => {
   await parts.foundation.close();
 };
 
+/** Tells when the credentials of targets end, so that an alert comes before they do. */
+const tellExpiries = (observer: Observer, snapshot: Snapshot): void => {
+  for (const { name, credentials } of Object.values(snapshot.targets)) {
+    for (const { expiresAt } of credentials) {
+      if (expiresAt === Number.POSITIVE_INFINITY) continue;
+      observer.credentialExpiry({ holder: name, kind: 'target', expiresAt });
+    }
+  }
+};
+
 const activate = async (parts: Parts, loaded: Good, cause: string): Promise<void> => {
   const { deps, foundation, targets } = parts;
   const { snapshot } = loaded;
@@ -201,6 +211,7 @@ const activate = async (parts: Parts, loaded: Good, cause: string): Promise<void
   }
   parts.snapshot = snapshot;
   targets.reconcile(snapshot.targets);
+  tellExpiries(deps.observer, snapshot);
 };
 
 const reloaderOf = (parts: () => Parts, beginning: Beginning): Reloader =>
@@ -297,6 +308,7 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
   };
   try {
     parts.targets.reconcile(loaded.snapshot.targets);
+    tellExpiries(deps.observer, loaded.snapshot);
     await foundation.ledger.act({
       kind: 'act',
       at: deps.clock.now(),

@@ -57,6 +57,8 @@ export type AdminOperation<Input = never> = Readonly<{
   method: 'GET' | 'POST';
   path: string;
   role: Role;
+  /** May be asked while the clock is not trusted: what it takes to trust it again. */
+  withoutClock?: true;
   /** Strict schema of the input: query parameters of a GET, body of a POST, and path parameters. */
   input: z.ZodType<Input>;
   /** Facts for the ledger's act; never a secret. Null: the operation is not recorded (reads of no evidence). */

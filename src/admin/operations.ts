@@ -344,6 +344,7 @@ const controlOperations: readonly AdminOperation[] = [
     method: 'POST',
     path: '/clock/trust',
     role: 'admin',
+    withoutClock: true,
     input: none,
     act: () => ({}),
     run: async ({ watch }) => {

@@ -45,7 +45,8 @@ const askGateway = async (
   const { path, rest } = withPath(entry, input);
   const url = new URL(`/api/v1${path}`, base);
   const get = entry.method === 'GET';
-  if (get) for (const [name, value] of Object.entries(rest)) url.searchParams.set(name, String(value));
+  if (get)
+    for (const [name, value] of Object.entries(rest)) url.searchParams.set(name, String(value));
   const response = await request(url, {
     method: entry.method,
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },

@@ -1,7 +1,8 @@
 /** What the command line prints: rows as aligned columns or JSON, always free of control and bidi characters. */
 import type { AdminResult } from '../admin/operation.ts';
 
-const unsafe = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
+const unsafe =
+  /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
 /** Text for a terminal: control and bidi characters are shown as escapes. */
 export const escaped = (text: string): string =>
@@ -21,7 +22,12 @@ export const columns = (
   const table = [names, ...rows.map((row) => names.map((name) => escaped(cell(row[name]))))];
   const widths = names.map((_, at) => Math.max(...table.map((line) => (line[at] ?? '').length)));
   return table
-    .map((line) => line.map((text, at) => text.padEnd(widths[at] ?? 0)).join('  ').trimEnd())
+    .map((line) =>
+      line
+        .map((text, at) => text.padEnd(widths[at] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
     .join('\n');
 };
 
@@ -30,7 +36,11 @@ const asJson = (value: unknown): string => escaped(JSON.stringify(value, null, 2
 /** Prints an answer: lists as columns (or one JSON array), everything else as JSON, lines as they come. */
 export const printAnswer = async (
   answer: AdminResult,
-  options: Readonly<{ json: boolean; columns: readonly string[]; write(text: string): Promise<void> }>,
+  options: Readonly<{
+    json: boolean;
+    columns: readonly string[];
+    write(text: string): Promise<void>;
+  }>,
 ): Promise<void> => {
   if ('lines' in answer) {
     for await (const text of answer.lines) await options.write(text);

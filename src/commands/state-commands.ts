@@ -12,14 +12,19 @@ export type StateCommand = Readonly<{
   options: readonly (readonly [flags: string, description: string])[];
   /** Columns of a list. */
   columns: readonly string[];
-  input(args: readonly string[], options: Readonly<Record<string, unknown>>): Record<string, unknown>;
+  input(
+    args: readonly string[],
+    options: Readonly<Record<string, unknown>>,
+  ): Record<string, unknown>;
 }>;
 
 const pick = (
   options: Readonly<Record<string, unknown>>,
   names: readonly string[],
 ): Record<string, unknown> =>
-  Object.fromEntries(names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])));
+  Object.fromEntries(
+    names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])),
+  );
 
 const keyColumns = ['id', 'holder', 'standing', 'issuedAt', 'expiresAt', 'lastUsedAt', 'issuedBy'];
 const expires = ['--expires <end>', 'a duration such as 90d, or a date'] as const;
@@ -33,11 +38,20 @@ export const stateCommands: readonly StateCommand[] = Object.freeze([
     columns: [],
     input: ([holder], options) => ({ holder, ...pick(options, ['expires']) }),
   },
-  { usage: 'keys list', operation: 'keys.list', options: [], columns: keyColumns, input: () => ({}) },
+  {
+    usage: 'keys list',
+    operation: 'keys.list',
+    options: [],
+    columns: keyColumns,
+    input: () => ({}),
+  },
   {
     usage: 'keys rotate <client>',
     operation: 'keys.rotate',
-    options: [expires, ['--overlap <duration>', 'how long the old keys keep working (default 24h)']],
+    options: [
+      expires,
+      ['--overlap <duration>', 'how long the old keys keep working (default 24h)'],
+    ],
     columns: [],
     input: ([holder], options) => ({ holder, ...pick(options, ['expires', 'overlap']) }),
   },
@@ -55,7 +69,13 @@ export const stateCommands: readonly StateCommand[] = Object.freeze([
     columns: [],
     input: ([holder], options) => ({ holder, ...pick(options, ['expires']) }),
   },
-  { usage: 'people list', operation: 'people.list', options: [], columns: keyColumns, input: () => ({}) },
+  {
+    usage: 'people list',
+    operation: 'people.list',
+    options: [],
+    columns: keyColumns,
+    input: () => ({}),
+  },
   {
     usage: 'people revoke <id>',
     operation: 'people.revoke',
@@ -114,7 +134,11 @@ export const stateCommands: readonly StateCommand[] = Object.freeze([
     operation: 'freezes.freeze',
     options: [scopeOption, ['--reason <text>', 'why; required']],
     columns: [],
-    input: ([name], options) => ({ name, scope: options['scope'] ?? 'tenant', ...pick(options, ['reason']) }),
+    input: ([name], options) => ({
+      name,
+      scope: options['scope'] ?? 'tenant',
+      ...pick(options, ['reason']),
+    }),
   },
   {
     usage: 'thaw <name>',
@@ -122,6 +146,13 @@ export const stateCommands: readonly StateCommand[] = Object.freeze([
     options: [scopeOption],
     columns: [],
     input: ([name], options) => ({ name, scope: options['scope'] ?? 'tenant' }),
+  },
+  {
+    usage: 'clock trust',
+    operation: 'clock.trust',
+    options: [],
+    columns: [],
+    input: () => ({}),
   },
   {
     usage: 'config status',

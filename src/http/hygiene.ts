@@ -71,7 +71,9 @@ const inspectTarget = (path: string, query: string): Refusal | null => {
 export const inspect = (exchange: Exchange): Refusal | null => {
   const { method, path, query, headers } = exchange;
   if (!methods.has(method)) {
-    return refuse('method_unsupported', 'Use GET, POST, PUT, PATCH or DELETE.');
+    return refuse('method_unsupported', 'Use GET, POST, PUT, PATCH or DELETE.', {
+      allow: [...methods].join(', '),
+    });
   }
   if (headers['host'] === undefined || !hostPattern.test(headers['host'])) {
     return suspicious('The Host header is missing or is no host name.');

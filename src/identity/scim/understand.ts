@@ -252,7 +252,9 @@ export const understand = (request: ScimRequest, view: ScimView): Operation | Re
   if (isRefusal(address)) return address;
   const allowed = allowedMethods(address);
   if (!allowed.includes(request.method)) {
-    return refuse('method_unsupported', `Served here: ${allowed.join(', ')}.`);
+    return refuse('method_unsupported', `Served here: ${allowed.join(', ')}.`, {
+      allow: allowed.join(', '),
+    });
   }
   const query = readQuery(request.query);
   if (isRefusal(query)) return query;
