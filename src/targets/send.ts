@@ -4,6 +4,7 @@
  */
 import type { Answer, Call } from '../identity/call.ts';
 import type { ErrorCode } from '../errors.ts';
+import type { AttemptReport } from '../telemetry/observe.ts';
 
 /**
  * What became of a call. `not-sent` is proven: not one byte of the request reached a socket
@@ -51,18 +52,6 @@ export type SendOptions = Readonly<{
   lastCheck(): TargetFailure | null;
   /** Told of each attempt for its CLIENT span; must not throw. */
   onAttempt(attempt: AttemptReport): void;
-}>;
-
-/** One attempt, for telemetry. Times are wall ms. */
-export type AttemptReport = Readonly<{
-  ordinal: number;
-  startedAt: number;
-  endedAt: number;
-  status: number | null;
-  /** Low-cardinality error type, or null on success: `timeout`, `ECONNRESET`, `500`. */
-  errorType: string | null;
-  serverAddress: string;
-  serverPort: number;
 }>;
 
 export interface Targets {

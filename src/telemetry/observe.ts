@@ -4,7 +4,18 @@
  * bodies. Every method is cheap, synchronous and never throws.
  */
 import type { LedgerId, RequestId, SpanId, TraceId } from '../ids.ts';
-import type { AttemptReport } from '../targets/send.ts';
+
+/** One attempt, for telemetry. Times are wall ms. */
+export type AttemptReport = Readonly<{
+  ordinal: number;
+  startedAt: number;
+  endedAt: number;
+  status: number | null;
+  /** Low-cardinality error type, or null on success: `timeout`, `ECONNRESET`, `500`. */
+  errorType: string | null;
+  serverAddress: string;
+  serverPort: number;
+}>;
 
 /** One finished request at the data listener. Times are wall milliseconds with fraction. */
 export type RequestSettled = Readonly<{

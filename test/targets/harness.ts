@@ -8,7 +8,8 @@ import { systemClock, type Clock, type Timer } from '../../src/clock.ts';
 import type { Call } from '../../src/identity/call.ts';
 import { makeTargets, type LiveTargets } from '../../src/targets/make-targets.ts';
 import type { TargetSource } from '../../src/targets/live-target.ts';
-import type { AttemptReport, SendOptions } from '../../src/targets/send.ts';
+import type { SendOptions } from '../../src/targets/send.ts';
+import type { AttemptReport } from '../../src/telemetry/observe.ts';
 import { targetSettings } from '../../src/targets/settings.ts';
 import type { Resolve } from '../../src/targets/connect-guard.ts';
 
