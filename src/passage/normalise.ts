@@ -7,6 +7,7 @@ import { checkIdentifiers } from '../identity/attributes/compile-profile.ts';
 import type { NormalisedPath, Profile } from '../identity/attributes/profile.ts';
 import { isMutation, type Effect, type Mutation, type Operation } from '../identity/operation.ts';
 import { effectsOf, readNames } from '../identity/scim/effects.ts';
+import { matchingOf } from '../identity/scim/readback.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
 import type { Route } from '../snapshot.ts';
 
@@ -94,11 +95,20 @@ export const normaliseOperation = (
   return refusal ?? { ...values, effects: effectsKnown(values.operation) };
 };
 
-/** The key under which mutations of one resource take turns: `tenant/type/id`, for a create its matching attribute. */
+/**
+ * The key under which mutations of one resource take turns: `tenant/users/2819c223`; for a create its
+ * matching attribute (`tenant/users/new:ann@example.com`), or `fallback` where it has none.
+ */
 export const turnKey = (operation: Mutation, tenant: string, fallback: string): string => {
-  if (operation.verb !== 'create') return `${tenant}/${operation.type.word}/${operation.id}`;
-  const { resource } = operation;
-  const matching = resource['userName'] ?? resource['displayName'] ?? resource['externalId'];
-  const name = typeof matching === 'string' ? matching.toLowerCase() : fallback;
-  return `${tenant}/${operation.type.word}/new:${name}`;
+  if (operation.verb !== 'create') return resourceKey(tenant, operation.type.word, operation.id);
+  const matching = matchingOf(operation.resource, operation.type);
+  return createKey(tenant, operation.type.word, matching?.value ?? fallback);
 };
+
+/** Turn key of an existing resource. */
+export const resourceKey = (tenant: string, word: string, id: string): string =>
+  `${tenant}/${word}/${id}`;
+
+/** Turn key of a resource that is being made; letter case does not make another one. */
+export const createKey = (tenant: string, word: string, matching: string): string =>
+  `${tenant}/${word}/new:${matching.toLowerCase()}`;

@@ -13,6 +13,7 @@ import type { IntentBody, LedgerRow } from '../ledger/record.ts';
 import type { Snapshot, Target } from '../snapshot.ts';
 import type { Recovered } from './doors.ts';
 import type { PassageDeps } from './exits.ts';
+import { createKey, resourceKey } from './normalise.ts';
 
 /** Doubts remembered at once; beyond them the next start finds the rest in the ledger. */
 const doubtsMax = 10_000;
@@ -68,30 +69,35 @@ const find = async (deps: RecoveryDeps, id: LedgerId): Promise<Found | null> => 
   return call === 'unlocatable' ? null : { row, body, target, type, expected, call };
 };
 
-/** Has a later change of the same resource been sent? Then what is read proves nothing. */
-const isSuperseded = async (deps: RecoveryDeps, { row, expected }: Found): Promise<boolean> => {
-  const subject = expected.kind === 'created' ? expected.by.value : expected.id;
-  const rows = await deps.ledger.list({
-    target: row.target,
-    subject,
-    since: Date.parse(row.at),
-    limit: laterMax,
-  });
-  if (rows.length >= laterMax) return true;
-  return rows.some(
-    (later) =>
-      later.id !== row.id &&
-      later.decision === 'allow' &&
-      later.outcome !== 'not-sent' &&
-      later.outcome !== 'rejected',
-  );
+/** Names under which later changes of the same resource stand in the ledger. */
+const subjectsOf = ({ body, expected }: Found): readonly string[] => {
+  if (expected.kind !== 'created') return [expected.id];
+  return [...new Set([expected.by.value, body.subject ?? expected.by.value])];
 };
 
-const keyOf = ({ row, target, type, expected }: Found): string => {
-  const name =
-    expected.kind === 'created' ? `new:${expected.by.value.toLowerCase()}` : row.resource.id;
-  return `${target.tenant}/${type.word}/${name}`;
+/** Has a later change of the same resource been sent? Then what is read proves nothing. */
+const isSuperseded = async (deps: RecoveryDeps, found: Found): Promise<boolean> => {
+  const { row } = found;
+  for (const subject of subjectsOf(found)) {
+    const rows = await deps.ledger.list({
+      target: row.target,
+      subject,
+      since: Date.parse(row.at),
+      limit: laterMax,
+    });
+    const others = rows.filter((later) => later.id !== row.id && later.decision === 'allow');
+    if (rows.length >= laterMax || others.some(mayHaveReached)) return true;
+  }
+  return false;
 };
+
+const mayHaveReached = ({ outcome }: LedgerRow): boolean =>
+  outcome !== 'not-sent' && outcome !== 'rejected';
+
+const keyOf = ({ target, type, expected }: Found): string =>
+  expected.kind === 'created'
+    ? createKey(target.tenant, type.word, expected.by.value)
+    : resourceKey(target.tenant, type.word, expected.id);
 
 export type RecoveryDeps = PassageDeps & Readonly<{ snapshot(): Snapshot }>;
 

@@ -45,7 +45,8 @@ const matchingAttributes: ReadonlyMap<string, readonly string[]> = new Map([
   ['groups', ['externalId', 'displayName']],
 ]);
 
-const matchingOf = (resource: Resource, type: ResourceType): MatchingAttribute | null => {
+/** The matching attribute a resource would be found by, or null where it has none. */
+export const matchingOf = (resource: Resource, type: ResourceType): MatchingAttribute | null => {
   for (const attribute of matchingAttributes.get(type.word) ?? ['externalId']) {
     const value = Object.hasOwn(resource, attribute) ? resource[attribute] : undefined;
     if (typeof value === 'string' && value !== '') return { attribute, value };
