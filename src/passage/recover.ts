@@ -23,8 +23,10 @@ const roundMax = 64;
 const triesMax = 4;
 /** Milliseconds between the two reads, so that a stale replica has a chance to be found out. */
 const betweenReadsMs = 1_000;
-/** Entries looked through for a later change of the same resource. */
-const laterMax = 100;
+/** Entries of the same resource looked through; with more of them nothing is claimed. */
+const rivalsMax = 500;
+/** How late an earlier change in doubt may still arrive, ms. */
+const lateMs = 3_600_000;
 
 type Doubt = { readonly id: LedgerId; dueAt: number; tries: number };
 
@@ -75,24 +77,28 @@ const subjectsOf = ({ body, expected }: Found): readonly string[] => {
   return [...new Set([expected.by.value, body.subject ?? expected.by.value])];
 };
 
-/** Has a later change of the same resource been sent? Then what is read proves nothing. */
-const isSuperseded = async (deps: RecoveryDeps, found: Found): Promise<boolean> => {
+/**
+ * Could another change explain what is read? A later one of the same resource that may have reached
+ * the target, or an earlier one that is in doubt itself and may have arrived late.
+ */
+const hasRival = async (deps: RecoveryDeps, found: Found): Promise<boolean> => {
   const { row } = found;
+  const at = Date.parse(row.at);
+  const isRival = (other: LedgerRow): boolean =>
+    other.id !== row.id &&
+    other.decision === 'allow' &&
+    (Date.parse(other.at) >= at ? mayHaveReached(other) : isDoubtful(other));
   for (const subject of subjectsOf(found)) {
-    const rows = await deps.ledger.list({
-      target: row.target,
-      subject,
-      since: Date.parse(row.at),
-      limit: laterMax,
-    });
-    const others = rows.filter((later) => later.id !== row.id && later.decision === 'allow');
-    if (rows.length >= laterMax || others.some(mayHaveReached)) return true;
+    const query = { target: row.target, subject, since: at - lateMs, limit: rivalsMax };
+    const rows = await deps.ledger.list(query);
+    if (rows.length >= rivalsMax || rows.some(isRival)) return true;
   }
   return false;
 };
 
 const mayHaveReached = ({ outcome }: LedgerRow): boolean =>
   outcome !== 'not-sent' && outcome !== 'rejected';
+const isDoubtful = ({ outcome }: LedgerRow): boolean => outcome === 'in-doubt' || outcome === null;
 
 const keyOf = ({ target, type, expected }: Found): string =>
   expected.kind === 'created'
@@ -127,7 +133,7 @@ const look = async (deps: RecoveryDeps, found: Found): Promise<Verdict> => {
   });
   if ('refused' in turn) return 'again';
   try {
-    if (await isSuperseded(deps, found)) return 'left';
+    if (await hasRival(deps, found)) return 'left';
     const before = found.body.before as Resource | null;
     let last: Answer | null = null;
     for (const wait of [0, betweenReadsMs]) {
