@@ -115,16 +115,9 @@ export const canonicalText = (
   at: number,
   bodyHash: string | null,
 ): string => {
-  switch (record.kind) {
-    case 'intent':
-      return JSON.stringify(intent(record, at, bodyHash));
-    case 'outcome':
-      return JSON.stringify(outcome(record, at));
-    case 'denial':
-      return JSON.stringify(denial(record, at));
-    case 'act':
-      return JSON.stringify(act(record, at));
-  }
+  if (record.kind === 'intent') return JSON.stringify(intent(record, at, bodyHash));
+  if (record.kind === 'outcome') return JSON.stringify(outcome(record, at));
+  return JSON.stringify(record.kind === 'denial' ? denial(record, at) : act(record, at));
 };
 
 const kinds: ReadonlySet<unknown> = new Set(['intent', 'outcome', 'denial', 'act']);

@@ -62,14 +62,14 @@ const checkKeys = async (store: LedgerStore, head: Head, keyRing: KeyRing): Prom
 const makeUpkeep = (deps: LedgerDeps) => {
   const { store, retention, clock, observer } = deps;
   let timer: Timer | null = null;
-  let stopped = false;
+  const state = { stopped: false };
   const maintain = async (now: number) => {
     const limits = {
       bodiesBefore: now - retention.bodiesMs,
       ledgerBefore: now - retention.ledgerMs,
     };
     const total = { bodies: 0, batches: 0 };
-    for (let slice = 0; slice < slicesMax && !stopped; slice += 1) {
+    for (let slice = 0; slice < slicesMax && !state.stopped; slice += 1) {
       const done = await store.maintain(limits);
       total.bodies += done.bodies;
       total.batches += done.batches;
@@ -82,12 +82,12 @@ const makeUpkeep = (deps: LedgerDeps) => {
       maintain(clock.now())
         .catch((cause: unknown) => observer.note('warn', 'ledger.upkeep', { cause }))
         .finally(() => {
-          if (!stopped) arm();
+          if (!state.stopped) arm();
         });
     });
   };
   const stop = (): void => {
-    stopped = true;
+    state.stopped = true;
     timer?.cancel();
   };
   return { maintain, arm, stop };

@@ -28,6 +28,12 @@ const revive = (value: unknown): unknown => {
   return object;
 };
 
+/** The driver's code of an error (`SQLITE_FULL`), or ''. */
+export const codeOf = (error: unknown): string => {
+  const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : '';
+  return typeof code === 'string' ? code : '';
+};
+
 /** In a worker: says that it is ready, then answers each call by the table. */
 export const answerCalls = (port: MessagePort | null, handlers: Handlers): void => {
   if (port === null) throw new TypeError('this file is the entry of a worker thread');
@@ -35,9 +41,9 @@ export const answerCalls = (port: MessagePort | null, handlers: Handlers): void 
   port.on('message', ({ id, method, given }: CallMessage) => {
     try {
       const handler = table.get(method) as (...given: unknown[]) => unknown;
-      port.postMessage({ id, value: handler(...(given.map(revive) as unknown[])) });
+      port.postMessage({ id, value: handler(...given.map(revive)) });
     } catch (error) {
-      const code = String((error as { code?: unknown } | null)?.code ?? '');
+      const code = codeOf(error);
       const message = error instanceof Error ? error.message : 'unknown';
       port.postMessage({ id, code, message });
     }

@@ -49,7 +49,7 @@ const sortedKeys = (rows: readonly { packed: Buffer }[], writer: string): Buffer
       }
     }
   }
-  return keys.sort(Buffer.compare);
+  return keys.sort((a, b) => a.compare(b));
 };
 
 const makeMerging = (database: Database) => {

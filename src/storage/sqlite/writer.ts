@@ -6,7 +6,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Database } from 'better-sqlite3';
 import type { Appended, Head, LedgerBatch } from '../../ledger/store.ts';
-import { answerCalls } from './calls.ts';
+import { answerCalls, codeOf } from './calls.ts';
 import {
   hasReserve,
   holdStore,
@@ -42,7 +42,6 @@ type Handle = ReturnType<typeof openHandle>;
 let handle: Handle | null = openHandle();
 makeReserve(path);
 
-const codeOf = (error: unknown): string => String((error as { code?: unknown } | null)?.code ?? '');
 /** Errors after which a handle can be trusted no more. */
 const isFatal = (code: string): boolean =>
   /^SQLITE_(IOERR|CORRUPT|NOTADB|CANTOPEN|READONLY|PROTOCOL|NOMEM)/.test(code);
