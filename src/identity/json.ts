@@ -6,7 +6,7 @@
  * before anything is built. It need not check the grammar: on text that JSON.parse then accepts, what
  * it took for a name, string or number is one.
  */
-import { isRefusal, refuse, type Refusal } from '../errors.ts';
+import { refuse, type Refusal } from '../errors.ts';
 import type { Json } from './json-value.ts';
 
 /** Bounds of one text. `names: 'any'` for texts that are not SCIM: foreign answers and events. */
@@ -188,12 +188,9 @@ export const parseJson = (text: string, limits: JsonLimits = {}): Json | Refusal
   }
   const problem = scan(text, limits);
   if (problem !== null) return problem;
-  let value: Json;
   try {
-    value = JSON.parse(text) as Json;
+    return JSON.parse(text) as Json;
   } catch {
     return malformed(text.trim() === '' ? 'The body is empty.' : 'The body is not valid JSON.');
   }
-  // A refusal is told by its members; no body may pass for one.
-  return isRefusal(value) ? suspicious('The body has the shape of a refusal', 0) : value;
 };

@@ -103,26 +103,13 @@ const understandSearch = (type: ResourceType, query: Query): Operation | Refusal
   return isRefusal(filter) ? filter : { ...common, filter };
 };
 
-/**
- * A parsed JSON object, boxed: a client may well name its members `refused` and `detail`, and must
- * not be mistaken for a refusal of ours.
- */
-type Body = Readonly<{ object: JsonObject }> | Readonly<{ refusal: Refusal }>;
-
-const readBody = (text: string | null): Body => {
+const readBody = (text: string | null): JsonObject | Refusal => {
   if (text === null || text === '') {
-    return { refusal: refuse('body_malformed', 'This call needs a JSON object as its body.') };
+    return refuse('body_malformed', 'This call needs a JSON object as its body.');
   }
   const parsed = parseJson(text);
-  if (isRefusal(parsed)) {
-    // Inside a list the client's members are out of isRefusal's reach, so this refusal is ours.
-    const boxed = parseJson(`[${text}]`);
-    if (isRefusal(boxed)) return { refusal: boxed };
-    return { refusal: refuse('body_malformed', 'The body must be one JSON object of SCIM.') };
-  }
-  return isObject(parsed)
-    ? { object: parsed }
-    : { refusal: refuse('body_malformed', 'The body must be a JSON object.') };
+  if (isRefusal(parsed) || isObject(parsed)) return parsed;
+  return refuse('body_malformed', 'The body must be a JSON object.');
 };
 
 /** The member of that name in any letter case; strict parsing has refused look-alikes. */
@@ -214,14 +201,14 @@ const understandChange = (
   if (request.method === 'GET') return { verb: 'read', ...common, repairs: [] };
   if (request.method === 'DELETE') return { verb: 'delete', ...common, repairs: [] };
   const body = readBody(request.body);
-  if ('refusal' in body) return body.refusal;
+  if (isRefusal(body)) return body;
   if (request.method === 'PUT') {
-    const read = readResource(body.object, type, view, id);
+    const read = readResource(body, type, view, id);
     return isRefusal(read) ? read : { verb: 'replace', ...common, ...read };
   }
-  const wrong = identityProblem(body.object, type, id);
+  const wrong = identityProblem(body, type, id);
   if (wrong !== null) return wrong;
-  const read = canonicalChanges(body.object, type, view.hints);
+  const read = canonicalChanges(body, type, view.hints);
   if (isRefusal(read)) return read;
   if (read.statedId !== undefined && read.statedId !== id) {
     return refuse('value_invalid', 'The id in the body is not the id in the path.');
@@ -269,6 +256,6 @@ export const understand = (request: ScimRequest, view: ScimView): Operation | Re
   if (address.kind === 'resource') return understandChange(request, address, query, view);
   if (request.method === 'GET') return understandSearch(address.type, query);
   const body = readBody(request.body);
-  if ('refusal' in body) return body.refusal;
-  return understandCreate(address.type, query, body.object, view);
+  if (isRefusal(body)) return body;
+  return understandCreate(address.type, query, body, view);
 };
