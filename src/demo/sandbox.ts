@@ -3,9 +3,16 @@
  * it was sent (method, path, ledger id), so that a session or a test can hold the ledger against it.
  * One per process: SCIMMY declares its resources globally.
  */
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { randomUUID } from 'node:crypto';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { createRequire } from 'node:module';
+import type { AddressInfo } from 'node:net';
 
 /** A mutation that reached the sandbox. */
 export type Seen = Readonly<{
@@ -32,7 +39,24 @@ type Instance = Record<string, unknown>;
 type Filter = { match(values: unknown[]): unknown[] };
 type Handled = { id?: string; filter?: Filter };
 
+/** As much of express as is used here; it ships no types. */
+type ExpressRequest = IncomingMessage & Readonly<{ originalUrl: string }>;
+type Express = RequestListener &
+  Readonly<{
+    use(run: (request: ExpressRequest, response: ServerResponse, next: () => void) => void): void;
+    use(path: string, run: unknown): void;
+  }>;
+
 const seenMax = 100_000;
+const basePath = '/scim/v2';
+
+const loadExpress = (): (() => Express) =>
+  createRequire(import.meta.url)('express') as () => Express;
+
+const header = (request: IncomingMessage, name: string): string | null => {
+  const value = request.headers[name];
+  return typeof value === 'string' ? value : null;
+};
 
 /** Handlers of one SCIMMY resource type over a map. */
 const handlers = (
@@ -84,7 +108,7 @@ const handlers = (
 export const startSandbox = async (
   options: Readonly<{ port: number; token: string }>,
 ): Promise<Sandbox> => {
-  const { default: express } = await import('express');
+  const express = loadExpress();
   const { default: scimmy } = await import('scimmy');
   const { default: SCIMMYRouters } = await import('scimmy-routers');
   const users = new Map<string, Stored>();
@@ -101,21 +125,19 @@ export const startSandbox = async (
   const app = express();
   app.use((request, response, next) => {
     if (request.method !== 'GET') {
-      const ledgerId = request.header('sallyport-ledger-id') ?? null;
+      // Read now: routers rewrite the address while they hand the request on.
+      const ledgerId = header(request, 'sallyport-ledger-id');
+      const method = request.method ?? '';
+      const path = request.originalUrl.slice(basePath.length);
       response.once('finish', () => {
         if (seen.length >= seenMax) seen.shift();
-        seen.push({
-          method: request.method,
-          path: request.path,
-          ledgerId,
-          status: response.statusCode,
-        });
+        seen.push({ method, path, ledgerId, status: response.statusCode });
       });
     }
     next();
   });
   app.use(
-    '/scim/v2',
+    basePath,
     new SCIMMYRouters({
       type: 'bearer',
       handler: (request) => {
@@ -131,7 +153,7 @@ export const startSandbox = async (
   });
   const { port } = server.address() as AddressInfo;
   return {
-    url: `http://127.0.0.1:${port}/scim/v2`,
+    url: `http://127.0.0.1:${port}${basePath}`,
     port,
     seen: () => seen,
     stored: (type) => [...(type === 'User' ? users : groups).values()],
