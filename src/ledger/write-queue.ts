@@ -18,6 +18,7 @@ import type { KeyRing } from '../sealing.ts';
 import type { Observer } from '../telemetry/observe.ts';
 import { batchRecordsMax, encodeBatch } from './batch.ts';
 import { genesis } from './chain.ts';
+import { interruption, neverSent } from './own-records.ts';
 import type { LedgerRecord } from './record.ts';
 import type { Head, LedgerBatch, LedgerStore } from './store.ts';
 import {
@@ -123,13 +124,7 @@ const attempt = async (queue: Queue): Promise<void> => {
 const interrupt = (queue: Queue, reason: string): void => {
   if (queue.state !== 'interrupted') {
     const { clock, random } = queue.deps;
-    const record = {
-      kind: 'act',
-      at: clock.now(),
-      actor: 'gateway',
-      act: 'ledger.interrupted',
-      details: { reason },
-    } as const;
+    const record = interruption(clock.now(), reason);
     enter(queue.waiting, record, { reserved: true, waiter: null, random });
   }
   become(queue, 'interrupted', reason);
@@ -272,17 +267,7 @@ const nameNotSent = (queue: Queue, { batch, items }: Doubt): void => {
   const { clock, random } = queue.deps;
   items.forEach((item, index) => {
     if (item.record.kind !== 'intent') return;
-    const record = {
-      kind: 'outcome',
-      at: clock.now(),
-      entry: ledgerId(queue.writer, batch.first + index),
-      outcome: 'not-sent',
-      settledBy: 'standing',
-      status: null,
-      code: 'ledger_unavailable',
-      resourceId: null,
-      attempts: 0,
-    } as const;
+    const record = neverSent(clock.now(), ledgerId(queue.writer, batch.first + index));
     enter(queue.waiting, record, { reserved: true, waiter: null, random });
   });
 };
@@ -349,7 +334,8 @@ const stop = async (queue: Queue): Promise<number> => {
   queue.retry?.cancel();
   queue.state = 'closed';
   refuseWaiters(queue.waiting, { keepReserved: false });
-  return queue.waiting.items.length;
+  const inDoubt = queue.doubt?.items.filter((item) => item.waiter === null) ?? [];
+  return queue.waiting.items.length + inDoubt.length;
 };
 
 /** Makes the queue; it refuses everything until `start`. */

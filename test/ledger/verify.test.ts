@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { copyFile } from 'node:fs/promises';
-import { suite, test } from 'node:test';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, suite, test } from 'node:test';
 import DatabaseConstructor from 'better-sqlite3';
 import { systemClock } from '../../src/clock.ts';
 import { ledgerId } from '../../src/ids.ts';
@@ -53,14 +55,25 @@ const verifyStore = async (path: string, sinceCheckpoint?: string): Promise<Veri
   }
 };
 
+/** One ledger of six batches, copied for each case. */
+const template = {
+  folder: '',
+  notes: '',
+};
+before(async () => {
+  template.folder = await mkdtemp(join(tmpdir(), 'sallyport-verify-'));
+  template.notes = await write(join(template.folder, 'ledger.db'), 6);
+});
+after(() => rm(template.folder, { recursive: true, force: true }));
+
 const tampered = (tamper: Tamper, run: (found: Verified) => void | Promise<void>) =>
   inFolder(async (folder) => {
-    const path = `${folder}/ledger.db`;
-    const notes = await write(path, 6);
+    const path = join(folder, 'ledger.db');
+    await copyFile(join(template.folder, 'ledger.db'), path);
     const database = new DatabaseConstructor(path);
     tamper(database);
     database.close();
-    await run(await verifyStore(path, notes));
+    await run(await verifyStore(path, template.notes));
   });
 
 const codes = (found: Verified) => [...new Set(found.problems.map(({ code }) => code))].toSorted();
