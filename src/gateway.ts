@@ -123,6 +123,14 @@ type Parts = {
   recovery: Timer | null;
 };
 
+/** A check that makes the gateway unready. */
+const decisive = (name: string, ok: boolean, good: string, bad: string): Check => ({
+  name,
+  ok,
+  detail: ok ? good : bad,
+  decides: true,
+});
+
 const checksOf = (parts: Parts): readonly Check[] => {
   const { foundation, reloader, targets } = parts;
   const status = reloader.status();
@@ -134,9 +142,9 @@ const checksOf = (parts: Parts): readonly Check[] => {
         ? parts.snapshot.version
         : `${status.waiting.version} waits: it widens ${status.waiting.widens.length} things`;
   return [
-    { name: 'store', ok: foundation.ledger.writable(), detail: 'writable', decides: true },
-    { name: 'draining', ok: !parts.stopping, detail: 'no', decides: true },
-    { name: 'clock', ok: foundation.watch.trusted(), detail: 'trusted', decides: true },
+    decisive('store', foundation.ledger.writable(), 'writable', 'it takes no records: see the log'),
+    decisive('serving', !parts.stopping, 'yes', 'draining'),
+    decisive('clock', foundation.watch.trusted(), 'trusted', 'it jumped: see `clock trust`'),
     {
       name: 'config',
       ok: status.problems.length === 0 && !status.lastGood,

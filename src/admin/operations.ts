@@ -1,6 +1,13 @@
 /** The table of admin operations (interface.md §4, §5). A new one is one entry here. */
 import { z } from 'zod';
-import { issueKey, listKeys, revokeKey, rotateKey, type KeyOrder } from '../callers/keys.ts';
+import {
+  issueKey,
+  listKeys,
+  revokeKey,
+  rotateKey,
+  type KeyOrder,
+  type ShownKey,
+} from '../callers/keys.ts';
 import { isRefusal, refuse, type Refusal } from '../errors.ts';
 import { parseLedgerId, type KeyId, type LedgerId } from '../ids.ts';
 import { exportFormats } from '../ledger/export.ts';
@@ -60,6 +67,17 @@ const personHolder = (snapshot: Snapshot, name: string): Holder | Refusal => {
 
 const json = (value: unknown): AdminResult => ({ json: value });
 
+const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
+
+/** A key as people read it: instants in RFC 3339. */
+const readable = (key: ShownKey) => ({
+  ...key,
+  issuedAt: iso(key.issuedAt),
+  expiresAt: iso(key.expiresAt),
+  revokedAt: iso(key.revokedAt),
+  lastUsedAt: iso(key.lastUsedAt),
+});
+
 type Issue = Readonly<{
   holder: string;
   expires?: string | undefined;
@@ -84,7 +102,7 @@ const issuing =
       act === 'issue'
         ? await issueKey(keys, order)
         : await rotateKey(keys, { ...order, ...(overlapMs === null ? {} : { overlapMs }) });
-    return isRefusal(made) ? made : json(made);
+    return isRefusal(made) ? made : json({ ...made, key: readable(made.key) });
   };
 
 const holderAct = (input: Issue) => ({ holder: input.holder, expires: input.expires ?? null });
@@ -127,7 +145,7 @@ const keyOperations: readonly AdminOperation[] = [
     role: 'viewer',
     input: none,
     act: () => null,
-    run: async ({ keys }) => json(await listKeys(keys, { kind: 'client' })),
+    run: async ({ keys }) => json((await listKeys(keys, { kind: 'client' })).map(readable)),
   }),
   operation({
     name: 'keys.revoke',
@@ -160,7 +178,7 @@ const keyOperations: readonly AdminOperation[] = [
     role: 'viewer',
     input: none,
     act: () => null,
-    run: async ({ keys }) => json(await listKeys(keys, { kind: 'person' })),
+    run: async ({ keys }) => json((await listKeys(keys, { kind: 'person' })).map(readable)),
   }),
   operation({
     name: 'people.revoke',
