@@ -1,0 +1,71 @@
+/** The route files of a bench: everything on, limits that count but never refuse. */
+
+export type RouteFileOptions = Readonly<{
+  targetUrl: string;
+  dataPort: number;
+  adminPort: number;
+  /** Routes, clients and grants in all; the measured ones are among them. */
+  routes: number;
+  clients: number;
+  grants: number;
+  capture: boolean;
+  /** A condition on what the user will be; it needs the current user where one is changed. */
+  condition: boolean;
+}>;
+
+const limit = '{ reads: 1000000/s, writes: 1000000/s }';
+
+const many = (count: number, line: (index: number) => string): string =>
+  Array.from({ length: count }, (_unused, index) => line(index)).join('\n');
+
+const clientOf = (index: number): string => `c${index}`;
+
+/** Spreads the grants evenly over the routes; the first route always knows the first client. */
+const routeOf = (index: number, options: RouteFileOptions): string => {
+  const { routes, grants, clients, capture } = options;
+  const perRoute = Math.max(1, Math.floor(grants / routes));
+  const held = Array.from({ length: Math.min(perRoute, clients) }, (_unused, offset) =>
+    clientOf((index * perRoute + offset) % clients),
+  );
+  return `  r${index}:
+    path: /scim/r${index}
+    scim: target
+    normalise: workforce
+    before: ${capture ? 'capture' : 'needed'}
+    grants:
+${held.map((name) => `      - { client: ${name}, use: provision, limits: ${limit} }`).join('\n')}`;
+};
+
+/** The route file. The measured route is `/scim/r0`, its client `c0`. */
+export const routeFile = (options: RouteFileOptions): string => `version: 1
+environment: bench
+server: { listen: "127.0.0.1:${options.dataPort}", maxBody: 64KiB }
+admin: { listen: "127.0.0.1:${options.adminPort}" }
+store:
+  url: sqlite:data/sallyport.db
+  encryptionKeys: ["\${file:data/store.key}"]
+  checkpoints: { key: "\${file:data/checkpoint.key}", every: 1m, to: ["file:data/checkpoints"] }
+clients:
+${many(options.clients, (index) => `  ${clientOf(index)}: { owner: iam@example.com, purpose: bench, expires: 2099-12-31, auth: [{ apiKey: {} }], limits: ${limit} }`)}
+targets:
+  target:
+    baseUrl: ${options.targetUrl}
+    auth: [{ bearer: "\${env:TARGET_TOKEN}" }]
+    allowPrivate: [127.0.0.0/8]
+    limits: { concurrent: 64, reads: 1000000/s, writes: 1000000/s }
+profiles:
+  workforce:
+    users:
+      "*": [trim, nfc]
+      userName: [lowercase]
+      "emails[].value": [email]
+      active: [boolean]
+permissions:
+  provision:
+    users:
+      actions: [read, search, create, update, activate, deactivate]
+${options.condition ? `      when: after.userName.endsWith("@example.com")` : ''}
+    groups: { actions: [read, search, add-member] }
+routes:
+${many(options.routes, (index) => routeOf(index, options))}
+`;
