@@ -76,8 +76,8 @@ const scansMax = 8;
  */
 export type Budget = { left: number };
 
-/** What a Budget begins with: about 50 ms. */
-export const elementTestsMax = 200_000;
+/** What a Budget begins with: about 12 ms. */
+export const elementTestsMax = 50_000;
 
 /** A draft of one multi-valued attribute. Methods that change tell whether anything did change. */
 export type ElementDraft = Readonly<{
