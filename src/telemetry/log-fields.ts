@@ -1,0 +1,85 @@
+/**
+ * Which fields of what happened reach the log, under which names, and at which level. An allow-list:
+ * a field of a record that is not named here is not logged.
+ */
+import { errorTable, type ErrorCode } from '../errors.ts';
+import { describeFailure } from './failure.ts';
+import type { LogFields, LogLevel } from './log.ts';
+import type { RequestSettled } from './observe.ts';
+
+/** Event name of a change, denied or not (interface.md §7); other requests are `sallyport.request`. */
+export const mutationEvent = 'sallyport.mutation';
+export const requestEvent = 'sallyport.request';
+/** A doubt that was settled later. */
+export const doubtEvent = 'sallyport.mutation.settled';
+
+/** Characters kept of one text given to `note`: a signed checkpoint fits. */
+const textCharsMax = 4_096;
+const listMax = 50;
+
+/** Level of a request's line: by the error table; changes and denials are never below `info`. */
+export const levelOf = (record: RequestSettled): LogLevel => {
+  const { code, decision, mutating } = record;
+  const level =
+    code !== null && Object.hasOwn(errorTable, code)
+      ? errorTable[code as ErrorCode].level
+      : 'debug';
+  return level === 'debug' && (mutating || decision === 'deny' || decision === 'hold')
+    ? 'info'
+    : level;
+};
+
+/** Milliseconds with three digits after the point. */
+const rounded = (ms: number): number => Math.round(ms * 1_000) / 1_000;
+
+/** The line of one request. `undefined` fields are left out when printed. */
+export const requestFields = (record: RequestSettled): LogFields => ({
+  trace_id: record.traceId,
+  span_id: record.spanId,
+  request_id: record.requestId,
+  ledger_id: record.mutation?.ledgerId,
+  method: record.method,
+  http_route: record.httpRoute,
+  status: record.status,
+  route: record.route ?? undefined,
+  client: record.client ?? undefined,
+  key_id: record.keyId ?? undefined,
+  target: record.target ?? undefined,
+  operation: record.operation ?? undefined,
+  actions: record.actions.length === 0 ? undefined : record.actions,
+  decision: record.decision ?? undefined,
+  rule: record.rule ?? undefined,
+  code: record.code ?? undefined,
+  outcome: record.mutation?.outcome,
+  settled_by: record.mutation?.settledBy,
+  duration_ms: rounded(record.endedAt - record.startedAt),
+  target_ms: record.targetMs === 0 ? undefined : rounded(record.targetMs),
+  attempts: record.attempts.length === 0 ? undefined : record.attempts.length,
+  normalised: record.normalisedCount === 0 ? undefined : record.normalisedCount,
+  repairs: record.repairs.length === 0 ? undefined : record.repairs,
+  abandoned: record.abandoned ? true : undefined,
+  config_version: record.configVersion,
+  client_address: record.clientAddress,
+  internal: record.internal ?? undefined,
+  cause:
+    record.cause === undefined || record.cause === null ? undefined : describeFailure(record.cause),
+});
+
+const printable = (value: unknown): unknown => {
+  if (typeof value === 'string') return value.slice(0, textCharsMax);
+  if (typeof value === 'number' || typeof value === 'boolean' || value === null) return value;
+  if (Array.isArray(value)) {
+    return value
+      .slice(0, listMax)
+      .filter((item) => typeof item === 'string' || typeof item === 'number')
+      .map((item) => (typeof item === 'string' ? item.slice(0, textCharsMax) : item));
+  }
+  return value instanceof Error ? describeFailure(value) : undefined;
+};
+
+/** Fields of a `note`: flat values and lists of them; errors as failure.ts describes them; the rest goes. */
+export const noteFields = (fields: LogFields): LogFields => {
+  const safe = Object.create(null) as Record<string, unknown>;
+  for (const [name, value] of Object.entries(fields)) safe[name] = printable(value);
+  return safe;
+};

@@ -1,0 +1,122 @@
+/**
+ * The observer of a gateway: what the house tells becomes log lines and metrics at once, and spans
+ * and OpenTelemetry log records as soon as telemetry is attached. Until then finished requests wait
+ * in a ring of 1,000, so that the SDK may load after the listener is up. Nothing here throws.
+ */
+import type { Clock } from '../clock.ts';
+import type { Log } from './log.ts';
+import {
+  doubtEvent,
+  levelOf,
+  mutationEvent,
+  noteFields,
+  requestEvent,
+  requestFields,
+} from './log-fields.ts';
+import { makeMetrics, type Metrics } from './metrics.ts';
+import type { Observer, RequestSettled } from './observe.ts';
+import { printPrometheus } from './prometheus-text.ts';
+import type { Telemetry } from './telemetry.ts';
+
+export type TelemetryObserver = Observer &
+  Readonly<{
+    /** Hands over what waited, and everything from now on. Once. */
+    attach(telemetry: Telemetry): void;
+    /** Prometheus text of all metrics; answers whether or not telemetry is attached. */
+    prometheus(): Promise<string>;
+  }>;
+
+/** Requests that wait for telemetry; the oldest goes first. */
+const waitingMax = 1_000;
+
+const logRequest = (log: Log, record: RequestSettled): void => {
+  const level = levelOf(record);
+  if (!log.enabled(level)) return;
+  log.line(level, record.mutating ? mutationEvent : requestEvent, requestFields(record));
+};
+
+/** What is logged of the smaller events; requests and notes have their own fields. */
+const logEvents = (log: Log, metrics: Metrics) => ({
+  breakerChanged: (record: Parameters<Observer['breakerChanged']>[0]) => {
+    metrics.breakerChanged(record);
+    const { target, state } = record;
+    log.line(state === 'closed' ? 'info' : 'warn', 'target.breaker', { target, state });
+  },
+  configReloaded: (record: Parameters<Observer['configReloaded']>[0]) => {
+    metrics.configReloaded(record);
+    const { accepted, version, problems } = record;
+    log.line(accepted ? 'info' : 'error', 'config.reloaded', { accepted, version, problems });
+  },
+  limitRejected: (record: Parameters<Observer['limitRejected']>[0]) =>
+    metrics.limitRejected(record),
+  ledgerAppended: (record: Parameters<Observer['ledgerAppended']>[0]) =>
+    metrics.ledgerAppended(record),
+  credentialExpiry: (record: Parameters<Observer['credentialExpiry']>[0]) =>
+    metrics.credentialExpiry(record),
+});
+
+/** Telling must never fail whoever tells. */
+const quiet =
+  <Told extends readonly unknown[]>(tell: (...told: Told) => void): ((...told: Told) => void) =>
+  (...told) => {
+    try {
+      tell(...told);
+    } catch {
+      // Nothing can be told about telling.
+    }
+  };
+
+/** Makes the observer. Spans are off until `attach`. */
+export const makeObserver = (deps: Readonly<{ log: Log; clock: Clock }>): TelemetryObserver => {
+  const { log, clock } = deps;
+  const metrics = makeMetrics(clock);
+  let telemetry: Telemetry | null = null;
+  let waiting: RequestSettled[] = [];
+  const wait = (record: RequestSettled): void => {
+    waiting.push(record);
+    if (waiting.length <= waitingMax) return;
+    waiting.shift();
+    metrics.dropped('ring', 'queue_full', 1);
+  };
+  const events = logEvents(log, metrics);
+  return {
+    requestSettled: quiet((record) => {
+      metrics.requestSettled(record);
+      if (telemetry === null) wait(record);
+      else telemetry.requestSettled(record);
+      logRequest(log, record);
+    }),
+    doubtSettled: quiet((record) => {
+      const { ledgerId, traceId, target, outcome, settledBy } = record;
+      telemetry?.doubtSettled(record, clock.now());
+      log.line('info', doubtEvent, {
+        trace_id: traceId,
+        ledger_id: ledgerId,
+        target,
+        outcome,
+        settled_by: settledBy,
+      });
+    }),
+    limitRejected: quiet(events.limitRejected),
+    ledgerAppended: quiet(events.ledgerAppended),
+    breakerChanged: quiet(events.breakerChanged),
+    configReloaded: quiet(events.configReloaded),
+    credentialExpiry: quiet(events.credentialExpiry),
+    note: quiet((level, event, fields) => {
+      if (log.enabled(level)) log.line(level, event, noteFields(fields));
+    }),
+    attach: (attached) => {
+      if (telemetry !== null) throw new TypeError('telemetry is attached already');
+      telemetry = attached;
+      attached.connect(metrics);
+      const records = waiting;
+      waiting = [];
+      for (const record of records) quiet(attached.requestSettled)(record);
+    },
+    prometheus: () => {
+      metrics.linesDropped(log.dropped());
+      const resource = telemetry?.resource ?? { 'service.name': 'sallyport' };
+      return Promise.resolve(printPrometheus(metrics.instruments, resource));
+    },
+  };
+};

@@ -1,0 +1,58 @@
+/**
+ * OpenTelemetry, started after the listener is up. Configured by the standard `OTEL_*` variables or
+ * `OTEL_CONFIG_FILE` only; without any of them nothing is exported and the SDK is not even loaded.
+ * Whether exporters are slow, down or misconfigured: no call here throws, waits or grows.
+ */
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import type { Observer, RequestSettled } from './observe.ts';
+import { wantedSignals } from './wanted-signals.ts';
+
+/** What an observer hands its records to. */
+export type Telemetry = Readonly<{
+  /** Attributes of the resource, for `target_info`. */
+  resource: Readonly<Record<string, string>>;
+  /** Gives metrics to the exporters, and losses to the metrics. Once. */
+  connect(metrics: Metrics): void;
+  requestSettled(record: RequestSettled): void;
+  /** `at`: wall ms. */
+  doubtSettled(record: Parameters<Observer['doubtSettled']>[0], at: number): void;
+  /** Flushes what waits and closes; resolves after `deadlineMs` at the latest. */
+  shutdown(deadlineMs: number): Promise<void>;
+}>;
+
+export type TelemetryOptions = Readonly<{
+  /** The process's environment. The SDK reads `OTEL_*` from `process.env` itself. */
+  env: Readonly<Record<string, string | undefined>>;
+  version: string;
+  instanceId: string;
+  log: Log;
+}>;
+
+const ownResource = ({ version, instanceId }: TelemetryOptions) => ({
+  'service.name': 'sallyport',
+  'service.version': version,
+  'service.instance.id': instanceId,
+});
+
+const idle = (options: TelemetryOptions): Telemetry => ({
+  resource: ownResource(options),
+  connect: () => {},
+  requestSettled: () => {},
+  doubtSettled: () => {},
+  shutdown: () => Promise.resolve(),
+});
+
+/** Starts telemetry. Never rejects: what cannot start is logged, and the gateway goes on without. */
+export const startTelemetry = async (options: TelemetryOptions): Promise<Telemetry> => {
+  const wanted = wantedSignals(options.env);
+  if (wanted === null) return idle(options);
+  try {
+    const { startSdk } = await import('./start-sdk.ts');
+    return startSdk(options, ownResource(options), wanted);
+  } catch (cause) {
+    const { describeFailure } = await import('./failure.ts');
+    options.log.line('error', 'telemetry.failed', { cause: describeFailure(cause) });
+    return idle(options);
+  }
+};
