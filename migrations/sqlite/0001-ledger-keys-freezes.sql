@@ -22,7 +22,7 @@ CREATE INDEX batches_by_time ON batches (at_last);
 -- Apart from the batch, so that pruning deletes and never rewrites.
 CREATE TABLE bodies (first INTEGER PRIMARY KEY, sealed BLOB NOT NULL) STRICT;
 
--- Everything from here to `lookups` is derivable from the records.
+-- Everything from here to `lookup_blocks` is derivable from the records.
 CREATE TABLE names (number INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE) STRICT;
 
 CREATE TABLE entries (
@@ -47,15 +47,17 @@ CREATE TABLE outcomes (
   PRIMARY KEY (entry, sequence)
 ) STRICT, WITHOUT ROWID;
 
--- Keyed look-ups: packed beside each batch first, then merged into runs sorted by key.
+-- Keyed look-ups: packed beside each batch first, then merged into runs of blocks sorted by key.
+-- `first` is a block's first row, key and entry; blocks of a run that is not listed do not count.
 CREATE TABLE fresh_lookups (first INTEGER PRIMARY KEY, packed BLOB NOT NULL) STRICT;
 CREATE TABLE lookup_runs (run INTEGER PRIMARY KEY, last INTEGER NOT NULL) STRICT;
-CREATE TABLE lookups (
+CREATE TABLE lookup_blocks (
+  block INTEGER PRIMARY KEY,
   run INTEGER NOT NULL,
-  key BLOB NOT NULL,
-  entry INTEGER NOT NULL,
-  PRIMARY KEY (run, key, entry)
-) STRICT, WITHOUT ROWID;
+  first BLOB NOT NULL,
+  packed BLOB NOT NULL
+) STRICT;
+CREATE INDEX lookup_blocks_by_key ON lookup_blocks (run, first);
 
 CREATE TABLE checkpoints (
   size INTEGER PRIMARY KEY,

@@ -285,6 +285,9 @@ for (const [name, open] of Object.entries(engines)) {
           ({ more } = await ledger.maintain({ bodiesBefore: 0, ledgerBefore: 0 }));
           assert.deepEqual(await found(ledger, { keys, limit: 100 }), before);
         }
+        // One key with more rows than a block has.
+        const many = { keys: [subjectKey(keyRing, 'zoë@example.com')], limit: 1_000 };
+        assert.equal((await found(ledger, many)).length, 300);
         assert.ok(slices > 1, 'merging took more than one slice');
         await append(intent({ resource: { type: 'User', id: 'user-7' } }));
         assert.equal((await found(ledger, { keys, limit: 100 })).length, 13);

@@ -89,7 +89,11 @@ export const startWorker = (
   onLost: (error: Error) => void,
 ): Promise<Calls> =>
   new Promise((resolve, reject) => {
-    const worker = new Worker(entry, { workerData });
+    // A small nursery: batches come and go, and their memory with it.
+    const worker = new Worker(entry, {
+      workerData,
+      resourceLimits: { maxYoungGenerationSizeMb: 8 },
+    });
     const waiters = new Map<number, Waiter>();
     let next = 1;
     let lost: string | null = null;

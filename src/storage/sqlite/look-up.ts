@@ -1,7 +1,6 @@
 /** Reads of the ledger: short statements on the reader's connection, each bounded. */
 import type { Database } from 'better-sqlite3';
 import { ledgerId, parseLedgerId, type LedgerId } from '../../ids.ts';
-import { lookupBytes, lookupKeyBytes } from '../../ledger/store.ts';
 import type {
   ChainStart,
   EntryIndex,
@@ -13,6 +12,7 @@ import type {
 } from '../../ledger/store.ts';
 import type { Sealed } from '../../sealing.ts';
 import { decisions, outcomes, settledBys } from './codes.ts';
+import { makeLookupReads } from './lookups.ts';
 
 const filters = `
   AND (@client IS NULL OR client = (SELECT number FROM names WHERE name = @client))
@@ -50,8 +50,6 @@ const sql = {
     LEFT JOIN names t ON t.number = e.target LEFT JOIN names a ON a.number = e.actions
     LEFT JOIN open_entries o ON o.sequence = e.sequence
     WHERE e.sequence >= ? AND e.sequence < ? ORDER BY e.sequence`,
-  fresh: 'SELECT packed FROM fresh_lookups',
-  runs: `SELECT l.entry FROM lookup_runs r JOIN lookups l ON l.run = r.run AND l.key = ?`,
   checkpoints: `SELECT size, note FROM checkpoints WHERE size BETWEEN ? AND ? ORDER BY size LIMIT 1000`,
 };
 
@@ -84,8 +82,7 @@ const statements = (database: Database) => ({
   batchOfWithBodies: database.prepare<[number], BatchRow>(sql.batchOfWithBodies),
   batchesFrom: database.prepare<[number, number], BatchRow>(sql.batchesFrom),
   entries: database.prepare<[number, number], EntryRow>(sql.entries),
-  fresh: database.prepare<[], { packed: Buffer }>(sql.fresh),
-  runs: database.prepare<[Buffer], { entry: number }>(sql.runs),
+  lookups: makeLookupReads(database),
   checkpoints: database.prepare<[number, number], { size: number; note: string }>(sql.checkpoints),
 });
 type Statements = ReturnType<typeof statements>;
@@ -105,20 +102,7 @@ const outcomeOf = (writer: string, row: OutcomeRow): OutcomeIndex => ({
   status: row.status,
 });
 
-/** Entries to which a key leads, from the packed rows and the sorted runs. */
-const sequencesOf = (prepared: Statements, writer: string, key: Buffer): ReadonlySet<number> => {
-  const found = new Set<number>(prepared.runs.all(key).map(({ entry }) => entry));
-  const own = Number.parseInt(writer, 16);
-  for (const { packed } of prepared.fresh.iterate()) {
-    for (let at = packed.indexOf(key); at !== -1; at = packed.indexOf(key, at + 1)) {
-      if (at % lookupBytes !== 0 || packed.readUInt32BE(at + lookupKeyBytes) !== own) continue;
-      found.add(packed.readUIntBE(at + lookupKeyBytes + 4, 6));
-    }
-  }
-  return found;
-};
-
-const findSequences = (prepared: Statements, writer: string, query: FindQuery): number[] => {
+const findSequences = (prepared: Statements, query: FindQuery): number[] => {
   const limit = Math.min(Math.max(1, query.limit), limitMax);
   if (query.unsettled === true) {
     return prepared.unsettled.all(limit).map(({ sequence }) => sequence);
@@ -141,9 +125,8 @@ const findSequences = (prepared: Statements, writer: string, query: FindQuery): 
       .all({ ...parameters, from, to: to ?? Number.MAX_SAFE_INTEGER })
       .map(({ sequence }) => sequence);
   }
-  const sets = keys.map((key) => sequencesOf(prepared, writer, Buffer.from(key)));
+  const sets = keys.map((key) => prepared.lookups.sequencesOf(key));
   const common = sets.reduce((all, set) => new Set([...all].filter((each) => set.has(each))));
-  // The newest suffice: what lies further back is beyond every limit unless a filter is joined.
   const sequences = JSON.stringify([...common]);
   return prepared.findKeyed.all({ ...parameters, sequences }).map(({ sequence }) => sequence);
 };
@@ -163,7 +146,7 @@ const batchesOf = (prepared: Statements, sequences: readonly number[], withBodie
 const find = (prepared: Statements, query: FindQuery): Found => {
   const writer = prepared.writer.get()?.writer;
   if (writer === undefined) return { entries: [], batches: [] };
-  const sequences = findSequences(prepared, writer, query);
+  const sequences = findSequences(prepared, query);
   return {
     entries: sequences.map((sequence) => {
       const latest = prepared.outcomes.all(sequence, sequence).at(-1);
@@ -237,6 +220,7 @@ export const makeLookUps = (database: Database) => {
     scan: inOneView((page: { writer: string; from: number; since?: number }) =>
       scan(prepared, page),
     ),
+    sortRun: inOneView(() => prepared.lookups.sortRun()),
     checkpoints: (range: { from: number; to: number }) =>
       prepared.checkpoints.all(range.from, range.to),
   });

@@ -11,6 +11,7 @@ import type { LedgerBatch, LedgerStore } from '../../ledger/store.ts';
 import type { FreezeStore } from '../../targets/store.ts';
 import { startWorker, type Calls } from './calls.ts';
 import type { Fault } from './faults.ts';
+import { makeMerging, type SortedRun } from './lookups.ts';
 
 export type SqliteStores = Readonly<{
   ledger: LedgerStore;
@@ -77,11 +78,28 @@ const makeLedgerStore = (writer: Calls, reader: Calls): LedgerStore => {
     // Best effort: the writer bounds the log itself where this does not keep up.
     reader.call('checkpointWal').catch(() => undefined);
   };
+  const merge = makeMerging(
+    async () => (await reader.call('sortRun')) as SortedRun | null,
+    (slice) => writer.call('addBlocks', slice),
+  );
+  const maintain = async (limits: Parameters<LedgerStore['maintain']>[0]) => {
+    const retained = (await writer.call('retain', limits)) as Awaited<
+      ReturnType<LedgerStore['maintain']>
+    >;
+    const merged = await merge();
+    return { ...retained, more: retained.more || merged };
+  };
+  // Two callers at once take turns: a run is merged by one of them.
+  let last: Promise<unknown> = Promise.resolve();
   return {
-    ...port<Omit<LedgerStore, 'append'>>({
+    maintain: (limits) => {
+      const next = last.then(() => maintain(limits));
+      last = next.catch(() => undefined);
+      return next;
+    },
+    ...port<Omit<LedgerStore, 'append' | 'maintain'>>({
       head: [writer, 'head'],
       addCheckpoint: [writer, 'addCheckpoint'],
-      maintain: [writer, 'maintain'],
       find: [reader, 'find'],
       read: [reader, 'read'],
       chains: [reader, 'chains'],

@@ -18,8 +18,9 @@ import {
 } from './connection.ts';
 import { makeAppender } from './append.ts';
 import { makeFaults, type Fault } from './faults.ts';
+import { makeLookupWrites } from './lookups.ts';
+import { makeRetentionSlices } from './retention.ts';
 import { makeFreezeWrites, makeKeyWrites, makeLastGoodWrites } from './small-stores.ts';
-import { makeUpkeep } from './upkeep.ts';
 
 const { path } = workerData as { path: string };
 const lock = holdStore(path);
@@ -30,7 +31,8 @@ const openHandle = () => {
   return {
     database,
     appender: makeAppender(database),
-    maintain: makeUpkeep(database),
+    retain: makeRetentionSlices(database),
+    lookups: makeLookupWrites(database),
     small: {
       ...makeKeyWrites(database),
       ...makeLastGoodWrites(database),
@@ -110,8 +112,10 @@ answerCalls(parentPort, {
     using(({ database }) => database.pragma(`max_page_count = ${Math.trunc(pages)}`)),
   addCheckpoint: (checkpoint: { size: number; at: number; note: string }) =>
     using(({ appender }) => appender.addCheckpoint(checkpoint)),
-  maintain: (limits: { bodiesBefore: number; ledgerBefore: number }) =>
-    using(({ maintain }) => maintain(limits)),
+  retain: (limits: { bodiesBefore: number; ledgerBefore: number }) =>
+    using(({ retain }) => retain(limits)),
+  addBlocks: (...given: Parameters<Handle['lookups']['addBlocks']>) =>
+    using(({ lookups }) => lookups.addBlocks.immediate(...given)),
   addKey: (...given: Parameters<Handle['small']['addKey']>) =>
     using(({ small }) => small.addKey(...given)),
   endKey: (...given: Parameters<Handle['small']['endKey']>) =>

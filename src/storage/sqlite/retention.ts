@@ -1,0 +1,76 @@
+/**
+ * Retention in slices of a few milliseconds on the writer's connection, between commits. Whole
+ * batches go from the front; the chain value before what is left is kept, so the rest verifies.
+ */
+import type { Database } from 'better-sqlite3';
+import { makeLookupWrites } from './lookups.ts';
+
+const sql = {
+  chain: 'SELECT first FROM chain',
+  firstKept: 'SELECT first FROM batches WHERE at_last >= ? ORDER BY at_last, first LIMIT 1',
+  bodies: `DELETE FROM bodies WHERE first IN
+    (SELECT first FROM bodies WHERE first < ? ORDER BY first LIMIT ?)`,
+  oldest: `SELECT first, count, digest, at_last AS at FROM batches WHERE first < ?
+    ORDER BY first LIMIT ?`,
+  anchor: 'UPDATE chain SET first = ?, anchor = ?, anchored_at = ?',
+  dropBatches: 'DELETE FROM batches WHERE first < ?',
+  dropBodies: 'DELETE FROM bodies WHERE first < ?',
+  dropEntries: 'DELETE FROM entries WHERE sequence < ?',
+  dropOpen: 'DELETE FROM open_entries WHERE sequence < ?',
+  dropOutcomes: 'DELETE FROM outcomes WHERE entry < ?',
+  dropFresh: 'DELETE FROM fresh_lookups WHERE first < ?',
+  dropCheckpoints: `DELETE FROM checkpoints WHERE size <
+    (SELECT max(size) FROM checkpoints WHERE size < ?)`,
+};
+
+const sliceBatches = 16;
+
+const makeRetention = (database: Database) => {
+  const firstKept = database.prepare<[number], { first: number }>(sql.firstKept);
+  const bodies = database.prepare(sql.bodies);
+  const oldest = database.prepare<
+    [number, number],
+    { first: number; count: number; digest: Buffer; at: number }
+  >(sql.oldest);
+  const anchor = database.prepare(sql.anchor);
+  const drops = [
+    sql.dropBatches,
+    sql.dropBodies,
+    sql.dropEntries,
+    sql.dropOpen,
+    sql.dropOutcomes,
+    sql.dropCheckpoints,
+  ].map((text) => database.prepare(text));
+  const keptFrom = (before: number) => firstKept.get(before)?.first ?? Number.MAX_SAFE_INTEGER;
+
+  return {
+    bodies: database.transaction(
+      (before: number): number => bodies.run(keptFrom(before), sliceBatches).changes,
+    ),
+    batches: database.transaction((before: number): number => {
+      const rows = oldest.all(keptFrom(before), sliceBatches);
+      const last = rows.at(-1);
+      if (last === undefined) return 0;
+      const first = last.first + last.count;
+      anchor.run(first, last.digest, last.at);
+      for (const drop of drops) drop.run(first);
+      return rows.length;
+    }),
+  };
+};
+
+/** Prepares retention; each call is one slice. */
+export const makeRetentionSlices = (database: Database) => {
+  const chain = database.prepare<[], { first: number }>(sql.chain);
+  const { dropDead } = makeLookupWrites(database);
+  const retention = makeRetention(database);
+  return (limits: Readonly<{ bodiesBefore: number; ledgerBefore: number }>) => {
+    const start = chain.get();
+    if (start === undefined) return { bodies: 0, batches: 0, more: false };
+    const bodies = retention.bodies.immediate(limits.bodiesBefore);
+    const batches = retention.batches.immediate(limits.ledgerBefore);
+    const runs = dropDead.immediate(start.first);
+    const more = bodies === sliceBatches || batches === sliceBatches || runs;
+    return { bodies, batches, more };
+  };
+};
