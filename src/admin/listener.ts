@@ -113,8 +113,13 @@ const addHealth = (app: App, deps: AdminDeps): void => {
   );
 };
 
+/** Fixed paths first: `/ledger/export` is no entry of the name "export". */
+const fixedFirst = adminOperations.toSorted(
+  (one, other) => Number(one.path.includes('{')) - Number(other.path.includes('{')),
+);
+
 const addOperations = (app: App, deps: AdminDeps): void => {
-  for (const entry of adminOperations) {
+  for (const entry of fixedFirst) {
     const path = `/api/v1${entry.path.replace(/\{(\w+)\}/g, ':$1')}`;
     app.on(entry.method, [path], async (context) => {
       const requestId = newRequestId(deps.random);

@@ -69,7 +69,7 @@ const handlers = (
       (other) =>
         other.id !== id &&
         typeof instance[unique] === 'string' &&
-        String(other[unique]).toLowerCase() === String(instance[unique]).toLowerCase(),
+        String(other[unique]).toLowerCase() === instance[unique].toLowerCase(),
     );
   const make = error as unknown as new (status: number, type: string | null, text: string) => Error;
   return {
@@ -115,7 +115,7 @@ export const startSandbox = async (
   const groups = new Map<string, Stored>();
   const { User, Group } = scimmy.Resources;
   const scimError = scimmy.Types.Error as unknown as new (...given: never[]) => Error;
-  User.extend(scimmy.Schemas.EnterpriseUser as never, false);
+  User.extend(scimmy.Schemas.EnterpriseUser, false);
   const declare = (resource: unknown, own: object): void => {
     scimmy.Resources.declare(resource as never, own as never);
   };
