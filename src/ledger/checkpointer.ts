@@ -26,7 +26,8 @@ export type CheckpointerDeps = Readonly<{
 }>;
 
 export type Checkpointer = Readonly<{
-  start(): void;
+  /** `signed`: the head on disk has its checkpoint already. */
+  start(signed: boolean): void;
   /** Makes a checkpoint now if anything was written since the last; resolves with it or null. */
   emit(): Promise<string | null>;
   stop(): Promise<void>;
@@ -90,9 +91,8 @@ export const makeCheckpointer = (deps: CheckpointerDeps): Checkpointer => {
   };
 
   return Object.freeze({
-    start: (): void => {
-      // What an earlier process wrote carries its checkpoint already, or gets one with the next record.
-      signedSize = committed().size;
+    start: (signed: boolean): void => {
+      signedSize = signed ? committed().size : 0;
       arm();
     },
     emit,

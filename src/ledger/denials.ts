@@ -7,7 +7,7 @@ import type { Clock, Timer } from '../clock.ts';
 import type { DenialRecord } from './record.ts';
 
 /** Denials of one client by one rule that are recorded one by one within a minute. */
-export const denialsPerMinute = 60;
+const denialsPerMinute = 60;
 const windowMs = 60_000;
 /** Pairs of client and rule watched at once; beyond, pairs share one counter. */
 const pairsMax = 10_000;

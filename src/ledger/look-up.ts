@@ -15,7 +15,7 @@ type Entry = Readonly<{
 type Latest = Found['entries'][number]['outcome'];
 
 /** What people see of an intent or denial; `latest` is its newest outcome. */
-export const rowOf = (
+const rowOf = (
   id: LedgerId,
   record: ChainedIntent | DenialRecord,
   latest: Pick<NonNullable<Latest>, 'outcome' | 'settledBy' | 'status'> | null,

@@ -59,6 +59,13 @@ const checkKeys = async (store: LedgerStore, head: Head, keyRing: KeyRing): Prom
   }
 };
 
+/** Does the head have a checkpoint? After a crash the newest records have none. */
+const isSigned = async (store: LedgerStore, head: Head): Promise<boolean> => {
+  const size = head.next - 1;
+  const notes = await store.checkpoints({ writer: head.writer, from: size, to: size });
+  return size === 0 || notes.length > 0;
+};
+
 const makeUpkeep = (deps: LedgerDeps) => {
   const { store, retention, clock, observer } = deps;
   let timer: Timer | null = null;
@@ -126,7 +133,7 @@ export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
       const head = await store.head(random(4).toString('hex'));
       await checkKeys(store, head, keyRing);
       queue.start(head);
-      checkpointer.start();
+      checkpointer.start(await isSigned(store, head));
       upkeep.arm();
     },
     stop: async (): Promise<void> => {
