@@ -4,9 +4,10 @@
  */
 import { parseArgs } from 'node:util';
 import type { Campaign } from './campaign.ts';
+import { campaign as crash } from './crash.ts';
 
 /** Every campaign; a new one is a file and a line here. */
-const campaigns: readonly Campaign[] = [];
+const campaigns: readonly Campaign[] = [crash];
 
 const print = (line: string): void => {
   process.stdout.write(`${line}\n`);
