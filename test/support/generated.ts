@@ -4,6 +4,7 @@
  */
 import { readFile, writeFile } from 'node:fs/promises';
 import { printJsonSchema } from '../../src/config/json-schema.ts';
+import { fillParts } from './readme-parts.ts';
 
 /** One generated file, from its present text. */
 type Generated = Readonly<{ file: string; make(present: string): string }>;
@@ -13,6 +14,7 @@ const root = new URL('../../', import.meta.url);
 /** All of them. */
 const generated: readonly Generated[] = [
   { file: 'config/gateway.schema.json', make: () => printJsonSchema() },
+  { file: 'README.md', make: fillParts },
 ];
 
 const outdated: string[] = [];

@@ -1,0 +1,62 @@
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { test } from 'node:test';
+import { filesOnDisk, keptFiles } from '../../src/config/files-on-disk.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { printProblem } from '../../src/config/problem.ts';
+import { demoRouteFile } from '../../src/demo/route-file.ts';
+import { session } from '../../src/demo/session.ts';
+
+const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
+const path = fileURLToPath(new URL('../../config/readme.yaml', import.meta.url));
+
+const check = (text: string) =>
+  loadConfig({
+    ...keptFiles({ [path]: text }, filesOnDisk),
+    path,
+    env: {},
+    resolve: false,
+    now: Date.parse('2026-12-01T00:00:00Z'),
+  });
+
+test('the route file of the README, put together, passes check without a warning', async () => {
+  const blocks = [...readme.matchAll(/```yaml\n([^]*?)```/g)].map((match) => match[1] ?? '');
+  assert.ok(blocks.length >= 8);
+  const { snapshot, problems, warnings } = await check(blocks.join(''));
+  assert.deepEqual([...problems, ...warnings].map(printProblem), []);
+  assert.deepEqual(
+    snapshot?.routes.map(({ name }) => name),
+    ['suite'],
+  );
+  const broken = await check(blocks.join('').replace('use: joiner-mover-leaver', 'use: nobody'));
+  assert.equal(broken.problems.length, 1);
+});
+
+test('the route file of the demo passes check', async () => {
+  const text = demoRouteFile({
+    sandboxUrl: 'http://127.0.0.1:9/scim/v2',
+    data: '127.0.0.1:8080',
+    admin: '127.0.0.1:8081',
+  });
+  const { problems } = await check(text);
+  assert.deepEqual(problems.map(printProblem), []);
+});
+
+test('the README shows the session as it is', () => {
+  const shown = /```text\n([^]*?)```/.exec(readme)?.[1] ?? '';
+  const rows = shown.split('\n').filter((line) => /^(ok|DIFF)  \S.* 01[0-9a-f]{30}$/.test(line));
+  assert.equal(rows.length, session.length);
+  for (const [at, { says, expect }] of session.entries()) {
+    const row = rows[at] ?? '';
+    assert.ok(row.startsWith(`ok  ${says}  `), `row ${at} of the README is not "${says}"`);
+    assert.ok(row.includes(`  ${expect.status}  `), `${says}: not ${expect.status}`);
+  }
+});
+
+test('the folders and files that the README links to are there', async () => {
+  const links = [...readme.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)].map((match) => match[1] ?? '');
+  assert.ok(links.length > 5);
+  const { stat } = await import('node:fs/promises');
+  for (const link of links) await stat(new URL(`../../${link}`, import.meta.url));
+});
