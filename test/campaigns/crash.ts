@@ -22,7 +22,7 @@ const killAfterMs = { least: 60, most: 700 };
 const targetDelayMsMax = 8;
 const settings = ', settleAfter: 200ms, timeout: 3s, breaker: { minimum: 10000 }';
 /** Time the last gateway gets to settle what the kills left, ms: a round of recovery reads twice, a second apart. */
-const settlingMs = 4_500;
+const settlingMs = 3_600;
 
 const sleep = (ms: number): Promise<void> =>
   new Promise((resolve) => {

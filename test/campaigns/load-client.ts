@@ -49,7 +49,7 @@ export const makeLoadClient = (
     const startedAt = performance.now();
     try {
       const response = await pool.request({
-        method: method as 'GET',
+        method,
         path,
         headers: {
           authorization: `Bearer ${given.token}`,

@@ -5,9 +5,10 @@
 import { parseArgs } from 'node:util';
 import type { Campaign } from './campaign.ts';
 import { campaign as crash } from './crash.ts';
+import { campaign as order } from './order.ts';
 
 /** Every campaign; a new one is a file and a line here. */
-const campaigns: readonly Campaign[] = [crash];
+const campaigns: readonly Campaign[] = [crash, order];
 
 const print = (line: string): void => {
   process.stdout.write(`${line}\n`);
