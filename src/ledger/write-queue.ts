@@ -180,6 +180,9 @@ const committed = (
   });
   if (!reserve) {
     enterSpare(queue, 'the disk is full; the reserve is in use');
+  } else if (queue.state === 'spare') {
+    // The reserve came back while a doubt was settled: what may not use it is written now, too.
+    interrupt(queue, 'the disk was full');
   } else if (queue.state !== 'open') {
     queue.retry?.cancel();
     queue.retry = null;
