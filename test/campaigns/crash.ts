@@ -21,8 +21,8 @@ const clientCount = 16;
 const killAfterMs = { least: 60, most: 700 };
 const targetDelayMsMax = 8;
 const settings = ', settleAfter: 200ms, timeout: 3s, breaker: { minimum: 10000 }';
-/** Time the last gateway gets to settle what the kills left, ms: a round of recovery reads twice, a second apart. */
-const settlingMs = 3_600;
+/** Time the last gateway gets to settle what the kills left, ms: a round of recovery begins every two seconds, reads twice, a second apart, and takes 64. */
+const settlingMs = (open: number): number => 3_600 + 3_200 * Math.floor(open / 64);
 
 const sleep = (ms: number): Promise<void> =>
   new Promise((resolve) => {
@@ -109,7 +109,7 @@ const run = async ({ rounds, seed, print }: CampaignOptions) => {
       if (round % 10 === 0) print(`round ${round}: ${audited} mutations seen`);
     }
     const last = await startGatewayProcess(home);
-    await sleep(settlingMs);
+    await sleep(settlingMs(openAtKill));
     await last.end('SIGTERM');
     const verified = await runCommand(home, ['ledger', 'verify']);
     print(verified.output.trim());

@@ -5,10 +5,11 @@
 import { parseArgs } from 'node:util';
 import type { Campaign } from './campaign.ts';
 import { campaign as crash } from './crash.ts';
+import { campaign as faults } from './faults.ts';
 import { campaign as order } from './order.ts';
 
 /** Every campaign; a new one is a file and a line here. */
-const campaigns: readonly Campaign[] = [crash, order];
+const campaigns: readonly Campaign[] = [crash, order, faults];
 
 const print = (line: string): void => {
   process.stdout.write(`${line}\n`);
