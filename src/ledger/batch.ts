@@ -96,7 +96,15 @@ const lookupsOf = (
     if (record.resource.id !== null) add(subjectKey(keyRing, record.resource.id));
   }
   if (record.kind === 'intent' && record.body.subject !== null) {
-    add(subjectKey(keyRing, record.body.subject));
+    const { subject, before } = record.body;
+    add(subjectKey(keyRing, subject));
+    // A rename is found under the name it took and under the one it gave up.
+    for (const name of ['userName', 'displayName'] as const) {
+      const former = (before as Readonly<Record<string, unknown>> | null)?.[name];
+      if (typeof former !== 'string') continue;
+      if (former !== '' && former !== subject) add(subjectKey(keyRing, former));
+      break;
+    }
   }
   if (record.kind === 'outcome' && record.resourceId !== null) {
     const entry = parseLedgerId(record.entry);

@@ -87,6 +87,32 @@ const findQuery = (query: ListQuery, keyRing: KeyRing): FindQuery | null => {
   return keys.length === 0 ? rest : { ...rest, keys };
 };
 
+type Read = NonNullable<Awaited<ReturnType<LedgerStore['read']>>>;
+
+/** The outcome records of an entry, in order. */
+const openOutcomes = (found: Read, keyRing: KeyRing): readonly OutcomeRecord[] => {
+  const open = openAll([found.batch, ...found.outcomeBatches], keyRing);
+  return found.outcomes
+    .map((outcome) => open(outcome).record)
+    .filter((record): record is OutcomeRecord => record?.kind === 'outcome');
+};
+
+const outcomesOf = async (
+  store: LedgerStore,
+  keyRing: KeyRing,
+  id: LedgerId,
+): Promise<readonly OutcomeRecord[]> => {
+  const found = await store.read(id);
+  return found === null ? [] : openOutcomes(found, keyRing);
+};
+
+/** A create has no id when it is recorded; its outcome has. */
+const named = (row: LedgerRow, outcomes: readonly OutcomeRecord[]): LedgerRow => {
+  const id =
+    row.resource.id ?? outcomes.findLast(({ resourceId }) => resourceId !== null)?.resourceId;
+  return id === row.resource.id ? row : { ...row, resource: { ...row.resource, id: id ?? null } };
+};
+
 /** The reading half of the ledger. */
 export const makeLookUp = (
   store: LedgerStore,
@@ -97,12 +123,16 @@ export const makeLookUp = (
     if (find === null) return [];
     const { entries, batches } = await store.find(find);
     const open = openAll(batches, keyRing);
-    return entries.flatMap((entry) => {
+    const rows: LedgerRow[] = [];
+    for (const entry of entries) {
       const { record } = open(entry);
-      return isEntry(record)
-        ? [rowOf(ledgerId(entry.writer, entry.sequence), record, entry.outcome)]
-        : [];
-    });
+      if (!isEntry(record)) continue;
+      const id = ledgerId(entry.writer, entry.sequence);
+      const row = rowOf(id, record, entry.outcome);
+      const made = row.resource.id === null && row.outcome === 'applied' && entry.outcome !== null;
+      rows.push(made ? named(row, await outcomesOf(store, keyRing, id)) : row);
+    }
+    return rows;
   },
   unsettled: async (limit) => {
     const { entries, batches } = await store.find({ unsettled: true, limit });
@@ -122,17 +152,11 @@ export const makeLookUp = (
   show: async (id) => {
     const found = await store.read(id);
     if (found === null) return null;
-    const open = openAll([found.batch, ...found.outcomeBatches], keyRing);
     const entry = openEntry(id, found.batch, keyRing);
     if (entry === null) return null;
-    const outcomes = found.outcomes
-      .map((outcome) => open(outcome).record)
-      .filter((record): record is OutcomeRecord => record?.kind === 'outcome');
-    return {
-      row: rowOf(id, entry.record, outcomes.at(-1) ?? null),
-      body: entry.body,
-      outcomes,
-    };
+    const outcomes = openOutcomes(found, keyRing);
+    const row = named(rowOf(id, entry.record, outcomes.at(-1) ?? null), outcomes);
+    return { row, body: entry.body, outcomes };
   },
 });
 
