@@ -5,7 +5,7 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { Answer } from '../identity/call.ts';
-import type { Json } from '../identity/json-value.ts';
+import { bareObject, type Json } from '../identity/json-value.ts';
 
 /** Largest body read, bytes; more is no answer at all. */
 export const answerBytesMax = 8 * 1_024 * 1_024;
@@ -19,7 +19,7 @@ const headerLengthMax = 2_048;
 const pickHeaders = (
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): Readonly<Record<string, string>> => {
-  const picked = Object.create(null) as Record<string, string>;
+  const picked = bareObject<string>();
   for (const name of headerNames) {
     const value = Object.hasOwn(headers, name) ? headers[name] : undefined;
     const first = Array.isArray(value) ? value[0] : value;

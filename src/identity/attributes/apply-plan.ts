@@ -5,7 +5,7 @@
  */
 import { refuse } from '../../errors.ts';
 import type { Refusal } from '../../errors.ts';
-import { isArray, isObject } from '../json-value.ts';
+import { bareCopy, isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 import { applySteps } from './apply-steps.ts';
 import { identifierProblem, identifierRule } from './identifiers.ts';
@@ -74,9 +74,7 @@ const applyLeaf = (leaf: Leaf, value: Json, run: Run): Json | undefined => {
 };
 
 const copyOf = (value: JsonObject): Record<string, Json | undefined> =>
-  Object.getPrototypeOf(value) === null
-    ? Object.assign(Object.create(null) as Record<string, Json | undefined>, value)
-    : { ...value };
+  Object.getPrototypeOf(value) === null ? bareCopy(value) : { ...value };
 
 /** A copy with one member set, or without it. Names come from a plan, never from the value. */
 export const withMember = (

@@ -5,7 +5,7 @@
  * the request readers of this folder and for whoever reads a target's resource.
  */
 import type { Refusal } from '../../errors.ts';
-import { isObject } from '../json-value.ts';
+import { bareCopy, bareObject, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 import { canonicalValue, plainValue, twice } from './canonical-values.ts';
 import { newReading, quoted, refused, repaired } from './reading.ts';
@@ -31,7 +31,7 @@ const holderOf = (draft: Draft, schema: string | undefined): Record<string, Json
   if (extension === undefined) {
     // The names of an extension without a schema come from outside.
     const known = resolveExtension(draft.type, schema) !== null;
-    const values = (known ? {} : Object.create(null)) as Record<string, Json>;
+    const values = known ? {} : bareObject<Json>();
     extension = { urn: schema, values };
     draft.extensions.set(folded, extension);
   }
@@ -90,7 +90,7 @@ const putFlattened = (draft: Draft, path: AttributePath, raw: Json): void => {
   const present = Object.hasOwn(holder, path.attribute) ? holder[path.attribute] : undefined;
   if (present !== undefined && !isObject(present)) return twice(draft.reading, name);
   if (present !== undefined && Object.hasOwn(present, sub)) return twice(draft.reading, name);
-  const merged = Object.assign(parent === null ? Object.create(null) : {}, present) as Record<
+  const merged = (parent === null ? bareCopy({ ...present }) : { ...present }) as Record<
     string,
     Json
   >;
@@ -243,7 +243,7 @@ export const canonicalResource = (
     type,
     reading: newReading(),
     // Names of a type without a schema come from outside.
-    core: (type.schema.id === '' ? Object.create(null) : {}) as Record<string, Json>,
+    core: type.schema.id === '' ? bareObject<Json>() : {},
     extensions: new Map(),
     stated: new Set(),
   };

@@ -5,7 +5,7 @@
  * same value.
  */
 import { rewriteValue } from '../dialects/table.ts';
-import { isArray, isObject } from '../json-value.ts';
+import { bareObject, isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 import { quoted, refused, repaired } from './reading.ts';
 import type { Reading } from './reading.ts';
@@ -179,7 +179,7 @@ export const plainValue = (
 };
 
 const plainObject = (raw: JsonObject, reading: Reading, depth: number): JsonObject | undefined => {
-  const out = Object.create(null) as Record<string, Json>;
+  const out = bareObject<Json>();
   const names = new Set<string>();
   let assigned = false;
   for (const key of Object.keys(raw)) {

@@ -2,7 +2,7 @@
  * Moves links between the two addresses of one resource: the gateway's and the target's. `$ref` and
  * `meta.location` name the side they are shown to, never the other (T37: internal host names).
  */
-import { isArray, isObject } from '../json-value.ts';
+import { bareCopy, isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 
 /** From where to where; bases without a trailing slash. */
@@ -56,7 +56,7 @@ const moveObject = (value: JsonObject, move: Mover): JsonObject => {
         ? move(member, value['value'])
         : moveAll(member, move);
     if (moved === member) continue;
-    out ??= Object.assign(Object.create(null) as Record<string, Json | undefined>, value);
+    out ??= bareCopy(value);
     if (moved === null) delete out[name];
     else out[name] = moved;
   }

@@ -5,7 +5,7 @@
  */
 import { isRefusal, refuse } from '../../errors.ts';
 import type { Refusal } from '../../errors.ts';
-import { isArray, isObject } from '../json-value.ts';
+import { bareCopy, bareObject, isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 import type { AttributeName } from '../operation.ts';
 import { isAttributeName } from './canonical-values.ts';
@@ -40,9 +40,7 @@ type Work = {
 
 /** A copy that keeps the absence of a prototype. */
 const copyOf = (value: JsonObject): Members =>
-  Object.getPrototypeOf(value) === null
-    ? (Object.assign(Object.create(null), value) as Members)
-    : { ...value };
+  Object.getPrototypeOf(value) === null ? (bareCopy(value) as Members) : { ...value };
 
 const topOf = ({ schema, attribute }: Path): Top =>
   schema === undefined ? { attribute } : { schema, attribute };
@@ -72,7 +70,7 @@ const listExtension = (resource: Members, urn: string, present: boolean): void =
 const extensionCopy = (work: Work, key: string, present: JsonObject | null): Members => {
   if (present !== null) return work.copied.has(key) ? present : copyOf(present);
   const known = resolveExtension(work.type, key) !== null;
-  return (known ? {} : Object.create(null)) as Members;
+  return (known ? {} : bareObject<Json>()) as Members;
 };
 
 const write = (work: Work, top: Top, value: Json | undefined): void => {
@@ -163,7 +161,7 @@ const nextSingle = (
   const { sub } = change.path;
   const value = change.op === 'remove' ? undefined : change.value;
   if (sub !== undefined) {
-    const parent = isObject(present) ? present : (Object.create(null) as JsonObject);
+    const parent = isObject(present) ? present : bareObject<Json>();
     const plain = attribute === null || isObject(present) ? parent : {};
     const next = withSub(plain, sub, value);
     return Object.keys(next).length === 0 ? undefined : next;

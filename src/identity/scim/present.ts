@@ -5,7 +5,7 @@
 import { isRefusal } from '../../errors.ts';
 import type { Refusal } from '../../errors.ts';
 import type { Answer } from '../call.ts';
-import { isArray, isObject } from '../json-value.ts';
+import { bareObject, isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 import type { AttributeName, Operation, Projection } from '../operation.ts';
 import { matches } from './evaluate.ts';
@@ -36,8 +36,6 @@ export type Presented = Readonly<{
   headers: Readonly<Record<string, string>>;
   body: JsonObject | null;
 }>;
-
-type Members = Record<string, Json>;
 
 /** Shown whatever was asked for; never subject to read lists. */
 const alwaysShown: ReadonlySet<string> = new Set(['schemas', 'id']);
@@ -80,7 +78,7 @@ const showComplex = (
   schema: string | undefined,
   attribute: string,
 ): Json | undefined => {
-  const out = Object.create(null) as Members;
+  const out = bareObject<Json>();
   for (const sub of Object.keys(value)) {
     const member = value[sub];
     const path = schema === undefined ? { attribute, sub } : { schema, attribute, sub };
@@ -109,7 +107,7 @@ const showValue = (
 };
 
 const showExtension = (showing: Showing, urn: string, value: JsonObject): Json | undefined => {
-  const out = Object.create(null) as Members;
+  const out = bareObject<Json>();
   for (const name of Object.keys(value)) {
     const member = value[name];
     const shown = member === undefined ? undefined : showValue(showing, member, urn, name);
@@ -127,7 +125,7 @@ const showMeta = (showing: Showing, meta: Json, id: Json | undefined): Json | un
 };
 
 const showResource = (showing: Showing, resource: Resource): JsonObject => {
-  const out = Object.create(null) as Members;
+  const out = bareObject<Json>();
   for (const name of Object.keys(resource)) {
     const value = resource[name];
     if (value === undefined) continue;

@@ -2,7 +2,7 @@
  * What a PUT means once the current resource is known (RFC 7644 §3.5.1): which changes it makes, and
  * which whole resource goes to the target so that nothing is lost that the client could not see.
  */
-import { isArray, isObject } from '../json-value.ts';
+import { bareCopy, bareObject, isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 import type { AttributeName, Mutation } from '../operation.ts';
 import { diffResources } from './patch.ts';
@@ -15,8 +15,6 @@ type Members = Record<string, Json>;
 
 /** Members that no client writes: the service provider assigns them (RFC 7643 §3.1). */
 const assigned: ReadonlySet<string> = new Set(['schemas', 'id', 'meta']);
-
-const blank = (): Members => Object.create(null) as Members;
 
 const definitionOf = (
   type: ResourceType,
@@ -37,7 +35,7 @@ const writableValue = (value: Json, definition: Attribute | null): Json => {
   if (subs === undefined) return value;
   if (isArray(value)) return value.map((item) => writableValue(item, definition));
   if (!isObject(value)) return value;
-  const out = blank();
+  const out = bareObject<Json>();
   for (const name of Object.keys(value)) {
     const member = value[name];
     const sub = Object.hasOwn(subs, name.toLowerCase()) ? subs[name.toLowerCase()] : undefined;
@@ -49,7 +47,7 @@ const writableValue = (value: Json, definition: Attribute | null): Json => {
 };
 
 const writableBelow = (value: JsonObject, type: ResourceType, schema?: string): Members => {
-  const out = blank();
+  const out = bareObject<Json>();
   for (const name of Object.keys(value)) {
     const member = value[name];
     if (member === undefined) continue;
@@ -103,7 +101,7 @@ const mergeElement = (
   definition: Attribute,
   { mayTouch, schema }: Merge,
 ): JsonObject => {
-  const carried = blank();
+  const carried = bareObject<Json>();
   for (const name of Object.keys(current)) {
     const member = current[name];
     if (member === undefined || Object.hasOwn(stated, name)) continue;
@@ -163,7 +161,7 @@ const mergeAttribute = (
 };
 
 const mergeBelow = (current: JsonObject, stated: JsonObject, merge: Merge): Members => {
-  const out: Members = Object.assign(blank(), stated);
+  const out: Members = bareCopy(stated) as Members;
   for (const name of Object.keys(current)) {
     const member = current[name];
     if (member === undefined || (merge.schema === undefined && assigned.has(name))) continue;

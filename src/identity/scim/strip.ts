@@ -69,16 +69,53 @@ const stripValue = (value: Json, keepMember: (name: string) => boolean): Json | 
 const holdsObjects = (value: Json): boolean =>
   isObject(value) || (isArray(value) && value.some(isObject));
 
+const topOf = ({ schema, attribute }: Path) =>
+  schema === undefined ? { attribute } : { schema, attribute };
+
+/** Names of all parts that a change of a whole complex attribute writes; empty where it has none. */
+const partsOf = (type: ResourceType, path: Path): readonly AttributeName[] => {
+  const top = topOf(path);
+  return Object.values(lookUp(type, top)?.sub ?? {})
+    .filter((sub) => sub.mutability !== 'readOnly')
+    .map((sub) => attributeName({ ...top, sub: sub.name }));
+};
+
+/** What is left of a change that writes a whole attribute, element or set at once. */
+const stripWhole = (change: Change, type: ResourceType, keep: Keep): readonly Change[] => {
+  const { path } = change;
+  if (!keep(nameOf(path))) return [];
+  const parts = path.sub === undefined ? partsOf(type, path) : [];
+  const kept = parts.filter(keep);
+  if (kept.length === parts.length) return [change];
+  // Of one object the kept parts can go; elements of a set cannot be taken apart.
+  const single = change.op === 'remove' && path.filter === undefined;
+  if (!single || lookUp(type, topOf(path))?.multiValued === true) return [];
+  const depth = nameOf(path).length + 1;
+  return kept.map((name): Change => ({ op: 'remove', path: { ...path, sub: name.slice(depth) } }));
+};
+
 /**
- * The changes that are left: those on a kept path, and of complex values the members kept. A remove,
- * or a replace of a whole set, is kept only where its whole path is.
+ * The changes that are left: those on a kept path, and of complex values the members kept. What
+ * writes a whole set or element is kept only where all of its parts are; of the removal of a single
+ * complex value the removals of the kept parts are left.
  */
-export const stripChanges = (changes: readonly Change[], keep: Keep): readonly Change[] => {
+export const stripChanges = (
+  changes: readonly Change[],
+  type: ResourceType,
+  keep: Keep,
+): readonly Change[] => {
   const out: Change[] = [];
   for (const change of changes) {
     const name = nameOf(change.path);
-    if (change.op === 'remove' || change.path.sub !== undefined || !holdsObjects(change.value)) {
-      if (keep(name)) out.push(change);
+    const elements =
+      change.path.filter !== undefined || (change.op !== 'remove' && isArray(change.value));
+    if (
+      change.op === 'remove' ||
+      (change.op === 'replace' && elements) ||
+      change.path.sub !== undefined ||
+      !holdsObjects(change.value)
+    ) {
+      out.push(...stripWhole(change, type, keep));
       continue;
     }
     const value = stripValue(change.value, (member) => keep(`${name}.${member}`));

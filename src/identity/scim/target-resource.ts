@@ -4,15 +4,13 @@
  * is no extension is left out. Used for answers, before-images and read-backs alike.
  */
 import type { Answer } from '../call.ts';
-import { isArray, isObject } from '../json-value.ts';
+import { bareObject, isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 import { errorUrn } from './messages.ts';
 import type { Attribute, Resource, ResourceType } from './schema-model.ts';
 import { lookUp, resolveExtension, resolveName } from './schemas.ts';
 
 type Members = Record<string, Json>;
-
-const blank = (): Members => Object.create(null) as Members;
 
 /** Common attributes as RFC 7643 §3.1 spells them. */
 const commonNames: ReadonlyMap<string, string> = new Map(
@@ -38,7 +36,7 @@ const withoutNulls = (value: Json): Json | undefined => {
     return items.length === 0 ? undefined : items;
   }
   if (!isObject(value)) return value;
-  const out = blank();
+  const out = bareObject<Json>();
   for (const name of Object.keys(value)) {
     const member = value[name];
     const kept = member === undefined ? undefined : withoutNulls(member);
@@ -53,7 +51,7 @@ const readElement = (value: Json, definition: Attribute): Json | undefined => {
   }
   const { sub: subs } = definition;
   if (subs === undefined || !isObject(value)) return withoutNulls(value);
-  const out = blank();
+  const out = bareObject<Json>();
   for (const name of Object.keys(value)) {
     const member = value[name];
     const lower = name.toLowerCase();
@@ -74,7 +72,7 @@ const readValue = (value: Json, definition: Attribute): Json | undefined => {
 
 const readMeta = (value: Json): Json | undefined => {
   if (!isObject(value)) return undefined;
-  const out = blank();
+  const out = bareObject<Json>();
   for (const name of Object.keys(value)) {
     const member = value[name];
     const canonical = metaNames.get(name.toLowerCase());
@@ -94,7 +92,7 @@ const place = (
   let at = into;
   for (const step of steps) {
     const next = at[step];
-    const below = isObject(next) ? Object.assign(blank(), next) : blank();
+    const below = isObject(next) ? Object.assign(bareObject<Json>(), next) : bareObject<Json>();
     at[step] = below;
     at = below;
   }
@@ -140,7 +138,7 @@ const readMember = (type: ResourceType, name: string, value: Json, into: Members
 
 /** The canonical resource a target's JSON stands for. */
 export const readResource = (raw: JsonObject, type: ResourceType): Resource => {
-  const out = blank();
+  const out = bareObject<Json>();
   for (const name of Object.keys(raw)) {
     const value = raw[name];
     if (value !== undefined) readMember(type, name, value, out);

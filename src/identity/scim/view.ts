@@ -3,7 +3,7 @@
  * as empty ('' · false · 0 · [] · an object of empties). So `after.title == ""` asks what it says, and
  * a condition does not fail because somebody has no phone. Numbers are CEL doubles.
  */
-import { isArray, isObject } from '../json-value.ts';
+import { bareCopy, bareObject, isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 import type { Attribute, Resource, ResourceType } from './schema-model.ts';
 
@@ -25,7 +25,7 @@ const emptyByType = {
 const noList: readonly unknown[] = Object.freeze([]);
 
 const templateOf = (attributes: Readonly<Record<string, Attribute>>): Template => {
-  const empty = Object.create(null) as Record<string, unknown>;
+  const empty = bareObject<unknown>();
   const nested: [string, Template][] = [];
   for (const attribute of Object.values(attributes)) {
     const inner = attribute.sub === undefined ? null : templateOf(attribute.sub);
@@ -41,7 +41,7 @@ const makeTemplate = (type: ResourceType): Template => {
   const extensions = Object.values(type.extensions).map(
     (schema) => [schema.id, templateOf(schema.attributes)] as const,
   );
-  const empty = Object.assign(Object.create(null) as Record<string, unknown>, core.empty);
+  const empty = bareCopy(core.empty);
   for (const [urn, template] of extensions) empty[urn] = template.empty;
   return { empty: Object.freeze(empty), nested: [...core.nested, ...extensions] };
 };
@@ -49,8 +49,7 @@ const makeTemplate = (type: ResourceType): Template => {
 const templates = new WeakMap<ResourceType, Template>();
 
 const filled = (value: JsonObject, { empty, nested }: Template): View => {
-  const view = Object.create(null) as Record<string, unknown>;
-  Object.assign(view, empty, value);
+  const view = bareCopy<unknown>({ ...empty, ...value });
   // CEL tells maps by their `constructor`; one from outside would make the whole view unreadable.
   if ('constructor' in view) delete view['constructor'];
   for (const [name, template] of nested) {
