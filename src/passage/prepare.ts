@@ -104,7 +104,7 @@ export const stripped = (prepared: Prepared, drop: readonly string[]): Prepared 
     return { ...prepared, operation: { ...operation, resource }, resource, after: resource };
   }
   if (operation.verb === 'delete') return prepared;
-  const changes = stripChanges(prepared.changes ?? [], keep);
+  const changes = stripChanges(prepared.changes ?? [], operation.type, keep);
   const applied = before === null ? null : applyChanges(before, changes, operation.type);
   if (isRefusal(applied)) return applied;
   const after = applied?.resource ?? null;

@@ -319,7 +319,7 @@ test('stripping judges leaves', () => {
       ['replace', 'name', { givenName: 'g' }],
     ] as const
   ).map((change) => changeOf(change, userType));
-  const left = stripChanges(changes, keep);
+  const left = stripChanges(changes, userType, keep);
   assert.deepEqual(touchedBy(left), ['emails.type', 'name', 'name.givenName']);
 });
 
