@@ -11,28 +11,31 @@ import {
   propagation,
   ROOT_CONTEXT,
   SamplingDecision,
-  SeverityNumber,
   SpanKind,
   trace,
-  TraceFlags,
 } from '@opentelemetry/api';
 import { defaultResource, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import { NodeSDK, startNodeSdk } from '@opentelemetry/sdk-node';
 import { systemClock } from '../clock.ts';
 import { requestAttributes, type SpanAttributes } from './attributes.ts';
-import { spanProcessorsOf, logProcessorsOf } from './batches.ts';
+import { logProcessorsOf, spanProcessorsOf, type Lost } from './batches.ts';
 import { diagnostics } from './diagnostics.ts';
-import { doubtEvent, levelOf, mutationEvent } from './log-fields.ts';
+import { doubtLogRecord, mutationLogRecord } from './log-records.ts';
 import { metricProducer } from './metric-producer.ts';
-import type { LostSignal, Metrics } from './metrics.ts';
+import type { Metrics } from './metrics.ts';
 import type { RequestSettled } from './observe.ts';
-import { addMetricProducer, spanPipeline, type SpanPipeline } from './sdk-pipelines.ts';
+import {
+  addMetricProducer,
+  logPipeline,
+  spanPipeline,
+  type LogPipeline,
+  type SpanPipeline,
+} from './sdk-pipelines.ts';
 import { serverSpanLinks, serverSpanName, spansOf } from './spans.ts';
 import type { Telemetry, TelemetryOptions } from './telemetry.ts';
 import type { WantedSignals } from './wanted-signals.ts';
 
 type OwnResource = Readonly<Record<string, string>>;
-type Lost = (signal: LostSignal, errorType: string, count: number) => void;
 
 const startFromEnvironment = (
   { env }: TelemetryOptions,
@@ -87,16 +90,6 @@ const isSampled = (
     serverSpanLinks(record),
   ).decision === SamplingDecision.RECORD_AND_SAMPLED;
 
-const severities = Object.freeze({
-  debug: SeverityNumber.DEBUG,
-  info: SeverityNumber.INFO,
-  warn: SeverityNumber.WARN,
-  error: SeverityNumber.ERROR,
-});
-
-const spanContextOf = (traceId: string, spanId: string) =>
-  trace.setSpanContext(ROOT_CONTEXT, { traceId, spanId, traceFlags: TraceFlags.SAMPLED });
-
 const stringsOf = (attributes: Readonly<Record<string, unknown>>): OwnResource =>
   Object.fromEntries(
     Object.entries(attributes).filter(
@@ -119,45 +112,39 @@ const releaseGlobals = (): void => {
 };
 
 const feed = (
-  pipeline: SpanPipeline | null,
-  options: TelemetryOptions,
+  { version }: TelemetryOptions,
+  spans: SpanPipeline | null,
+  logRecords: LogPipeline | null,
 ): Pick<Telemetry, 'requestSettled' | 'doubtSettled'> => {
-  const logger = logs.getLogger('sallyport', options.version);
-  const instrumentationScope = { name: 'sallyport', version: options.version };
-  const origin = pipeline && { resource: pipeline.resource, instrumentationScope };
+  const instrumentationScope = { name: 'sallyport', version };
+  const spanOrigin = spans && { resource: spans.resource, instrumentationScope };
+  const logOrigin = logRecords && { resource: logRecords.resource, instrumentationScope };
   return {
     requestSettled: (record) => {
       const attributes = requestAttributes(record);
-      if (pipeline !== null && origin !== null && isSampled(pipeline, record, attributes)) {
-        for (const span of spansOf(origin, record, attributes)) pipeline.processor.onEnd(span);
+      if (spans !== null && spanOrigin !== null && isSampled(spans, record, attributes)) {
+        for (const span of spansOf(spanOrigin, record, attributes)) spans.processor.onEnd(span);
       }
-      if (!record.mutating) return;
-      const level = levelOf(record);
-      logger.emit({
-        eventName: mutationEvent,
-        timestamp: record.endedAt,
-        severityNumber: severities[level],
-        severityText: level.toUpperCase(),
-        context: spanContextOf(record.traceId, record.spanId),
-        attributes,
-      });
+      if (!record.mutating || logRecords === null || logOrigin === null) return;
+      logRecords.processor.onEmit(mutationLogRecord(logOrigin, record, attributes));
     },
-    doubtSettled: ({ ledgerId, traceId, target, outcome, settledBy }, at) =>
-      logger.emit({
-        eventName: doubtEvent,
-        timestamp: at,
-        severityNumber: SeverityNumber.INFO,
-        severityText: 'INFO',
-        context: ROOT_CONTEXT,
-        attributes: {
-          'sallyport.ledger.id': ledgerId,
-          'sallyport.trace.id': traceId,
-          'sallyport.target': target,
-          'sallyport.outcome': outcome,
-          'sallyport.settled_by': settledBy,
-        },
-      }),
+    doubtSettled: (doubt, at) => {
+      if (logRecords === null || logOrigin === null) return;
+      logRecords.processor.onEmit(doubtLogRecord(logOrigin, doubt, at));
+    },
   };
+};
+
+type Found = Readonly<{ traces: boolean; logs: boolean; metrics: boolean }>;
+
+/** A signal that was asked for and is not there is told once, at start. */
+const reportGaps = ({ log }: TelemetryOptions, wanted: WantedSignals, found: Found): void => {
+  const missing = (['traces', 'metrics', 'logs'] as const).filter(
+    (signal) => wanted[signal] && !found[signal],
+  );
+  // A configuration file may leave signals out, but not all of them.
+  if (missing.length === 0 || (wanted.configFile && missing.length < 3)) return;
+  log.line('error', 'telemetry.not-exported', { signals: missing });
 };
 
 /** Starts the SDK. Throws what the SDK throws on a configuration that it cannot use. */
@@ -168,26 +155,25 @@ export const startSdk = (
 ): Telemetry => {
   let metrics: Metrics | null = null;
   const lost: Lost = (signal, errorType, count) => metrics?.dropped(signal, errorType, count);
-  const incompatible = (part: string): void =>
-    options.log.line('error', 'telemetry.incompatible', { part });
   listenToSdk(options);
   const stop = wanted.configFile
     ? startNodeSdk().shutdown
     : startFromEnvironment(options, own, wanted, lost);
   // startNodeSdk has put a console logger there.
   listenToSdk(options);
-  const pipeline = spanPipeline(trace.getTracerProvider());
-  if (pipeline === null && wanted.traces && !wanted.configFile) incompatible('traces');
+  const spans = wanted.traces ? spanPipeline(trace.getTracerProvider()) : null;
+  const logRecords = wanted.logs ? logPipeline(logs.getLoggerProvider()) : null;
   return {
-    resource: pipeline === null ? own : stringsOf(pipeline.resource.attributes),
+    resource: stringsOf((spans ?? logRecords)?.resource.attributes ?? own),
     connect: (connected) => {
       metrics = connected;
       const scope = { name: 'sallyport', version: options.version };
       const producer = metricProducer(connected, scope);
       const added = addMetricProducer(metricsApi.getMeterProvider(), producer);
-      if (!added && wanted.metrics && !wanted.configFile) incompatible('metrics');
+      const found = { traces: spans !== null, logs: logRecords !== null, metrics: added };
+      reportGaps(options, wanted, found);
     },
-    ...feed(pipeline, options),
+    ...feed(options, spans, logRecords),
     shutdown: async (deadlineMs) => {
       await withinDeadline(stop(), deadlineMs);
       releaseGlobals();

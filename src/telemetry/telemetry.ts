@@ -29,8 +29,8 @@ export type TelemetryOptions = Readonly<{
   log: Log;
 }>;
 
-const ownResource = ({ version, instanceId }: TelemetryOptions) => ({
-  'service.name': 'sallyport',
+const ownResource = ({ env, version, instanceId }: TelemetryOptions) => ({
+  'service.name': (env['OTEL_SERVICE_NAME'] ?? '').trim() || 'sallyport',
   'service.version': version,
   'service.instance.id': instanceId,
 });

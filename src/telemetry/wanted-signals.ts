@@ -22,7 +22,8 @@ export const wantedSignals = (env: Environment): WantedSignals | null => {
   }
   const all = given('OTEL_EXPORTER_OTLP_ENDPOINT');
   const wanted = (signal: string): boolean =>
-    all || given(`OTEL_${signal}_EXPORTER`) || given(`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`);
+    (env[`OTEL_${signal}_EXPORTER`] ?? '').trim() !== 'none' &&
+    (all || given(`OTEL_${signal}_EXPORTER`) || given(`OTEL_EXPORTER_OTLP_${signal}_ENDPOINT`));
   const signals = {
     configFile: false,
     traces: wanted('TRACES'),
