@@ -5,6 +5,7 @@
 import { bareCopy, bareObject, isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 import type { AttributeName, Mutation } from '../operation.ts';
+import { refersToResources } from './equality.ts';
 import { diffResources } from './patch.ts';
 import type { Attribute, Change, Resource, ResourceType } from './schema-model.ts';
 import { attributeName, lookUp } from './schemas.ts';
@@ -125,11 +126,12 @@ const mergeElements = (
       byValue.set(element['value'], element);
     }
   }
+  // What refers to the same resource counts as unchanged (C25), so unchanged is what is sent.
+  const asItStands = refersToResources(definition);
   return stated.map((element) => {
     const same = isObject(element) ? byValue.get(element['value']) : undefined;
-    return isObject(element) && same !== undefined
-      ? mergeElement(same, element, definition, merge)
-      : element;
+    if (!isObject(element) || same === undefined) return element;
+    return asItStands ? same : mergeElement(same, element, definition, merge);
   });
 };
 
