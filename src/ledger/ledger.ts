@@ -52,8 +52,8 @@ export interface Ledger {
   deny(denial: DenialRecord): void;
   /** Records an act of a person, durable before it resolves. */
   act(act: ActRecord): Promise<LedgerId>;
-  /** Entries without a final outcome, oldest first, at most `limit`. */
-  unsettled(limit: number): Promise<readonly OpenEntry[]>;
+  /** Entries without a final outcome, oldest first, at most `limit` (1 to 1,000), those after `after`. */
+  unsettled(limit: number, after?: LedgerId): Promise<readonly OpenEntry[]>;
   list(query: ListQuery): Promise<readonly LedgerRow[]>;
   /** One entry with its history; `body` null once pruned. */
   show(id: LedgerId): Promise<Readonly<{

@@ -1,5 +1,5 @@
 /** Answers questions about entries: finds rows in the store, opens the sealed records, joins both. */
-import { ledgerId, type LedgerId } from '../ids.ts';
+import { ledgerId, parseLedgerId, type LedgerId } from '../ids.ts';
 import type { KeyRing } from '../sealing.ts';
 import { holds, openBodies, openLines, openRecord, subjectKey, traceKey } from './batch.ts';
 import { parseRecord, type ChainedIntent, type ChainedRecord } from './canonical.ts';
@@ -134,8 +134,9 @@ export const makeLookUp = (
     }
     return rows;
   },
-  unsettled: async (limit) => {
-    const { entries, batches } = await store.find({ unsettled: true, limit });
+  unsettled: async (limit, after) => {
+    const sequence = after === undefined ? 0 : (parseLedgerId(after)?.sequence ?? 0);
+    const { entries, batches } = await store.find({ unsettled: true, after: sequence, limit });
     const open = openAll(batches, keyRing);
     return entries.flatMap((entry): OpenEntry[] => {
       const { batch, record } = open(entry);

@@ -106,6 +106,8 @@ export type FindQuery = Readonly<{
   until?: number;
   /** Only allowed intents without a final outcome, oldest first; else newest first. */
   unsettled?: boolean;
+  /** With `unsettled`: only those after this sequence, to go on where a page ended. */
+  after?: number;
   /** 1 to 1,000. */
   limit: number;
 }>;

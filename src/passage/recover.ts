@@ -9,6 +9,7 @@ import type { Answer, Call } from '../identity/call.ts';
 import { compareReadBack, locate, readBackId, type Expected } from '../identity/scim/readback.ts';
 import type { Resource, ResourceType } from '../identity/scim/schema-model.ts';
 import type { LedgerId, TraceId } from '../ids.ts';
+import type { OpenEntry } from '../ledger/ledger.ts';
 import type { IntentBody, LedgerRow } from '../ledger/record.ts';
 import type { Snapshot, Target } from '../snapshot.ts';
 import type { Recovered } from './doors.ts';
@@ -25,6 +26,8 @@ const triesMax = 4;
 const betweenReadsMs = 1_000;
 /** Entries of the same resource looked through; with more of them nothing is claimed. */
 const rivalsMax = 500;
+/** Open entries read at once at the start. */
+const pageSize = 1_000;
 /** How late an earlier change in doubt may still arrive, ms. */
 const lateMs = 3_600_000;
 
@@ -203,10 +206,21 @@ const settleDoubt = async (deps: RecoveryDeps, doubt: Doubt): Promise<Verdict> =
   return verdict;
 };
 
+/** Every entry without a final outcome: old doubts that are left for good never hide a fresh one. */
 const loadOpen = async (deps: RecoveryDeps, add: Recovery['add']): Promise<number> => {
-  const open = await deps.ledger.unsettled(1_000);
+  let found = 0;
+  let page = await deps.ledger.unsettled(pageSize);
+  while (page.length > 0) {
+    found += page.length;
+    loadPage(deps, add, page);
+    page = await deps.ledger.unsettled(pageSize, page.at(-1)?.id);
+  }
+  return found;
+};
+
+const loadPage = (deps: RecoveryDeps, add: Recovery['add'], page: readonly OpenEntry[]): void => {
   const snapshot = deps.snapshot();
-  for (const { id, intent, outcome } of open) {
+  for (const { id, intent, outcome } of page) {
     if (outcome === null) {
       deps.ledger.settle({
         kind: 'outcome',
@@ -228,7 +242,6 @@ const loadOpen = async (deps: RecoveryDeps, add: Recovery['add']): Promise<numbe
       add(id, Math.max(0, target.settings.settleAfter - age));
     }
   }
-  return open.length;
 };
 
 /** Makes the memory of doubts, empty until `load`. */

@@ -190,6 +190,7 @@ for (const [name, open] of Object.entries(engines)) {
         );
         assert.deepEqual(await found(ledger, { unsettled: true, limit: 10 }), [1, 2]);
         assert.deepEqual(await found(ledger, { unsettled: true, limit: 1 }), [1]);
+        assert.deepEqual(await found(ledger, { unsettled: true, after: 1, limit: 10 }), [2]);
         await append(outcome(second as never, { settledBy: 'person' }));
         assert.deepEqual(await found(ledger, { unsettled: true, limit: 10 }), [1]);
       }),

@@ -32,7 +32,7 @@ const sql = {
   findKeyed: `SELECT sequence FROM entries
     WHERE sequence IN (SELECT value FROM json_each(@sequences)) ${filters}
     ORDER BY sequence DESC LIMIT @limit`,
-  unsettled: `SELECT sequence FROM open_entries ORDER BY sequence LIMIT ?`,
+  unsettled: `SELECT sequence FROM open_entries WHERE sequence > ? ORDER BY sequence LIMIT ?`,
   firstSince: 'SELECT first FROM batches WHERE at_last >= ? ORDER BY at_last, first LIMIT 1',
   firstAfter:
     'SELECT first FROM batches WHERE at_first >= ? AND at_last >= ? ORDER BY at_last, first LIMIT 1',
@@ -74,7 +74,7 @@ const statements = (database: Database) => ({
   writer: database.prepare<[], ChainStart>(sql.writer),
   find: database.prepare<[object], { sequence: number }>(sql.find),
   findKeyed: database.prepare<[object], { sequence: number }>(sql.findKeyed),
-  unsettled: database.prepare<[number], { sequence: number }>(sql.unsettled),
+  unsettled: database.prepare<[number, number], { sequence: number }>(sql.unsettled),
   firstSince: database.prepare<[number], { first: number }>(sql.firstSince),
   firstAfter: database.prepare<[number, number], { first: number }>(sql.firstAfter),
   outcomes: database.prepare<[number, number], OutcomeRow>(sql.outcomes),
@@ -105,7 +105,7 @@ const outcomeOf = (writer: string, row: OutcomeRow): OutcomeIndex => ({
 const findSequences = (prepared: Statements, query: FindQuery): number[] => {
   const limit = Math.min(Math.max(1, query.limit), limitMax);
   if (query.unsettled === true) {
-    return prepared.unsettled.all(limit).map(({ sequence }) => sequence);
+    return prepared.unsettled.all(query.after ?? 0, limit).map(({ sequence }) => sequence);
   }
   const { client, route, target, actions, since, until, keys } = query;
   const parameters = {
