@@ -111,11 +111,12 @@ export const makeLog = (
     openStandardOutput((text) => {
       dropped += linesIn(text);
     });
-  const asked = options.level === 'silent' ? Infinity : pino.levels.values[options.level];
-  const threshold = asked ?? pino.levels.values['info'] ?? 0;
+  const values = new Map([...Object.entries(pino.levels.values), ['silent', Infinity] as const]);
+  const asked = values.get(options.level);
+  const threshold = asked ?? values.get('info') ?? 0;
   const { add, handOver } = gather(destination);
   const printTime = makeTimePrinter();
-  const enabled = (level: LogLevel): boolean => (pino.levels.values[level] ?? 0) >= threshold;
+  const enabled = (level: LogLevel): boolean => (values.get(level) ?? 0) >= threshold;
   const log: Log = {
     enabled,
     line: (level, event, fields) => {
@@ -135,8 +136,7 @@ export const makeLog = (
     },
   };
   if (asked === undefined) {
-    const levels = [...Object.keys(pino.levels.values), 'silent'].join(' ');
-    log.line('warn', 'log.level.unknown', { levels });
+    log.line('warn', 'log.level.unknown', { levels: [...values.keys()].join(' ') });
   }
   return log;
 };

@@ -14,6 +14,7 @@ import {
   delimited,
   double,
   endMessage,
+  signedVarint,
   tagOf,
   utf8,
   varint,
@@ -29,8 +30,8 @@ const anyValue = (value: unknown): string => {
   if (typeof value === 'string') return delimited(1, utf8(value));
   if (typeof value === 'boolean') return tagOf(2, 'varint') + varint(value ? 1 : 0);
   if (typeof value === 'number') {
-    return Number.isSafeInteger(value) && value >= 0
-      ? tagOf(3, 'varint') + varint(value)
+    return Number.isSafeInteger(value)
+      ? tagOf(3, 'varint') + signedVarint(value)
       : tagOf(4, 'fixed64') + double(value);
   }
   if (!Array.isArray(value)) return '';

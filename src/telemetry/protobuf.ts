@@ -17,6 +17,15 @@ export const varint = (value: number): string => {
   return printed + byte(left);
 };
 
+/** A varint of an int64: a negative one is the two's complement, ten bytes long. */
+export const signedVarint = (value: number): string => {
+  if (value >= 0) return varint(value);
+  let printed = '';
+  let left = BigInt.asUintN(64, BigInt(value));
+  for (; left >= 0x80n; left >>= 7n) printed += byte(Number(left & 0x7fn) | 0x80);
+  return printed + byte(Number(left));
+};
+
 /** Wire types of protobuf. */
 export const wire = Object.freeze({ varint: 0, fixed64: 1, delimited: 2, fixed32: 5 });
 

@@ -155,12 +155,13 @@ export const startSdk = (
 ): Telemetry => {
   let metrics: Metrics | null = null;
   const lost: Lost = (signal, errorType, count) => metrics?.dropped(signal, errorType, count);
-  listenToSdk(options);
+  // Where the SDK sets a console logger itself it would complain about one that is there.
+  const setsOwn = wanted.configFile || (options.env['OTEL_LOG_LEVEL'] ?? '') !== '';
+  if (!setsOwn) listenToSdk(options);
   const stop = wanted.configFile
     ? startNodeSdk().shutdown
     : startFromEnvironment(options, own, wanted, lost);
-  // startNodeSdk has put a console logger there.
-  listenToSdk(options);
+  if (setsOwn) listenToSdk(options);
   const spans = wanted.traces ? spanPipeline(trace.getTracerProvider()) : null;
   const logRecords = wanted.logs ? logPipeline(logs.getLoggerProvider()) : null;
   return {
