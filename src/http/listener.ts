@@ -18,6 +18,8 @@ const limits = {
   requestTimeout: 60_000,
   keepAliveTimeout: 65_000,
   connectionsCheckingInterval: 5_000,
+  // Hygiene refuses a missing Host itself, with the ids that every answer carries.
+  requireHostHeader: false,
 };
 /** Open connections at most; beyond them the system's backlog waits. */
 const connectionsMax = 10_000;

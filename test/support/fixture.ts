@@ -173,6 +173,10 @@ export const startFixture = async (options: FixtureOptions = {}): Promise<Fixtur
     strict: false,
     watch: false,
     ...options.deps,
+  }).catch(async (error: unknown) => {
+    // An open sandbox would keep the test's process alive and hide why it failed.
+    await sandbox.stop();
+    throw error;
   });
   const keys = await issueKeys(
     gateway,
