@@ -1,7 +1,10 @@
 /**
  * Kills the gateway without warning, over and over, in the middle of a load of creates, patches and
- * deletes, and holds its ledger against what the target saw. One round is one kill.
+ * deletes, and holds its ledger against what the target saw. One round is one kill: at any moment, as
+ * the first bytes of a mutation arrive at the target, or while commits stall (a gateway that did not
+ * wait for them would have sent what is lost then).
  */
+import DatabaseConstructor from 'better-sqlite3';
 import { allowedEntries, chainProblems, compareWithTruth, missingOf, withStore } from './audit.ts';
 import { seededNumbers, type Campaign, type CampaignOptions } from './campaign.ts';
 import {
@@ -20,6 +23,7 @@ const clientCount = 16;
 /** When the kill comes after the load began, ms. */
 const killAfterMs = { least: 60, most: 700 };
 const targetDelayMsMax = 8;
+const stallMs = 40;
 const settings = ', settleAfter: 200ms, timeout: 3s, breaker: { minimum: 10000 }';
 /** Time the last gateway gets to settle what the kills left, ms: a round of recovery begins every two seconds, reads twice, a second apart, and takes 64. */
 const settlingMs = (open: number): number => 3_600 + 3_200 * Math.floor(open / 64);
@@ -51,16 +55,47 @@ const live = async (client: LoadClient, load: Load, name: string): Promise<void>
   }
 };
 
+/** Set by a round that kills when the next mutation arrives at the target. */
+type Ambush = { strike: (() => void) | null };
+
 type Round = Readonly<{
   home: Home;
   token: string;
   round: number;
   draw: () => number;
   target: UsersTarget;
+  ambush: Ambush;
 }>;
 
+/** Resolves once the kill is under way. */
+const nextArrival = (ambush: Ambush, kill: () => void): Promise<void> =>
+  new Promise((resolve) => {
+    const done = (): void => {
+      ambush.strike = null;
+      clearTimeout(timer);
+      kill();
+      resolve();
+    };
+    const timer = setTimeout(done, killAfterMs.most);
+    ambush.strike = done;
+  });
+
+/** Kills while another connection holds the store's write lock. */
+const whileStalled = async (home: Home, kill: () => Promise<void>): Promise<void> => {
+  const blocker = new DatabaseConstructor(home.storePath, { timeout: 5_000 });
+  try {
+    blocker.exec('BEGIN IMMEDIATE');
+    await sleep(stallMs);
+    await kill();
+    blocker.exec('ROLLBACK');
+  } finally {
+    blocker.close();
+  }
+};
+
 /** Starts a gateway, loads it, kills it; resolves with what was acknowledged. */
-const playRound = async ({ home, token, round, draw, target }: Round): Promise<Load> => {
+const playRound = async (played: Round): Promise<Load> => {
+  const { home, token, round, draw, target, ambush } = played;
   const gateway = await startGatewayProcess(home);
   const client = makeLoadClient({ base: gateway.data, token, connections: clientCount });
   const load: Load = { running: true, acknowledged: new Set(), unexpected: 0 };
@@ -69,7 +104,10 @@ const playRound = async ({ home, token, round, draw, target }: Round): Promise<L
       live(client, load, `r${round}c${at}`),
     );
     await sleep(killAfterMs.least + draw() * (killAfterMs.most - killAfterMs.least));
-    await gateway.end('SIGKILL');
+    const moment = draw();
+    if (moment < 0.4) await nextArrival(ambush, () => process.kill(gateway.pid, 'SIGKILL'));
+    const kill = (): Promise<void> => gateway.end('SIGKILL');
+    await (moment > 0.7 ? whileStalled(home, kill) : kill());
     load.running = false;
     await Promise.all(lives);
   } finally {
@@ -82,7 +120,11 @@ const playRound = async ({ home, token, round, draw, target }: Round): Promise<L
 
 const run = async ({ rounds, seed, print }: CampaignOptions) => {
   const draw = seededNumbers(seed);
-  const target = await startUsersTarget({ delayMs: () => Math.floor(draw() * targetDelayMsMax) });
+  const ambush: Ambush = { strike: null };
+  const target = await startUsersTarget({
+    delayMs: () => Math.floor(draw() * targetDelayMsMax),
+    arrived: () => ambush.strike?.(),
+  });
   const home = await makeHome(campaignConfig(targetAndRoute('users', target.url, settings)));
   const problems: string[] = [];
   let acknowledged = 0;
@@ -92,7 +134,7 @@ const run = async ({ rounds, seed, print }: CampaignOptions) => {
   try {
     const token = await issueLoadKey(home);
     for (let round = 1; round <= rounds; round += 1) {
-      const load = await playRound({ home, token, round, draw, target });
+      const load = await playRound({ home, token, round, draw, target, ambush });
       const fresh = target.arrivals().slice(audited);
       audited += fresh.length;
       acknowledged += load.acknowledged.size;
