@@ -13,7 +13,7 @@ import {
   user,
 } from '../support/scim-calls.ts';
 
-const extensionOf = ({ body }: Answered): Record<string, unknown> => body[errorExtension];
+const extensionOf = ({ body }: Answered) => body[errorExtension] as Record<string, unknown>;
 
 describe('refusals', () => {
   let fixture: Fixture;

@@ -26,7 +26,7 @@ export type Answered = Readonly<{
   headers: Readonly<Record<string, string | string[] | undefined>>;
   text: string;
   /** Parsed body, or null where it is none. */
-  body: Record<string, unknown> & { [name: string]: never };
+  body: Record<string, unknown>;
 }>;
 
 export type Ask = Readonly<{
