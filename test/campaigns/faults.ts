@@ -15,7 +15,7 @@ import { newUser, renamed } from './load-client.ts';
 import { startUsersTarget, type UsersTarget } from './users-target.ts';
 
 const recoveryMs = 15_000;
-const lookEveryMs = 10;
+const lookEveryMs = 25;
 const createsPerRound = 6;
 const problemsShown = 20;
 
@@ -29,6 +29,8 @@ type Plan = Readonly<{
   moment: 'before' | 'between' | 'after';
   /** The file may not grow either, until the round ends. */
   stuck: boolean;
+  /** Looks at the head fail too: for a while nobody knows whether a commit happened. */
+  blind: number;
 }>;
 
 const drawPlan = (draw: () => number): Plan => {
@@ -37,17 +39,18 @@ const drawPlan = (draw: () => number): Plan => {
   return {
     fault: {
       kind: pick(['io', 'io', 'full']),
-      on: pick(['append', 'append', 'append', 'head']),
+      on: 'append',
       when: pick(['before', 'after']),
       count: 1 + Math.floor(draw() * 4),
     },
     moment: pick(['before', 'between', 'after']),
     stuck: draw() < 0.3,
+    blind: draw() < 0.4 ? 1 + Math.floor(draw() * 3) : 0,
   };
 };
 
-const printPlan = ({ fault, moment, stuck }: Plan): string =>
-  `${fault.kind} ${fault.when} ${fault.on} x${fault.count}, ${moment}${stuck ? ', no room' : ''}`;
+const printPlan = ({ fault, moment, stuck, blind }: Plan): string =>
+  `${fault.kind} ${fault.when} ${fault.on} x${fault.count}, ${moment}${stuck ? ', no room' : ''}, blind x${blind}`;
 
 type Scene = {
   readonly fixture: Fixture;
@@ -158,6 +161,12 @@ const recover = async (scene: Scene): Promise<void> => {
   }
 };
 
+/** Enough users for a round: two waves delete one each, and one stays to be read and changed. */
+const restock = async (scene: Scene): Promise<void> => {
+  do await recover(scene);
+  while (scene.steady.length < 3);
+};
+
 /** Armed by a round that wants its fault as a mutation reaches the target. */
 type Ambush = { strike: (() => Promise<void>) | null };
 
@@ -168,6 +177,9 @@ const playRound = async (scene: Scene, ambush: Ambush, plan: Plan): Promise<void
   const strike = async (): Promise<void> => {
     if (plan.stuck) await stores.limitPages(pages.none);
     await stores.injectFault(plan.fault);
+    if (plan.blind > 0) {
+      await stores.injectFault({ kind: 'io', on: 'head', when: 'before', count: plan.blind });
+    }
   };
   if (plan.moment === 'before') await strike();
   if (plan.moment === 'between') ambush.strike = strike;
@@ -178,7 +190,7 @@ const playRound = async (scene: Scene, ambush: Ambush, plan: Plan): Promise<void
   await checkReadiness(scene);
   await read(scene);
   if (plan.stuck) await stores.limitPages(pages.many);
-  await recover(scene);
+  await restock(scene);
   await scene.target.idle();
   const arrived = scene.target.arrivals().length - arrivedBefore;
   const succeeded = scene.succeeded - succeededBefore;
@@ -254,7 +266,7 @@ const injectFaults = async ({ rounds, seed, print }: CampaignOptions) => {
     succeeded: 0,
   };
   try {
-    for (let at = 0; at < 2; at += 1) await recover(scene);
+    await restock(scene);
     for (let round = 1; round <= rounds; round += 1) {
       const plan = drawPlan(draw);
       const known = scene.problems.length;

@@ -3,7 +3,7 @@
  * commit. Nothing arms one but `injectFault` of the opened stores.
  */
 
-/** `count` calls fail. A full disk also keeps the reserve from being made until it is over. */
+/** `count` calls fail, each fault apart: several may be armed at once. A full disk also keeps the reserve from being made until it is over. */
 export type Fault = Readonly<{
   kind: 'full' | 'io';
   on: 'append' | 'head';
@@ -24,23 +24,24 @@ export const sqliteError = (code: string): Error =>
   Object.assign(new Error(`injected ${code}`), { code });
 
 export const makeFaults = (): Faults => {
-  let armed: { fault: Fault; left: number } | null = null;
+  const armed: { fault: Fault; left: number }[] = [];
+  /** Uses up one failure of the first armed fault that `fits`; false where none does. */
+  const spend = (fits: (fault: Fault) => boolean): boolean => {
+    const at = armed.findIndex(({ fault }) => fits(fault));
+    const found = armed[at];
+    if (found === undefined) return false;
+    found.left -= 1;
+    if (found.left <= 0) armed.splice(at, 1);
+    return true;
+  };
   return Object.freeze({
     arm: (fault: Fault): void => {
-      armed = { fault, left: fault.count };
+      armed.push({ fault, left: fault.count });
     },
     pass: (on: Fault['on'], when: Fault['when']): void => {
-      if (armed === null || armed.fault.kind !== 'io') return;
-      if (armed.fault.on !== on || armed.fault.when !== when) return;
-      armed.left -= 1;
-      if (armed.left === 0) armed = null;
-      throw sqliteError('SQLITE_IOERR_FSYNC');
+      const fails = spend((fault) => fault.kind === 'io' && fault.on === on && fault.when === when);
+      if (fails) throw sqliteError('SQLITE_IOERR_FSYNC');
     },
-    full: (): boolean => {
-      if (armed === null || armed.fault.kind !== 'full') return false;
-      armed.left -= 1;
-      if (armed.left === 0) armed = null;
-      return true;
-    },
+    full: (): boolean => spend(({ kind }) => kind === 'full'),
   });
 };
