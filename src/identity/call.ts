@@ -25,7 +25,7 @@ export type Call = Readonly<{
 /** A target's answer, read to its end within the size limit. */
 export type Answer = Readonly<{
   status: number;
-  /** Allow-listed response headers by lower-cased name: etag, location, retry-after, last-modified. */
+  /** Allow-listed response headers by lower-cased name: etag, location, retry-after, last-modified, content-type, date. */
   headers: Readonly<Record<string, string>>;
   /** Parsed JSON; undefined where the body is empty; null stands for JSON null. */
   body: Json | undefined;

@@ -1,12 +1,18 @@
 /**
  * Settles doubt. A time-out and a crash are the same case: an entry without a final outcome is left
  * alone for the target's `settleAfter`, then read back twice while holding the resource's turn. It
- * becomes `applied` only if both reads hold every written value, the before-image did not, and no
- * later change of the same resource could explain it. Otherwise it stays in doubt, loudly: nothing
- * read can prove that a late write will not still arrive.
+ * becomes `applied` only if both reads hold every written value, the before-image did not (a created
+ * resource is as young as the call), and no other change of the same resource could explain it.
+ * Otherwise it stays in doubt, loudly: nothing read can prove that a late write will not still arrive.
  */
 import type { Answer, Call } from '../identity/call.ts';
-import { compareReadBack, locate, readBackId, type Expected } from '../identity/scim/readback.ts';
+import {
+  compareReadBack,
+  isCreatedSince,
+  locate,
+  readBackId,
+  type Expected,
+} from '../identity/scim/readback.ts';
 import type { Resource, ResourceType } from '../identity/scim/schema-model.ts';
 import type { LedgerId, TraceId } from '../ids.ts';
 import type { OpenEntry } from '../ledger/ledger.ts';
@@ -82,17 +88,24 @@ const subjectsOf = ({ body, expected }: Found): readonly string[] => {
 
 /**
  * Could another change explain what is read? A later one of the same resource that may have reached
- * the target, or an earlier one that is in doubt itself and may have arrived late.
+ * the target; an earlier one that is in doubt itself and may have arrived late; or one so shortly
+ * before that a stale read may have hidden it from the before-image.
  */
 const hasRival = async (deps: RecoveryDeps, found: Found): Promise<boolean> => {
   const { row } = found;
   const at = Date.parse(row.at);
+  const staleSince = at - found.target.settings.settleAfter;
   const isRival = (other: LedgerRow): boolean =>
     other.id !== row.id &&
     other.decision === 'allow' &&
-    (Date.parse(other.at) >= at ? mayHaveReached(other) : isDoubtful(other));
+    (Date.parse(other.at) >= staleSince ? mayHaveReached(other) : isDoubtful(other));
   for (const subject of subjectsOf(found)) {
-    const query = { target: row.target, subject, since: at - lateMs, limit: rivalsMax };
+    const query = {
+      target: row.target,
+      subject,
+      since: Math.min(at - lateMs, staleSince),
+      limit: rivalsMax,
+    };
     const rows = await deps.ledger.list(query);
     if (rows.length >= rivalsMax || rows.some(isRival)) return true;
   }
@@ -146,6 +159,8 @@ const look = async (deps: RecoveryDeps, found: Found): Promise<Verdict> => {
       const verdict = compareReadBack(found.expected, before, answer, found.type);
       if (verdict === 'unreadable') return 'again';
       if (verdict !== 'holds') return 'left';
+      const ageMs = deps.clock.now() - Date.parse(found.row.at);
+      if (!isCreatedSince(found.expected, answer, found.type, ageMs)) return 'left';
       last = answer;
     }
     settleApplied(deps, found, last as Answer);

@@ -13,7 +13,14 @@ export const answerBytesMax = 8 * 1_024 * 1_024;
 export const answerDepthMax = 64;
 const excerptLength = 300;
 
-const headerNames = ['etag', 'location', 'retry-after', 'last-modified', 'content-type'] as const;
+const headerNames = [
+  'etag',
+  'location',
+  'retry-after',
+  'last-modified',
+  'content-type',
+  'date',
+] as const;
 const headerLengthMax = 2_048;
 
 const pickHeaders = (

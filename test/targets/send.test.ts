@@ -44,6 +44,7 @@ test('method, joined path, query, headers and body are printed as ours', async (
         'set-cookie': 'a=b',
         'x-secret': '1',
         'content-type': 'application/scim+json',
+        date: 'Mon, 23 Nov 2026 12:00:00 GMT',
       });
       response.end('{"id":"1","__proto__":{"polluted":true},"a":{"\\u005f_proto__":1,"b":[1]}}');
     });
@@ -85,7 +86,12 @@ test('method, joined path, query, headers and body are printed as ours', async (
   );
   assert.deepEqual(
     { ...answer.headers },
-    { etag: 'W/"1"', location: 'https://x/Users/1', 'content-type': 'application/scim+json' },
+    {
+      etag: 'W/"1"',
+      location: 'https://x/Users/1',
+      'content-type': 'application/scim+json',
+      date: 'Mon, 23 Nov 2026 12:00:00 GMT',
+    },
   );
   assert.equal(JSON.stringify(answer.body), '{"id":"1","a":{"b":[1]}}');
   assert.equal(sendOptions.reports.length, 1);

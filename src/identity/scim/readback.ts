@@ -253,3 +253,27 @@ export const readBackId = (
   const id = found?.length === 1 ? found[0]?.['id'] : undefined;
   return typeof id === 'string' ? id : null;
 };
+
+/** Dates of targets are often cut to whole seconds. */
+const secondMs = 1_000;
+
+/**
+ * Is the created resource that a read-back found as young as our call, by the target's own clock?
+ * Without this a resource that was there all along would prove a create that never arrived. Says no
+ * where the answer has no `meta.created` or no Date. `ageMsMax`: ms since the call was recorded.
+ */
+export const isCreatedSince = (
+  expected: Expected,
+  answer: Answer,
+  type: ResourceType,
+  ageMsMax: number,
+): boolean => {
+  if (expected.kind !== 'created') return true;
+  const found = foundCreated(expected, answer, type);
+  const meta = found?.length === 1 ? found[0]?.['meta'] : undefined;
+  const created = isObject(meta) && Object.hasOwn(meta, 'created') ? meta['created'] : undefined;
+  const age =
+    Date.parse(answer.headers['date'] ?? '') -
+    Date.parse(typeof created === 'string' ? created : '');
+  return age <= ageMsMax + secondMs;
+};
