@@ -100,16 +100,20 @@ const takeWhile = (waiting: Waiting, allowed: (item: Pending) => boolean): Pendi
 };
 
 /**
- * The next batch, oldest first: at most 128 records or 256 KiB. What the reserve let overtake others
- * is already written as of `notBefore`, so what stayed behind is printed anew as of then.
+ * The next batch, oldest first: at most 128 records or 256 KiB. The reserve lets some overtake others,
+ * into an earlier batch (written as of `notBefore`) or, put back, to the front of the line: what
+ * stayed behind is printed anew as of then, for times never go back within a chain.
  */
 export const take = (
   waiting: Waiting,
   options: Readonly<{ onlyReserved: boolean; notBefore: number }>,
-): Pending[] =>
-  takeWhile(waiting, (item) => !options.onlyReserved || item.reserved).map((item) =>
-    item.at >= options.notBefore ? item : reprint(item, options.notBefore),
-  );
+): Pending[] => {
+  let at = options.notBefore;
+  return takeWhile(waiting, (item) => !options.onlyReserved || item.reserved).map((item) => {
+    at = Math.max(at, item.at);
+    return item.at === at ? item : reprint(item, at);
+  });
+};
 
 const reprint = (item: Pending, at: number): Pending => ({
   ...item,
