@@ -21,7 +21,7 @@ import { startUsersTarget, type UsersTarget } from './users-target.ts';
 
 const clientCount = 16;
 /** When the kill comes after the load began, ms. */
-const killAfterMs = { least: 60, most: 700 };
+const killAfterMs = { least: 150, most: 700 };
 const targetDelayMsMax = 8;
 const stallMs = 40;
 const settings = ', settleAfter: 200ms, timeout: 3s, breaker: { minimum: 10000 }';
