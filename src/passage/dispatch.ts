@@ -59,6 +59,7 @@ export const dispatch = async (
   if (ledgerId !== null) headers['sallyport-ledger-id'] = ledgerId;
   const sent = await deps.targets.send(target.name, call, {
     client: actor.client.name,
+    baseUrl: target.settings.baseUrl,
     revocation: journey.revocation,
     headers,
     deadline: startedAt + target.settings.limits.wait + target.settings.timeout,

@@ -13,6 +13,7 @@ import type { Answer } from '../identity/call.ts';
 import type { Grants } from '../policy/decision.ts';
 import type { Route, Target } from '../snapshot.ts';
 import { dispatch, type DispatchDeps } from './dispatch.ts';
+import { withoutSecrets } from './hidden.ts';
 import type { Journey } from './journey.ts';
 import { viewOf } from './view.ts';
 
@@ -57,7 +58,9 @@ export const gatherCurrent = async (
   }
   const { answer } = sent;
   if (answer.status === 200 && isObject(answer.body)) {
-    return { resource: readResource(answer.body, operation.type), answer };
+    const { type } = operation;
+    // What no target may show is neither kept as a before-image nor carried back by a PUT.
+    return { resource: withoutSecrets(readResource(answer.body, type), type), answer };
   }
   const asRead: Operation = {
     verb: 'read',

@@ -43,9 +43,15 @@ const pass = async (deps: PassageDeps, passage: Passage): Promise<Outcome> => {
   }
   const walk = { deps, journey, target, effects };
   return isMutation(operation)
-    ? passMutation({ ...walk, operation })
+    ? asAsked(passage, await passMutation({ ...walk, operation }))
     : passRead({ ...walk, operation });
 };
+
+/** A DELETE is answered as one, also where it deactivates (RFC 7644 §3.6: 204, no body). */
+const asAsked = (passage: Passage, outcome: Outcome): Outcome =>
+  passage.operation.verb !== 'delete' || isRefusal(outcome.reply) || outcome.reply.body === null
+    ? outcome
+    : { ...outcome, reply: { status: 204, headers: {}, body: null } };
 
 /** Makes the doors: the passage, and the recovery of what it left in doubt. */
 export const makeDoors = (

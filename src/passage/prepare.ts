@@ -9,11 +9,12 @@ import { effectsOfChanges } from '../identity/scim/effects.ts';
 import { applyChanges, stripChanges, stripResource, touchedBy } from '../identity/scim/patch.ts';
 import type { PresentView } from '../identity/scim/present.ts';
 import { printCall } from '../identity/scim/print.ts';
-import { mergeReplace, replaceChanges } from '../identity/scim/replace.ts';
+import { mergeReplace, replaceChanges, writablePart } from '../identity/scim/replace.ts';
 import type { Change, Resource } from '../identity/scim/schema-model.ts';
 import { decide } from '../policy/decide.ts';
 import type { Decision } from '../policy/decision.ts';
 import type { Actor } from './doors.ts';
+import { isUnseen } from './hidden.ts';
 import { mayTouch } from './touch.ts';
 
 /** A mutation that was judged as far as it can be without the target. */
@@ -55,14 +56,18 @@ export const prepare = (approached: Approached, before: Resource | null): Prepar
   }
   if (before === null) return refuse('internal', 'Try again later.');
   const touch = mayTouch(actor, operation.type, now);
-  const resource = mergeReplace(before, operation.resource, touch, operation.type);
-  const changes = replaceChanges({ resource, type: operation.type }, before);
+  const { type } = operation;
+  const whole = mergeReplace(before, operation.resource, touch, type);
+  const changes = replaceChanges({ resource: whole, type }, before);
+  const { schemas } = whole;
+  // Only what was compared goes out: a `$ref` beside its `value` is judged by nobody.
+  const resource = { ...(schemas === undefined ? {} : { schemas }), ...writablePart(whole, type) };
   return {
     ...plain,
     operation: { ...operation, resource },
-    effects: effectsOfChanges(operation.type, changes),
+    effects: effectsOfChanges(type, changes),
     changes,
-    after: resource,
+    after: whole,
     resource,
   };
 };
@@ -122,13 +127,14 @@ export const stripped = (prepared: Prepared, drop: readonly string[]): Prepared 
 };
 
 /**
- * Would sending it change nothing? Only where the current resource is known; what takes access away
- * always goes out.
+ * Would sending it change nothing? Only where the current resource is known and shows what is
+ * written; what takes access away always goes out.
  */
 export const changesNothing = (prepared: Prepared, revocation: boolean): boolean => {
   const { operation, before, changes } = prepared;
   if (operation.verb === 'patch' && operation.changes.length === 0) return true;
   if (before === null || changes === null || revocation) return false;
+  if (changes.some((change) => isUnseen(operation.type, change.path))) return false;
   if (operation.verb === 'replace') return changes.length === 0;
   const applied = applyChanges(before, changes, operation.type);
   return !isRefusal(applied) && applied.inverse.length === 0;

@@ -42,11 +42,54 @@ const nameOf = (resource: Json | undefined): readonly string[] => {
 
 type Search = Exclude<ReadOperation, { verb: 'discover' }>;
 
-/** The operation as it is sent where the answer is to be judged: nothing may hide displayName. */
-const unprojected = (operation: Search): Search => {
+/**
+ * The operation as it is sent where the answer is to be judged: nothing may hide displayName, no 304
+ * may stand for a group that is not looked at, and what a filter finds comes whole, for a page of it
+ * would tell by its total what hidden groups hold.
+ */
+const unhidden = (operation: Search): Search => {
   const excluded = operation.projection.excluded?.filter((name) => name !== 'displayName');
   const projection = excluded === undefined || excluded.length === 0 ? {} : { excluded };
-  return { ...operation, projection };
+  if (operation.verb === 'read') return { ...operation, projection, preconditions: {} };
+  if (operation.filter === undefined) return { ...operation, projection };
+  const { startIndex: _startIndex, count: _count, ...page } = operation.page;
+  return { ...operation, projection, page };
+};
+
+/**
+ * A thinned list as the page that was asked for. Without a filter the target has paged it, and its
+ * total stays as long as there are more pages: a smaller one would end the reading before the last.
+ */
+const pageOf = (
+  body: JsonObject,
+  list: readonly Json[],
+  shown: readonly Json[],
+  operation: Search,
+): JsonObject => {
+  if (operation.verb !== 'search' || operation.filter === undefined) {
+    const whole = body['totalResults'] === list.length;
+    const total = whole ? { totalResults: shown.length } : {};
+    return { ...body, ...total, itemsPerPage: shown.length, Resources: shown };
+  }
+  const { startIndex = 1, count = shown.length } = operation.page;
+  const items = shown.slice(startIndex - 1, startIndex - 1 + count);
+  return {
+    ...body,
+    totalResults: shown.length,
+    startIndex,
+    itemsPerPage: items.length,
+    Resources: items,
+  };
+};
+
+const isCut = (body: JsonObject | null, list: readonly Json[], operation: Search): boolean => {
+  const total = body?.['totalResults'];
+  return (
+    operation.verb === 'search' &&
+    operation.filter !== undefined &&
+    typeof total === 'number' &&
+    total > list.length
+  );
 };
 
 /** What a judged answer may show: the body without hidden groups, and the view all of it shares. */
@@ -56,8 +99,17 @@ type Judged = Readonly<{ body: JsonObject | null; mayRead: (name: AttributeName)
  * Judges an answer by its groups' names: a single group is denied, a list is thinned. What is shown
  * of a list is what may be shown of every group in it.
  */
-const judgeShown = (walk: ReadWalk, { body }: Presented): Judged | Refusal => {
+const judgeShown = (walk: ReadWalk, operation: Search, { body }: Presented): Judged | Refusal => {
   const list = body?.['Resources'];
+  if (isArray(list) && isCut(body, list, operation)) {
+    return refuse(
+      'value_invalid',
+      'More groups match than can be judged at once. Narrow the filter.',
+      {
+        scimType: 'tooMany',
+      },
+    );
+  }
   const items = isArray(list) ? list : body === null ? [] : [body];
   const decisions = items.map((item) => ({ item, decision: decideRead(walk, nameOf(item)) }));
   const allowed = decisions.flatMap(({ item, decision }) =>
@@ -71,16 +123,9 @@ const judgeShown = (walk: ReadWalk, { body }: Presented): Judged | Refusal => {
   walk.journey.rule = allowed[0]?.decision.rule ?? null;
   const mayRead = (name: AttributeName): boolean =>
     allowed.every(({ decision }) => decision.view.covers(name));
-  if (body === null || !isArray(list) || allowed.length === list.length) return { body, mayRead };
-  const total = body['totalResults'];
-  const hidden = list.length - allowed.length;
-  const shown = {
-    ...body,
-    totalResults: Math.max(allowed.length, (typeof total === 'number' ? total : 0) - hidden),
-    itemsPerPage: allowed.length,
-    Resources: allowed.map(({ item }) => item),
-  };
-  return { body: shown, mayRead };
+  if (body === null || !isArray(list)) return { body, mayRead };
+  const shown = allowed.map(({ item }) => item);
+  return { body: pageOf(body, list, shown, operation), mayRead };
 };
 
 /** Limits of every grant of the caller that speaks of these actions. */
@@ -122,13 +167,13 @@ const everything = (): boolean => true;
 /** Group patterns speak: the answer is read whole, judged by its names, then shown as asked. */
 const passGated = async (walk: ReadWalk, operation: Search): Promise<Outcome> => {
   const { deps, journey, target } = walk;
-  const whole = unprojected(operation);
+  const whole = unhidden(operation);
   const answer = await sendRead(walk, whole, grantLimits(walk));
   if ('reply' in answer) return answer;
   const view = viewOf(deps, journey, target, everything);
   const seen = present(answer, whole, view);
   if (isRefusal(seen)) return endJourney(journey, seen);
-  const judged = judgeShown(walk, seen);
+  const judged = judgeShown(walk, operation, seen);
   if (isRefusal(judged)) return turnAway(deps, journey, judged);
   const shown = { ...answer, body: judged.body ?? undefined };
   return endJourney(

@@ -75,6 +75,8 @@ const find = async (deps: RecoveryDeps, id: LedgerId): Promise<Found | null> => 
   if (target === null || target === undefined || type === null || body.expected === null) {
     return null;
   }
+  // Another system under the old name proves nothing of this one.
+  if (target.tenant !== row.tenant) return null;
   const expected = body.expected as Expected;
   const call = locate(expected, type);
   return call === 'unlocatable' ? null : { row, body, target, type, expected, call };
@@ -126,6 +128,7 @@ export type RecoveryDeps = PassageDeps & Readonly<{ snapshot(): Snapshot }>;
 const readOnce = async (deps: RecoveryDeps, { target, call }: Found): Promise<Answer | null> => {
   const sent = await deps.targets.send(target.name, call, {
     client: 'sallyport',
+    baseUrl: target.settings.baseUrl,
     revocation: false,
     headers: {},
     deadline: deps.clock.monotonic() + target.settings.timeout,
@@ -269,7 +272,12 @@ export const makeRecovery = (deps: RecoveryDeps): Recovery => {
     doubts.set(id, { id, dueAt: deps.clock.monotonic() + settleAfterMs, tries: 0 });
   };
   const handle = async (doubt: Doubt): Promise<Verdict> => {
-    const verdict = await settleDoubt(deps, doubt).catch((): Verdict => 'again');
+    const verdict = await settleDoubt(deps, doubt).catch((cause: unknown): Verdict => {
+      const last = doubt.tries + 1 >= triesMax;
+      const event = last ? 'doubt.left' : 'doubt.failed';
+      deps.observer.note(last ? 'error' : 'warn', event, { ledgerId: doubt.id, cause });
+      return 'again';
+    });
     if (verdict === 'again' && doubt.tries + 1 < triesMax) {
       doubt.tries += 1;
       doubt.dueAt = deps.clock.monotonic() + 30_000 * 2 ** doubt.tries;

@@ -18,7 +18,9 @@ export const mayTouch = (
   type: ResourceType,
   now: number,
 ): MayTouch => {
-  const rules = (actor.grants?.grants ?? []).flatMap((grant) => grant.rules[type.word] ?? []);
+  const rules = (actor.grants?.grants ?? [])
+    .filter((grant) => grant.until > now)
+    .flatMap((grant) => grant.rules[type.word] ?? []);
   return (name) => {
     if (neverByOmission.has(name)) return false;
     if (!rules.some((rule) => rule.read.covers(name))) return false;

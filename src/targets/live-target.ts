@@ -39,6 +39,7 @@ export type TargetState = Readonly<{
 export type LiveTarget = Readonly<{
   name: string;
   digest: string;
+  baseUrl: string;
   send(call: Call, options: SendOptions): Promise<Sent>;
   state(): TargetState;
   /** Resolves when no call is under way. New calls may still come. */
@@ -83,6 +84,7 @@ export const makeLiveTarget = (target: TargetSource, deps: LiveDeps): LiveTarget
   return {
     name,
     digest: target.digest,
+    baseUrl: settings.baseUrl,
     longestMs: settings.limits.wait + settings.timeout * settings.retry.attempts,
     send: async (call, options) => {
       if (target.unconfigured !== null) return notSent('target_unconfigured', 'secret', 0);

@@ -56,9 +56,10 @@ export const makeTargets = (deps: {
   return {
     send: async (name, call, options) => {
       const target = live.get(name);
-      if (!closing && target !== undefined) return target.send(call, options);
+      const moved = target !== undefined && (options.baseUrl ?? target.baseUrl) !== target.baseUrl;
+      if (!closing && target !== undefined && !moved) return target.send(call, options);
       const code = closing ? 'shutting_down' : 'target_unconfigured';
-      return { kind: 'not-sent', code, reason: 'no_target', attempts: 0 };
+      return { kind: 'not-sent', code, reason: moved ? 'target_moved' : 'no_target', attempts: 0 };
     },
     reconcile: (targets) => {
       if (closing) return;

@@ -39,6 +39,11 @@ export type TargetFailure = Extract<
 export type SendOptions = Readonly<{
   /** Client on whose behalf, for fair queueing and the revocation reserve. */
   client: string;
+  /**
+   * Base URL that was decided on. A target that lies elsewhere by now (a reload came between) gets
+   * nothing: the call is `not-sent`.
+   */
+  baseUrl?: string;
   /** A change that takes access away keeps a reserved share of queue and slots. */
   revocation: boolean;
   /** Extra request headers of ours: sallyport-ledger-id, traceparent. */

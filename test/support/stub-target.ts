@@ -1,0 +1,60 @@
+/** A target that answers as a test says, and remembers what it was sent. */
+import { createServer, type IncomingHttpHeaders } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export type StubCall = Readonly<{
+  method: string;
+  path: string;
+  query: URLSearchParams;
+  headers: IncomingHttpHeaders;
+  /** Parsed body, or null. */
+  body: unknown;
+}>;
+export type StubAnswer = Readonly<{ status: number; body: unknown }>;
+
+export type StubTarget = Readonly<{
+  url: string;
+  /** What came in, oldest first. */
+  calls: readonly StubCall[];
+  stop(): Promise<void>;
+}>;
+
+export const startStubTarget = async (
+  answer: (call: StubCall) => StubAnswer | Promise<StubAnswer>,
+): Promise<StubTarget> => {
+  const calls: StubCall[] = [];
+  const server = createServer((incoming, outgoing) => {
+    const chunks: Buffer[] = [];
+    incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+    incoming.on('end', () => {
+      const { pathname, searchParams } = new URL(incoming.url ?? '', 'http://stub');
+      const text = Buffer.concat(chunks).toString('utf8');
+      const call: StubCall = {
+        method: incoming.method ?? '',
+        path: pathname,
+        query: searchParams,
+        headers: incoming.headers,
+        body: text === '' ? null : (JSON.parse(text) as unknown),
+      };
+      calls.push(call);
+      void Promise.resolve(answer(call)).then(({ status, body }) => {
+        const tag = status === 304 ? { etag: 'W/"1"' } : {};
+        outgoing.writeHead(status, { 'content-type': 'application/scim+json', ...tag });
+        outgoing.end(body === null ? undefined : JSON.stringify(body));
+      });
+    });
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
+  const { port } = server.address() as AddressInfo;
+  return {
+    url: `http://127.0.0.1:${port}`,
+    calls,
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+};
