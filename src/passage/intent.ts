@@ -1,5 +1,4 @@
 /** Builds what the ledger records of a mutation, before it goes out. Pure. */
-import type { JsonObject } from '../identity/json-value.ts';
 import type { Call } from '../identity/call.ts';
 import { isMutation, type Operation } from '../identity/operation.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
@@ -67,7 +66,7 @@ const bodyOf = (journey: Journey, facts: IntentFacts): IntentBody => {
       body: holdsSecret(journey) ? null : call.body,
     },
     changes: writtenBy(journey.operation),
-    before: facts.keepBefore ? (facts.before as JsonObject | null) : null,
+    before: facts.keepBefore ? facts.before : null,
     expected: facts.expected,
     subject: subjectOf(journey.operation, facts.before, facts.after),
   };

@@ -232,7 +232,7 @@ describe('the command line', () => {
     assert.equal(ready.ready, true);
     const check = ready.checks.find(({ name }) => name === 'config');
     assert.equal(check?.ok, false);
-    assert.match(String(check?.detail), /last good/);
+    assert.match(check?.detail ?? '', /last good/);
     assert.ok(serving.lines.some(({ event }) => event === 'config.last-good'));
     serving.signal('SIGTERM');
     assert.equal(await serving.ended, 0);

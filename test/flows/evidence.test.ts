@@ -63,7 +63,7 @@ describe('evidence of a session', () => {
     const id = await make(fixture, 'Users', user('seek@example.com'));
     const gone = await must(fixture, 'DELETE', `/Users/${id}`);
     const ledgerId = gone.headers['sallyport-ledger-id'];
-    const { list } = fixture.gateway.context.ledger;
+    const { ledger } = fixture.gateway.context;
     const queries = [
       { subject: id },
       { subject: 'seek@example.com' },
@@ -72,10 +72,10 @@ describe('evidence of a session', () => {
       { client: 'full', route: 'sandbox', target: 'sandbox' },
     ];
     for (const query of queries) {
-      const rows = await list({ ...query, limit: 1 });
+      const rows = await ledger.list({ ...query, limit: 1 });
       assert.equal(rows[0]?.id, ledgerId, JSON.stringify(query));
     }
-    assert.deepEqual(await list({ client: 'nobody', limit: 1 }), []);
+    assert.deepEqual(await ledger.list({ client: 'nobody', limit: 1 }), []);
   });
 
   it('counts denials of one rule beyond 60 a minute instead of writing each', async () => {
@@ -108,7 +108,10 @@ describe('evidence of a session', () => {
     const sent = rows.filter(
       ({ decision, outcome }) => decision === 'allow' && outcome !== 'not-sent',
     );
-    assert.deepEqual(sent.map(({ id }) => id).sort(), seen.map(({ ledgerId }) => ledgerId).sort());
+    assert.deepEqual(
+      sent.map(({ id }) => id).sort(),
+      seen.map(({ ledgerId }) => String(ledgerId)).sort(),
+    );
     const verified = await fixture.gateway.context.verifyLedger(null);
     assert.equal(verified.ok, true, JSON.stringify(verified.problems));
     assert.ok(verified.entries >= rows.length);

@@ -84,7 +84,7 @@ describe('grants at work', () => {
       user('dropped@example.com', { active: undefined, title: 'T', nickName: 'N' }),
     );
     assert.equal(made.status, 201, 'what a create cannot be without comes with the action');
-    const fresh = await read(fixture, 'Users', made.body['id'] as unknown as string);
+    const fresh = await read(fixture, 'Users', String(made.body['id']));
     assert.equal(fresh['title'], 'T');
     assert.equal(fresh['nickName'], undefined);
     const id = await make(fixture, 'Users', user('drop@example.com', { nickName: 'Old' }));

@@ -35,7 +35,7 @@ describe('a provisioning session', () => {
         emails: [{ value: 'ann@EXAMPLE.com', type: 'work', primary: true }],
       }),
     });
-    const id = made.body['id'] as unknown as string;
+    const id = String(made.body['id']);
     assert.equal(made.status, 201);
     assert.equal(made.headers['content-type'], scimMedia);
     assert.equal(made.headers['location'], publicUrl(`/Users/${id}`));

@@ -70,10 +70,10 @@ describe('what is asked at the last moment', () => {
     slow.shut((method) => method === 'POST');
     const first = create('first@example.com');
     await slow.waiting(1);
-    const second = create('second@example.com', fixture.keys['narrow'] as string);
+    const second = create('second@example.com', fixture.keys['narrow']);
     await recorded('narrow', 1);
     const count = fixture.sandbox.seen().length;
-    await revokeKey(fixture.gateway.context.keys, keyIdOf(fixture.keys['narrow'] as string));
+    await revokeKey(fixture.gateway.context.keys, keyIdOf(String(fixture.keys['narrow'])));
     slow.open();
     assert.equal((await first).status, 201);
     const answer = await second;
@@ -81,7 +81,7 @@ describe('what is asked at the last moment', () => {
     assertScimError(answer, 401, 'caller_refused', { outcome: 'not-sent', ledgerId });
     assert.equal(fixture.sandbox.seen().length, count + 1);
     assert.deepEqual(await settledAs(ledgerId), [['not-sent', 'standing']]);
-    assert.equal((await create('third@example.com', fixture.keys['narrow'] as string)).status, 401);
+    assert.equal((await create('third@example.com', fixture.keys['narrow'])).status, 401);
   });
 
   it('freezes a tenant under a call that waits: nothing is sent, and thaw lets go', async () => {

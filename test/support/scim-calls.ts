@@ -48,7 +48,7 @@ export const assertScimError = (
   assert.equal(answer.status, status, answer.text);
   assert.equal(answer.headers['content-type'], 'application/scim+json; charset=utf-8');
   const { scimType, ...expected } = facts;
-  const body = answer.body as Record<string, unknown>;
+  const body: Readonly<Record<string, unknown>> = answer.body;
   const extension = body[errorExtension] as Record<string, unknown>;
   assert.deepEqual(body['schemas'], [errorSchema]);
   assert.equal(body['status'], String(status));
@@ -85,7 +85,7 @@ export const make = async (
 ): Promise<string> => {
   const made = await must(fixture, 'POST', `/${endpoint}`, { body });
   assert.equal(made.status, 201);
-  return made.body['id'] as unknown as string;
+  return String(made.body['id']);
 };
 
 /** The resource as the target holds it, through the most permissive client. */
@@ -93,8 +93,7 @@ export const read = async (
   fixture: Fixture,
   endpoint: 'Users' | 'Groups',
   id: string,
-): Promise<Record<string, unknown>> =>
-  (await must(fixture, 'GET', `/${endpoint}/${id}`)).body as Record<string, unknown>;
+): Promise<Record<string, unknown>> => (await must(fixture, 'GET', `/${endpoint}/${id}`)).body;
 
 /** Members of a group by id, sorted. */
 export const membersOf = async (fixture: Fixture, id: string): Promise<readonly string[]> => {

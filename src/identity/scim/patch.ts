@@ -70,7 +70,7 @@ const listExtension = (resource: Members, urn: string, present: boolean): void =
 const extensionCopy = (work: Work, key: string, present: JsonObject | null): Members => {
   if (present !== null) return work.copied.has(key) ? present : copyOf(present);
   const known = resolveExtension(work.type, key) !== null;
-  return (known ? {} : bareObject<Json>()) as Members;
+  return known ? {} : bareObject<Json>();
 };
 
 const write = (work: Work, top: Top, value: Json | undefined): void => {
