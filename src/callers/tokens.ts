@@ -2,7 +2,7 @@
  * The written form of keys and people's tokens: `spk_<environment>_<key id>_<secret>` (`spa_…` for
  * people). The secret is 32 random bytes; only the SHA-256 of the whole token is ever kept.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { newKeyId, type KeyId, type Random } from '../ids.ts';
 
 /** Whose token it is: a client's key or a person's. */
@@ -27,9 +27,8 @@ const environmentPattern = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 const tokenPattern =
   /^(sp[ka])_([a-z0-9][a-z0-9_-]{0,62})_([0-9a-z]{10})_[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 
-/** SHA-256 of a whole token, 32 bytes: what the store keeps. */
-export const hashToken = (token: string): Buffer =>
-  createHash('sha256').update(token, 'latin1').digest();
+/** SHA-256 of a whole token (ASCII), 32 bytes: what the store keeps. */
+export const hashToken = (token: string): Buffer => hash('sha256', token, 'buffer');
 
 /**
  * Makes a new token. `token` is shown once and kept nowhere. `environment` is `[a-z0-9_-]{1,63}`;

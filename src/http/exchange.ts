@@ -36,6 +36,8 @@ export type Reply = Readonly<{
   close?: boolean;
 }>;
 
+const cutBody = refuse('body_malformed', 'The body ended before it was complete.');
+
 const readBody = (
   incoming: IncomingMessage,
   bytesMax: number,
@@ -66,8 +68,10 @@ const readBody = (
       if (!isUtf8(whole)) return resolve(refuse('body_malformed', 'The body is not valid UTF-8.'));
       resolve(whole.toString('utf8'));
     });
-    const cut = (): void =>
-      resolve(refuse('body_malformed', 'The body ended before it was complete.'));
+    const cut = (): void => {
+      // A body that was read whole closes too.
+      if (!incoming.readableEnded) resolve(cutBody);
+    };
     incoming.once('error', cut);
     incoming.once('close', cut);
   });
@@ -93,11 +97,13 @@ export const makeExchange = (incoming: IncomingMessage, outgoing: ServerResponse
 /** Writes an answer once, with an exact length. */
 export const writeReply = (outgoing: ServerResponse, reply: Reply): void => {
   if (outgoing.headersSent || outgoing.destroyed) return;
-  const headers: Record<string, string | number> = { ...reply.headers };
-  const bodiless = reply.status === 204 || reply.status === 304;
-  if (!bodiless)
-    headers['content-length'] = reply.body === null ? 0 : Buffer.byteLength(reply.body);
-  if (reply.close === true) headers['connection'] = 'close';
-  outgoing.writeHead(reply.status, headers);
-  outgoing.end(bodiless ? undefined : (reply.body ?? undefined));
+  const { status, headers, body } = reply;
+  const bodiless = status === 204 || status === 304;
+  // Alternating names and values: node prints them as they stand, without a map of its own.
+  const list: string[] = [];
+  for (const name of Object.keys(headers)) list.push(name, headers[name] as string);
+  if (!bodiless) list.push('content-length', String(body === null ? 0 : Buffer.byteLength(body)));
+  if (reply.close === true) list.push('connection', 'close');
+  outgoing.writeHead(status, list);
+  outgoing.end(bodiless ? undefined : (body ?? undefined));
 };
