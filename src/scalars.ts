@@ -20,12 +20,12 @@ const sizeUnits: Readonly<Record<string, number>> = {
 };
 const rateUnits: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 
-export const durationPattern = '^[0-9]{1,9}(ms|s|m|h|d)$';
-export const sizePattern = '^[0-9]{1,9}(B|KiB|MiB|GiB)$';
-export const ratePattern = '^[1-9][0-9]{0,8}/(s|m|h|d)$';
-export const addressPattern = '^(\\[[0-9a-fA-F:.]+\\]|[0-9A-Za-z.-]+):[0-9]{1,5}$';
-export const secretPattern = '^\\$\\{(env:[A-Za-z_][A-Za-z0-9_]*|file:[^}]+)\\}$';
-export const namePattern = '^[a-z0-9][a-z0-9_-]{0,62}$';
+const durationPattern = '^[0-9]{1,9}(ms|s|m|h|d)$';
+const sizePattern = '^[0-9]{1,9}(B|KiB|MiB|GiB)$';
+const ratePattern = '^[1-9][0-9]{0,8}/(s|m|h|d)$';
+const addressPattern = '^(\\[[0-9a-fA-F:.]+\\]|[0-9A-Za-z.-]+):[0-9]{1,5}$';
+const secretPattern = '^\\$\\{(env:[A-Za-z_][A-Za-z0-9_]*|file:[^}]+)\\}$';
+const namePattern = '^[a-z0-9][a-z0-9_-]{0,62}$';
 
 const pattern = (source: string, message: string) =>
   z.string({ error: message }).regex(new RegExp(source), { message });
@@ -40,7 +40,7 @@ export const parseDurationMs = (text: string): number | null => {
 export type Rate = Readonly<{ count: number; seconds: number }>;
 
 /** `50/s 600/m 25/h 5/d` */
-export const parseRate = (text: string): Rate | null => {
+const parseRate = (text: string): Rate | null => {
   const match = /^([1-9][0-9]{0,8})\/(s|m|h|d)$/.exec(text);
   return match === null
     ? null
@@ -60,7 +60,7 @@ export const size = pattern(sizePattern, 'write a size such as 64KiB or 1MiB').t
 });
 
 /** Output: Rate. */
-export const rate = pattern(ratePattern, 'write a rate such as 50/s, 600/m, 25/h or 5/d').transform(
+const rate = pattern(ratePattern, 'write a rate such as 50/s, 600/m, 25/h or 5/d').transform(
   (text) => parseRate(text) as Rate,
 );
 

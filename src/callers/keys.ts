@@ -14,11 +14,11 @@ const dayMs = 86_400_000;
 /** Life of a key where none is asked for. */
 export const keyLifeMsDefault = 90 * dayMs;
 /** Longest life of a key. */
-export const keyLifeMsMax = 400 * dayMs;
+const keyLifeMsMax = 400 * dayMs;
 /** How long the old keys of a rotation stay usable where nothing else is asked for. */
 export const overlapMsDefault = dayMs;
 /** Longest overlap of a rotation. */
-export const overlapMsMax = 30 * dayMs;
+const overlapMsMax = 30 * dayMs;
 
 /** What the acts need. `standing` is absent where no gateway runs in this process. */
 export type KeyDeps = Readonly<{

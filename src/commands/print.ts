@@ -15,7 +15,7 @@ const cell = (value: unknown): string => {
 };
 
 /** Rows as aligned columns under their names. */
-export const columns = (
+const columns = (
   rows: readonly Readonly<Record<string, unknown>>[],
   names: readonly string[],
 ): string => {

@@ -83,7 +83,7 @@ const widerRule = (
 };
 
 /** A limit in words. */
-export const printLimit = (limit: CompiledLimit): string =>
+const printLimit = (limit: CompiledLimit): string =>
   `${limit.count} per ${limit.seconds}s, burst ${limit.burst}`;
 
 /** In words how `next` lets more through than `old`; empty where it does not. */

@@ -29,7 +29,7 @@ export type Files = Readonly<{
 }>;
 
 /** Files one configuration may have. */
-export const filesMax = 1_000;
+const filesMax = 1_000;
 const depthMax = 2;
 
 /** Keys of a file that are maps to be joined entry by entry. */

@@ -11,7 +11,7 @@ import { targetSettings } from '../targets/settings.ts';
 
 const day = 86_400_000;
 
-export const environmentName = z
+const environmentName = z
   .string()
   .regex(/^[a-z][a-z0-9-]{0,31}$/, 'write lower-case letters, digits and -, at most 32');
 

@@ -63,7 +63,7 @@ export const respond = (presented: Presented, marks: Marks): Reply => {
 };
 
 /** The status a refusal is answered with. */
-export const statusOf = (refusal: Refusal): number =>
+const statusOf = (refusal: Refusal): number =>
   refusal.status ?? (errorTable[refusal.refused].status || 502);
 
 /** Seconds a caller should wait where the fault is ours or passing and nothing better is known. */

@@ -27,7 +27,3 @@ export const beginTrace = (
   traceId: continued && remote !== null ? (remote.traceId as TraceId) : newTraceId(now, random),
   spanId: newSpanId(random),
 });
-
-/** Header value for a call to a target; always sampled. */
-export const printTraceParent = (traceId: TraceId, spanId: SpanId): string =>
-  `00-${traceId}-${spanId}-01`;

@@ -31,7 +31,7 @@ const holdsSecret = (journey: Journey): boolean =>
   (journey.operation.verb === 'create' && secretAttribute in journey.operation.resource);
 
 /** What people call the subject: userName, displayName or externalId, wherever it stands. */
-export const subjectOf = (
+const subjectOf = (
   operation: Operation,
   before: Resource | null,
   after: Resource | null,

@@ -1,6 +1,6 @@
 /** What the route file says about permissions and grants (interface.md §1, §2). */
 import { z } from 'zod';
-import { duration, endDate, limit, name } from '../scalars.ts';
+import { endDate, limit, name } from '../scalars.ts';
 
 export const readWriteLimits = z.strictObject({
   reads: limit.optional(),
@@ -9,12 +9,12 @@ export const readWriteLimits = z.strictObject({
 
 const attributeList = z.array(z.string().min(1).max(300)).min(1).max(500);
 
-export const writeRule = z.strictObject({
+const writeRule = z.strictObject({
   only: attributeList.optional(),
   except: attributeList.optional(),
   denied: z.enum(['refuse', 'drop']).default('refuse'),
 });
-export const readRule = z.strictObject({
+const readRule = z.strictObject({
   only: attributeList.optional(),
   except: attributeList.optional(),
 });
@@ -53,11 +53,3 @@ export const grant = z
   .catchall(resourceRule);
 export type GrantSettings = z.output<typeof grant>;
 export { grantKeys };
-
-/** approval: comes with step 5; typed here so that its refusal names the key. */
-export const approval = z.strictObject({
-  required: z.array(z.string()),
-  by: z.int().min(1).max(5),
-  expires: duration,
-  remember: duration.optional(),
-});

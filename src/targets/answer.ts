@@ -10,7 +10,7 @@ import { bareObject, type Json } from '../identity/json-value.ts';
 /** Largest body read, bytes; more is no answer at all. */
 export const answerBytesMax = 8 * 1_024 * 1_024;
 /** Deepest nesting of a body that is read; SCIM needs five. */
-export const answerDepthMax = 64;
+const answerDepthMax = 64;
 const excerptLength = 300;
 
 const headerNames = [

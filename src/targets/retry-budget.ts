@@ -11,7 +11,7 @@ export type RetryBudget = Readonly<{
 }>;
 
 /** Tokens kept at most, also there at the start so that a quiet target may be retried. */
-export const tokensMax = 10;
+const tokensMax = 10;
 
 /** `share` is 0 to 1; 0 means no retries at all. */
 export const makeRetryBudget = (share: number): RetryBudget => {

@@ -26,7 +26,7 @@ export type CanonicalChanges = Readonly<{
 }>;
 
 /** Most operations in one message. */
-export const operationsMax = 1_000;
+const operationsMax = 1_000;
 
 /** What stands before and after the filter of a path as written, without the filter itself. */
 const outline = (text: string): string => {

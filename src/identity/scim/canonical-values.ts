@@ -12,7 +12,7 @@ import type { Reading } from './reading.ts';
 import type { Attribute, AttributeType } from './schema-model.ts';
 
 /** Deepest nesting of values that no schema describes. */
-export const plainDepthMax = 32;
+const plainDepthMax = 32;
 
 /** ATTRNAME of RFC 7643 §2.1, with the `$` of `$ref`. */
 const namePattern = /^[A-Za-z$][-_A-Za-z0-9$]{0,127}$/;

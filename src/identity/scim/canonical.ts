@@ -4,6 +4,5 @@
  * the readers of requests and of targets' answers.
  */
 export { canonicalChanges } from './canonical-changes.ts';
-export type { CanonicalChanges } from './canonical-changes.ts';
 export { canonicalResource } from './canonical-resource.ts';
 export type { DialectHints } from './reading.ts';

@@ -43,7 +43,7 @@ export const pathOf = (path: AttributePath, filter?: Filter): Path => ({
   ...(path.sub === undefined ? {} : { sub: path.sub }),
 });
 
-export const parentOf = ({ schema, attribute }: Path): AttributePath =>
+const parentOf = ({ schema, attribute }: Path): AttributePath =>
   schema === undefined ? { attribute } : { schema, attribute };
 
 export const nameOf = (path: Path): string => {

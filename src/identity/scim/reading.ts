@@ -19,7 +19,7 @@ export type Reading = {
 };
 
 /** Repairs reported for one request; more of them say nothing new. */
-export const repairsMax = 100;
+const repairsMax = 100;
 
 /** A Reading with nothing collected. */
 export const newReading = (): Reading => ({ repairs: [], known: new Set(), refusal: null });

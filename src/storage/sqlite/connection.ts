@@ -15,12 +15,12 @@ import DatabaseConstructor, { type Database } from 'better-sqlite3';
 import { migrate, readMigrations } from './migrate.ts';
 
 /** Bytes kept free for outcomes and revocations. */
-export const reserveBytes = 8 * 1_048_576;
+const reserveBytes = 8 * 1_048_576;
 /** Size of the write-ahead log at which the writer checkpoints itself, and at which it waits for it. */
 export const walBytes = { passive: 64 * 1_048_576, truncate: 192 * 1_048_576 };
 
 /** Message of the error a second process gets. */
-export const heldMessage = 'a gateway runs on this store';
+const heldMessage = 'a gateway runs on this store';
 
 /**
  * Holds the store for this process, for as long as it lives: a lock on a file beside it, which the

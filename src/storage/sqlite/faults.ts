@@ -20,7 +20,7 @@ export type Faults = Readonly<{
 }>;
 
 /** An error as the driver throws it. */
-export const sqliteError = (code: string): Error =>
+const sqliteError = (code: string): Error =>
   Object.assign(new Error(`injected ${code}`), { code });
 
 export const makeFaults = (): Faults => {
