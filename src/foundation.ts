@@ -35,12 +35,26 @@ export type Foundation = Readonly<{
   close(): Promise<void>;
 }>;
 
+/** Ends parts in reverse, each of them whatever became of the others; rejects with the first failure. */
+const closeAll = async (closers: readonly (() => Promise<void> | void)[]): Promise<void> => {
+  const failures: unknown[] = [];
+  for (const close of closers.toReversed()) {
+    try {
+      await close();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
+};
+
 /** Opens the store and what stands on it. Rejects with GatewayError `ledger_unavailable`. */
 export const openFoundation = async (
   { clock, random, observer }: FoundationDeps,
   { store, environment }: Ground,
 ): Promise<Foundation> => {
   const stores = await openSqlite({ path: store.path });
+  const closers: (() => Promise<void> | void)[] = [() => stores.close()];
   try {
     const keyRing = makeKeyRing(store.encryptionKeys, random);
     const checkpointKey = createPrivateKey(store.checkpoints.keyPem);
@@ -56,13 +70,16 @@ export const openFoundation = async (
       observer,
     });
     await ledger.start();
+    closers.push(() => ledger.stop());
     const watch = watchClock(clock);
     const newest = ledger.newestAt();
     if (newest !== null) watch.ledgerAt(newest);
     const callers = makeCallersStanding({ store: stores.keys, clock, observer });
     await callers.start();
+    closers.push(() => callers.stop());
     const freezes = makeFreezesStanding({ store: stores.freezes, clock, observer });
     await freezes.start();
+    closers.push(() => freezes.stop());
     return {
       stores,
       keyRing,
@@ -71,15 +88,10 @@ export const openFoundation = async (
       callers,
       freezes,
       watch,
-      close: async () => {
-        freezes.stop();
-        await callers.stop();
-        await ledger.stop();
-        await stores.close();
-      },
+      close: () => closeAll(closers),
     };
   } catch (error) {
-    await stores.close();
+    await closeAll(closers).catch(() => undefined);
     throw error;
   }
 };
@@ -128,10 +140,21 @@ export const saveLastGood = async (
   );
 };
 
+/**
+ * The route files kept last, or null. Opens the store for this alone: whose ledger it is stands in
+ * the very files that are looked for, so nothing is written or signed before they are read.
+ */
 export const readLastGood = async (
-  foundation: Foundation,
+  { random }: Pick<FoundationDeps, 'random'>,
+  store: StoreSettings,
 ): Promise<Readonly<Record<string, string>> | null> => {
-  const sealed = await foundation.stores.lastGood.load();
-  const text = sealed === null ? null : foundation.keyRing.open(sealed, lastGoodContext);
-  return text === null ? null : (JSON.parse(text.toString('utf8')) as Record<string, string>);
+  const stores = await openSqlite({ path: store.path });
+  try {
+    const sealed = await stores.lastGood.load();
+    const keyRing = makeKeyRing(store.encryptionKeys, random);
+    const text = sealed === null ? null : keyRing.open(sealed, lastGoodContext);
+    return text === null ? null : (JSON.parse(text.toString('utf8')) as Record<string, string>);
+  } finally {
+    await stores.close();
+  }
 };

@@ -87,8 +87,7 @@ const beginWithLastGood = async (
   store: StoreSettings,
   problems: readonly string[],
 ): Promise<Beginning> => {
-  const foundation = await openFoundation(deps, { store, environment: 'unknown' });
-  const sources = await readLastGood(foundation).finally(() => foundation.close());
+  const sources = await readLastGood(deps, store);
   const kept = sources === null ? null : await deps.loadKept(sources);
   if (kept === null || kept.snapshot === null) throw new ConfigRefused(problems);
   deps.observer.note('error', 'config.last-good', { problems: problems.length });
@@ -106,7 +105,12 @@ const begin = async (deps: GatewayDeps): Promise<Beginning> => {
     return beginWithLastGood(deps, loaded.store, problems);
   }
   const foundation = await openFoundation(deps, snapshot);
-  await saveLastGood(foundation, loaded, deps.clock.now());
+  try {
+    await saveLastGood(foundation, loaded, deps.clock.now());
+  } catch (error) {
+    await foundation.close();
+    throw error;
+  }
   return { foundation, loaded: { ...loaded, snapshot }, problems, lastGood: false };
 };
 
@@ -208,6 +212,8 @@ const activate = async (parts: Parts, loaded: Good, cause: string): Promise<void
   const { snapshot } = loaded;
   const changed = snapshot.version !== parts.snapshot.version;
   if (changed) {
+    // First kept, then recorded, then in force: the ledger names nothing that did not come to be.
+    await saveLastGood(foundation, loaded, deps.clock.now());
     await foundation.ledger.act({
       kind: 'act',
       at: deps.clock.now(),
@@ -215,7 +221,6 @@ const activate = async (parts: Parts, loaded: Good, cause: string): Promise<void
       act: 'config.activated',
       details: { version: snapshot.version, was: parts.snapshot.version, cause },
     });
-    await saveLastGood(foundation, loaded, deps.clock.now());
   }
   parts.snapshot = snapshot;
   targets.reconcile(snapshot.targets);
@@ -230,9 +235,7 @@ const reloaderOf = (parts: () => Parts, beginning: Beginning): Reloader =>
       observe: ({ accepted, version, problems }) => {
         const { observer } = parts().deps;
         observer.configReloaded({ accepted, version, problems: problems.length });
-        for (const problem of problems) {
-          observer.note('error', 'config.problem', { problem: printProblem(problem) });
-        }
+        for (const problem of problems) observer.note('error', 'config.problem', { problem });
       },
       loaded: (loaded) => parts().watch?.follow(loaded),
     },
@@ -335,7 +338,10 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
         ...loaded,
         clock: deps.clock,
         listFiles: filesOnDisk.listFiles,
-        onChange: () => void parts.reloader.reload('file').catch(() => undefined),
+        onChange: () =>
+          void parts.reloader.reload('file').catch((cause: unknown) => {
+            deps.observer.note('error', 'config.reload.failed', { cause });
+          }),
       });
     }
     return {

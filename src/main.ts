@@ -25,7 +25,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 });
 
 try {
-  process.exitCode = await runProgram(
+  const code = await runProgram(
     {
       env: process.env,
       version,
@@ -35,10 +35,12 @@ try {
     },
     process.argv.slice(2),
   );
+  // All that was to be written is written. A drain that a second signal cut short would go on else.
+  process.exit(code);
 } catch (error) {
   const known = error instanceof GatewayError;
   process.stderr.write(
     known ? `${error.code}: ${error.refusal.detail}\n` : `internal: ${String(error)}\n`,
   );
-  process.exitCode = 1;
+  process.exit(1);
 }

@@ -6,7 +6,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { stream } from 'hono/streaming';
 import type { CallersStanding } from '../callers/standing.ts';
 import { identifyCaller } from '../callers/table.ts';
@@ -171,7 +170,16 @@ export const makeAdminApp = (deps: AdminDeps): App => {
       newRequestId(deps.random),
     );
   });
-  app.use('/api/*', bodyLimit({ maxSize: bodyBytesMax }));
+  app.use('/api/*', async (context, next) => {
+    const { headers } = context.env.incoming;
+    const refusal =
+      headers['transfer-encoding'] !== undefined
+        ? refuse('body_malformed', 'Send the body with a Content-Length.')
+        : Number(headers['content-length'] ?? 0) > bodyBytesMax
+          ? refuse('body_too_large', `A body here has at most ${bodyBytesMax} bytes.`)
+          : null;
+    return refusal === null ? next() : asProblem(refusal, newRequestId(deps.random));
+  });
   addHealth(app, deps);
   addOperations(app, deps);
   app.notFound(() =>
@@ -186,6 +194,12 @@ export const serveAdmin = (deps: AdminDeps) => {
   const app = makeAdminApp(deps);
   const listen = getRequestListener((request, env) => app.fetch(request, env), {
     overrideGlobalObjects: false,
+    // A Host or URL that makes no request of the web's kind never reaches the application.
+    errorHandler: () =>
+      asProblem(
+        refuse('request_suspicious', 'The Host header or the URL cannot be read.'),
+        newRequestId(deps.random),
+      ),
   });
   return (incoming: IncomingMessage, outgoing: ServerResponse): void => {
     void listen(incoming, outgoing);

@@ -13,8 +13,11 @@ import type { Verified } from '../ledger/verify.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { FreezesStanding } from '../targets/standing.ts';
 
-/** Who acts: a person known by a token, or `local` (whoever may open the store's files). */
+/** Who acts: a person known by a token, or whoever may open the store's files. */
 export type Person = Readonly<{ name: string; roles: ReadonlySet<Role> }>;
+
+/** Who acts on the store's files: they hold every role already. Told by identity, not by name. */
+export const localPerson: Person = Object.freeze({ name: 'local', roles: new Set<Role>() });
 
 /** What the effective configuration is, and what waits. */
 export type ConfigStatus = Readonly<{
@@ -70,11 +73,9 @@ export type AdminOperation<Input = never> = Readonly<{
 export const operation = <Input>(entry: AdminOperation<Input>): AdminOperation =>
   Object.freeze(entry) as unknown as AdminOperation;
 
-const local: ReadonlySet<string> = new Set(['local']);
-
-/** May this person run it? Whoever holds the store's files holds every role already. */
+/** May this person run it? */
 export const mayRun = (person: Person, { role }: Pick<AdminOperation, 'role'>): boolean =>
-  local.has(person.name) || person.roles.has('admin') || person.roles.has(role);
+  person === localPerson || person.roles.has('admin') || person.roles.has(role);
 
 /**
  * Runs an operation as a person: role, input, the recorded act (before the operation takes effect),

@@ -105,6 +105,18 @@ const issuing =
     return isRefusal(made) ? made : json({ ...made, key: readable(made.key) });
   };
 
+/** Ends a key of this kind only: an operator ends keys of clients, not tokens of people. */
+const revoking =
+  (kind: Holder['kind']): AdminOperation<Readonly<{ id: string }>>['run'] =>
+  async ({ keys }, _person, { id }) => {
+    const known = await listKeys(keys, { kind });
+    if (!known.some((key) => key.id === id)) {
+      return refuse('value_invalid', 'There is no such key.');
+    }
+    const done = await revokeKey(keys, id as KeyId);
+    return isRefusal(done) ? done : json(done);
+  };
+
 const holderAct = (input: Issue) => ({ holder: input.holder, expires: input.expires ?? null });
 const issueInput = z.strictObject({ holder: text, expires });
 const none = z.strictObject({});
@@ -155,10 +167,7 @@ const keyOperations: readonly AdminOperation[] = [
     role: 'operator',
     input: z.strictObject({ id: text }),
     act: ({ id }) => ({ key: id }),
-    run: async ({ keys }, _person, { id }) => {
-      const done = await revokeKey(keys, id as KeyId);
-      return isRefusal(done) ? done : json(done);
-    },
+    run: revoking('client'),
   }),
   operation({
     name: 'people.issue',
@@ -188,10 +197,7 @@ const keyOperations: readonly AdminOperation[] = [
     role: 'admin',
     input: z.strictObject({ id: text }),
     act: ({ id }) => ({ key: id }),
-    run: async ({ keys }, _person, { id }) => {
-      const done = await revokeKey(keys, id as KeyId);
-      return isRefusal(done) ? done : json(done);
-    },
+    run: revoking('person'),
   }),
 ];
 

@@ -4,7 +4,7 @@
  * without a gateway is recorded as `local`.
  */
 import { request } from 'undici';
-import { perform, type AdminOperation, type AdminResult } from '../admin/operation.ts';
+import { localPerson, perform, type AdminOperation, type AdminResult } from '../admin/operation.ts';
 import { systemClock } from '../clock.ts';
 import { isRefusal, refuse, type Refusal } from '../errors.ts';
 import { adminContext, openFoundation } from '../foundation.ts';
@@ -80,7 +80,7 @@ const askStore = async (
       status: () => ({ version: snapshot.version, problems: [], waiting: null, lastGood: false }),
       apply: async () => null,
     });
-    await use(await perform(entry, context, { name: 'local', roles: new Set() }, input));
+    await use(await perform(entry, context, localPerson, input));
   } finally {
     await foundation.close();
   }

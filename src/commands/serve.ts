@@ -65,11 +65,18 @@ export const serve = async (
       drains += 1;
       if (drains > 1) return resolve();
       observer.note('info', 'gateway.draining', { drainMs });
-      void gateway.stop(drainMs).finally(resolve);
+      gateway
+        .stop(drainMs)
+        .catch((cause: unknown) => observer.note('error', 'gateway.stop.failed', { cause }))
+        .finally(resolve);
     };
     context.onSignal('SIGTERM', drain);
     context.onSignal('SIGINT', drain);
-    context.onSignal('SIGHUP', () => void gateway.reload().catch(() => undefined));
+    context.onSignal('SIGHUP', () => {
+      gateway
+        .reload()
+        .catch((cause: unknown) => observer.note('error', 'config.reload.failed', { cause }));
+    });
   });
   await ended;
   observer.note('info', 'gateway.stopped', {});

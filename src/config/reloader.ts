@@ -3,7 +3,7 @@
  * widens anything (and `reload: careful`) kept until a person or a signal says so. One load at a
  * time; what was asked meanwhile runs once more afterwards.
  */
-import { printProblem, type Problem } from './problem.ts';
+import { printProblem } from './problem.ts';
 import type { Loaded } from './load.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { widenings } from './widening.ts';
@@ -22,9 +22,9 @@ export type ReloaderDeps = Readonly<{
   load(): Promise<Loaded>;
   /** Puts a snapshot in force; resolves once it is. */
   activate(loaded: Loaded & Readonly<{ snapshot: Snapshot }>, cause: ReloadCause): Promise<void>;
-  /** Told of each load. */
+  /** Told of each load, with why it was refused in the words of `check`. */
   observe(
-    result: Readonly<{ accepted: boolean; version: string; problems: readonly Problem[] }>,
+    result: Readonly<{ accepted: boolean; version: string; problems: readonly string[] }>,
   ): void;
   /** What was loaded last, whatever came of it: what to watch from now on. */
   loaded(loaded: Loaded): void;
@@ -75,7 +75,12 @@ export const makeReloader = (
   });
 
   const activate = async (loaded: Good, cause: ReloadCause): Promise<void> => {
-    await deps.activate(loaded, cause);
+    try {
+      await deps.activate(loaded, cause);
+    } catch (error) {
+      problems = ['the change could not be kept and recorded; what served before still serves'];
+      throw error;
+    }
     current = loaded.snapshot;
     waiting = null;
     lastGood = false;
@@ -83,6 +88,8 @@ export const makeReloader = (
 
   const settle = async (loaded: Loaded, cause: ReloadCause): Promise<boolean> => {
     const { snapshot } = loaded;
+    // What waited is in the files no more: nobody may apply what was taken back.
+    waiting = null;
     problems = loaded.problems.map(printProblem);
     if (snapshot === null) return false;
     const restart = needsRestart(current, snapshot);
@@ -118,9 +125,13 @@ export const makeReloader = (
       exclusive(async () => {
         const loaded = await deps.load();
         deps.loaded(loaded);
-        const accepted = await settle(loaded, cause);
         const version = loaded.snapshot?.version ?? current.version;
-        deps.observe({ accepted, version, problems: loaded.problems });
+        let accepted = false;
+        try {
+          accepted = await settle(loaded, cause);
+        } finally {
+          deps.observe({ accepted, version, problems });
+        }
         return status();
       }),
     apply: (version) =>

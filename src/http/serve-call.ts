@@ -17,7 +17,7 @@ import type { Exchange, Reply } from './exchange.ts';
 import { inspect, inspectMediaType } from './hygiene.ts';
 import { respond, respondRefusal, type Marks } from './respond.ts';
 import { callerAddress, findRoute } from './route-table.ts';
-import { settledRecord, type Glimpse } from './settled-record.ts';
+import { settledRecord, type Finished, type Glimpse } from './settled-record.ts';
 import { beginTrace, parseTraceParent } from './trace-parent.ts';
 
 export type ServeDeps = Readonly<{
@@ -197,18 +197,24 @@ export const serveCall = async (deps: ServeDeps, exchange: Exchange): Promise<Re
         marks,
       )
     : respond(answer, marks);
-  const refusal = isRefusal(answer) ? answer : null;
-  deps.observer.requestSettled(
-    settledRecord({
-      exchange,
-      seen,
-      outcome,
-      refusal,
-      cause,
-      status: reply.status,
-      endedAt: seen.startedAt + (deps.clock.monotonic() - seen.startedMonotonic),
-      mutating: seen.operation !== null && isMutation(seen.operation),
-    }),
-  );
+  tell(deps, {
+    exchange,
+    seen,
+    outcome,
+    refusal: isRefusal(answer) ? answer : null,
+    cause,
+    status: reply.status,
+    endedAt: seen.startedAt + (deps.clock.monotonic() - seen.startedMonotonic),
+    mutating: seen.operation !== null && isMutation(seen.operation),
+  });
   return reply;
+};
+
+/** Tells what was done. An observer that fails must not turn a change that was made into a 500. */
+const tell = ({ observer }: ServeDeps, finished: Finished): void => {
+  try {
+    observer.requestSettled(settledRecord(finished));
+  } catch (cause) {
+    observer.note('error', 'request.untold', { requestId: finished.seen.requestId, cause });
+  }
 };
