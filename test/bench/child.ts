@@ -15,7 +15,8 @@ export type Child = Readonly<{
 
 const nextMessage = <Answer>(child: ChildProcess): Promise<Answer> =>
   new Promise((resolve, reject) => {
-    const ended = (code: number | null): void => reject(new Error(`a bench process ended: ${code}`));
+    const ended = (code: number | null): void =>
+      reject(new Error(`a bench process ended: ${code}`));
     child.once('exit', ended);
     child.once('message', (message) => {
       child.off('exit', ended);

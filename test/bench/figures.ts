@@ -30,7 +30,11 @@ export const figureOf = (
 });
 
 export const holds = ({ least, target }: Figure): boolean | null =>
-  target === null ? null : target.kind === 'at most' ? least <= target.value : least >= target.value;
+  target === null
+    ? null
+    : target.kind === 'at most'
+      ? least <= target.value
+      : least >= target.value;
 
 const shown = (value: number, unit: Figure['unit']): string =>
   `${value >= 1_000 ? Math.round(value) : Number(value.toPrecision(3))} ${unit}`;
@@ -41,7 +45,9 @@ export const printFigures = (figures: readonly Figure[]): string => {
     figure.what,
     shown(figure.least, figure.unit),
     shown(figure.median, figure.unit),
-    figure.target === null ? '-' : `${figure.target.kind} ${shown(figure.target.value, figure.unit)}`,
+    figure.target === null
+      ? '-'
+      : `${figure.target.kind} ${shown(figure.target.value, figure.unit)}`,
     holds(figure) === null ? '' : holds(figure) === true ? 'holds' : 'MISSED',
     figure.note,
   ]);

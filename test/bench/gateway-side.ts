@@ -23,7 +23,8 @@ import { silentObserver } from '../../src/telemetry/observe.ts';
 import { routeFile, type RouteFileOptions } from './route-file.ts';
 
 /** The entry of the program; where a build is to be measured, its `dist/main.js`. */
-const entry = process.env['BENCH_ENTRY'] ?? fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+const entry =
+  process.env['BENCH_ENTRY'] ?? fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const env = { ...process.env, TARGET_TOKEN: 'bench-target-token', NO_COLOR: '1' };
 /** A gateway that is not ready by then has failed. */
 const readyMsMax = 30_000;
@@ -140,7 +141,6 @@ export const startOn = async (ground: Ground, collectorPort: number): Promise<Ga
     env: {
       ...env,
       OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${collectorPort}`,
-      OTEL_EXPORTER_OTLP_PROTOCOL: 'http/json',
       OTEL_SERVICE_NAME: 'sallyport',
     },
     stdio: ['ignore', 'pipe', 'pipe'],

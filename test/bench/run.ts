@@ -9,11 +9,15 @@ import { holds, printFigures, type Figure } from './figures.ts';
 import { rows } from './rows.ts';
 import { openScene, type Effort } from './scene.ts';
 
+const usage = `rows: ${rows.map(({ name }) => name).join(', ')}`;
+
 /** Measures the named rows, one after the other, each on a scene of its own. */
 export const runBench = async (
   names: readonly string[],
   effort: Effort,
 ): Promise<readonly Figure[]> => {
+  const unknown = names.filter((name) => !rows.some((row) => row.name === name));
+  if (unknown.length > 0) throw new TypeError(`no row ${unknown.join(', ')}; ${usage}`);
   const figures: Figure[] = [];
   for (const row of rows.filter(({ name }) => names.includes(name))) {
     const scene = await openScene(effort);

@@ -23,7 +23,7 @@ type Stoppable = Readonly<{ stop(): void | Promise<void> }>;
 
 export type Scene = Readonly<{
   effort: Effort;
-  targetPort: number;
+  target: Readonly<{ pid: number; port: number }>;
   collectorPort: number;
   load: Load;
   /** Starts a gateway on a fresh folder; it ends with the scene at the latest. */
@@ -49,7 +49,7 @@ export const openScene = async (effort: Effort): Promise<Scene> => {
   const collectorPort = Number(collector.ready['port']);
   return {
     effort,
-    targetPort,
+    target: { pid: target.pid, port: targetPort },
     collectorPort,
     load: keep(await startLoad()),
     gateway: async (options) => {

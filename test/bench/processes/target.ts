@@ -26,5 +26,7 @@ const server = createServer({ keepAliveTimeout: 600_000 }, (request, response) =
     response.end(body);
   });
 });
-server.listen(0, '127.0.0.1', () => process.send?.({ port: (server.address() as AddressInfo).port }));
+server.listen(0, '127.0.0.1', () =>
+  process.send?.({ port: (server.address() as AddressInfo).port }),
+);
 process.on('disconnect', () => process.exit(0));

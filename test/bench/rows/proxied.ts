@@ -1,7 +1,15 @@
 /** Mutations and reads with everything on, against bare @fastify/http-proxy. */
+import { request } from 'undici';
 import { figureOf, medianOf, type Figure } from '../figures.ts';
 import { sideOf } from '../requests.ts';
 import { alternate, type Scene } from '../scene.ts';
+
+/** Spans that were never sent would make the gateway look cheap. */
+const provesExport = async ({ collectorPort }: Scene): Promise<void> => {
+  const { body } = await request(`http://127.0.0.1:${collectorPort}/`);
+  const { posts } = (await body.json()) as { posts: number };
+  if (posts === 0) throw new Error('the collector got no spans');
+};
 
 const against = async (scene: Scene, name: 'create' | 'read') => {
   const gateway = await scene.gateway();
@@ -9,6 +17,7 @@ const against = async (scene: Scene, name: 'create' | 'read') => {
   const pairs = await alternate(scene, sideOf(gateway, name), sideOf(peer, name));
   await gateway.stop();
   peer.stop();
+  await provesExport(scene);
   const us = (side: 'a' | 'b') => Math.round(medianOf(pairs.map((pair) => pair[side].cpuUs)));
   const rate = (side: 'a' | 'b') => Math.round(medianOf(pairs.map((pair) => pair[side].perSecond)));
   return {
