@@ -24,7 +24,8 @@ const clientCount = 16;
 const killAfterMs = { least: 150, most: 700 };
 const targetDelayMsMax = 8;
 const stallMs = 40;
-const settings = ', settleAfter: 200ms, timeout: 3s, breaker: { minimum: 10000 }';
+/** Changes closer together than `settleAfter` explain each other, and stay in doubt. */
+const settings = ', settleAfter: 10ms, timeout: 3s, breaker: { minimum: 10000 }';
 /** Time the last gateway gets to settle what the kills left, ms: a round of recovery begins every two seconds, reads twice, a second apart, and takes 64. */
 const settlingMs = (open: number): number => 3_600 + 3_200 * Math.floor(open / 64);
 

@@ -85,7 +85,9 @@ const serveUsers = () => {
       return { status: 200, body: listOf(found === undefined ? [] : [found]) };
     },
     POST: ({ body }: Asked): Given => {
-      const user = { ...(JSON.parse(body) as User), id: `u${(made += 1)}` };
+      // A read-back proves a create by its age.
+      const meta = { resourceType: 'User', created: new Date().toISOString() };
+      const user = { ...(JSON.parse(body) as User), id: `u${(made += 1)}`, meta };
       if (names.has(user.userName)) return failure(409, 'uniqueness');
       users.set(user.id, user);
       names.set(user.userName, user.id);
