@@ -12,7 +12,6 @@ import { finished } from 'node:stream/promises';
 import { perform } from '../admin/operation.ts';
 import { adminOperations } from '../admin/operations.ts';
 import { systemClock } from '../clock.ts';
-import type { CommandContext } from '../commands/command.ts';
 import { filesOnDisk, keptFiles } from '../config/files-on-disk.ts';
 import { loadConfig } from '../config/load.ts';
 import { isRefusal } from '../errors.ts';
@@ -23,6 +22,18 @@ import { makeObserver } from '../telemetry/make-observer.ts';
 import type { RequestSettled } from '../telemetry/observe.ts';
 import { startTelemetry } from '../telemetry/telemetry.ts';
 import { demoClients, demoPerson, demoRouteFile, type DemoClient } from './route-file.ts';
+
+/** What the demo is given of the process. */
+export type DemoContext = Readonly<{
+  env: Readonly<Record<string, string | undefined>>;
+  /** Version of this program. */
+  version: string;
+  /** Writes to standard output; resolves when it was taken. */
+  write(text: string): Promise<void>;
+  /** One line to standard error. */
+  error(line: string): void;
+  onSignal(signal: 'SIGTERM' | 'SIGINT', run: () => void): void;
+}>;
 
 /** A running gateway of the demo. */
 export type DemoGateway = Readonly<{
@@ -118,7 +129,7 @@ const observation = (folder: string) => {
 
 /** Starts it in a new folder below the system's place for temporary files. */
 export const startDemoGateway = async (
-  context: CommandContext,
+  context: DemoContext,
   target: Readonly<{ url: string; token: string }>,
 ): Promise<DemoGateway> => {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-demo-'));

@@ -6,8 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { request } from 'undici';
-import type { CommandContext } from '../commands/command.ts';
-import { startDemoGateway, type DemoGateway } from './demo-gateway.ts';
+import { startDemoGateway, type DemoGateway, type DemoContext } from './demo-gateway.ts';
 import { differences, isRecorded, playStep, type Played } from './play-session.ts';
 import { proveLedger, readLedger } from './prove.ts';
 import { seeds, session } from './session.ts';
@@ -48,7 +47,7 @@ const seed = async (
 
 /** Plays and checks; prints as it goes. True if everything was as expected. */
 const playAndCheck = async (
-  context: CommandContext,
+  context: DemoContext,
   gateway: DemoGateway,
   sandbox: SandboxProcess,
   ids: Map<string, string>,
@@ -126,7 +125,7 @@ Its log is ${folder}/gateway.log. Ctrl-C ends everything and removes the folder.
 `;
 };
 
-const signalled = (context: CommandContext): Promise<void> =>
+const signalled = (context: DemoContext): Promise<void> =>
   new Promise((resolve) => {
     context.onSignal('SIGINT', resolve);
     context.onSignal('SIGTERM', resolve);
@@ -137,7 +136,7 @@ const signalled = (context: CommandContext): Promise<void> =>
  * starts has ended, and its folder is gone, when it resolves.
  */
 export const playDemo = async (
-  context: CommandContext,
+  context: DemoContext,
   options: Readonly<{ once: boolean }>,
 ): Promise<number> => {
   const absent = missing();

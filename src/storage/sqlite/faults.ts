@@ -20,8 +20,7 @@ export type Faults = Readonly<{
 }>;
 
 /** An error as the driver throws it. */
-const sqliteError = (code: string): Error =>
-  Object.assign(new Error(`injected ${code}`), { code });
+const sqliteError = (code: string): Error => Object.assign(new Error(`injected ${code}`), { code });
 
 export const makeFaults = (): Faults => {
   const armed: { fault: Fault; left: number }[] = [];
