@@ -170,7 +170,7 @@ const marksOf = (exchange: Exchange, seen: Glimpse, outcome: Outcome | null): Ma
     scim: seen.route !== null,
     accept: exchange.headers['accept'],
     ledgerId: ledger?.id ?? null,
-    outcome: doubtful ? (ledger.outcome as 'not-sent' | 'in-doubt') : null,
+    outcome: doubtful ? ledger.outcome : null,
     limits: outcome?.limits ?? [],
   };
 };
