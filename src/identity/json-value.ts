@@ -13,6 +13,9 @@ export const isArray = (value: Json | undefined): value is readonly Json[] => Ar
 export const bareObject = <Value>(): Record<string, Value> =>
   Object.setPrototypeOf({}, null) as Record<string, Value>;
 
-/** A copy of an object's own members, without a prototype. */
-export const bareCopy = <Value>(value: Readonly<Record<string, Value>>): Record<string, Value> =>
-  Object.setPrototypeOf({ ...value }, null) as Record<string, Value>;
+/** A copy of an object's own members, with those of `over` over them, without a prototype. */
+export const bareCopy = <Value>(
+  value: Readonly<Record<string, Value>>,
+  over?: Readonly<Record<string, Value>>,
+): Record<string, Value> =>
+  Object.setPrototypeOf({ ...value, ...over }, null) as Record<string, Value>;

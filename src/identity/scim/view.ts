@@ -49,7 +49,7 @@ const makeTemplate = (type: ResourceType): Template => {
 const templates = new WeakMap<ResourceType, Template>();
 
 const filled = (value: JsonObject, { empty, nested }: Template): View => {
-  const view = bareCopy<unknown>({ ...empty, ...value });
+  const view = bareCopy<unknown>(empty, value);
   // CEL tells maps by their `constructor`; one from outside would make the whole view unreadable.
   if ('constructor' in view) delete view['constructor'];
   for (const [name, template] of nested) {
