@@ -157,8 +157,8 @@ const addOperations = (app: App, deps: AdminDeps): void => {
   app.get('/api/v1/openapi.json', (context) => context.json(openApi()));
 };
 
-/** The admin application, testable without a socket (`app.request` needs the bindings). */
-export const makeAdminApp = (deps: AdminDeps): App => {
+/** The admin application. */
+const makeAdminApp = (deps: AdminDeps): App => {
   const app: App = new Hono();
   app.use('*', async (context, next) => {
     const host = (context.req.header('host') ?? '').replace(/:[0-9]+$/, '').toLowerCase();

@@ -74,7 +74,7 @@ export const operation = <Input>(entry: AdminOperation<Input>): AdminOperation =
   Object.freeze(entry) as unknown as AdminOperation;
 
 /** May this person run it? */
-export const mayRun = (person: Person, { role }: Pick<AdminOperation, 'role'>): boolean =>
+const mayRun = (person: Person, { role }: Pick<AdminOperation, 'role'>): boolean =>
   person === localPerson || person.roles.has('admin') || person.roles.has(role);
 
 /**

@@ -23,7 +23,7 @@ const instant = z.string().refine((value) => instantOf(value, 0) !== null, {
 });
 
 /** Milliseconds since the epoch of an instant as people write it, or null. */
-export const instantOf = (value: string, now: number): number | null => {
+const instantOf = (value: string, now: number): number | null => {
   const ago = parseDurationMs(value);
   if (ago !== null) return now - ago;
   if (!/^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2}))?$/.test(value)) return null;

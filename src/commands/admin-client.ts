@@ -6,7 +6,7 @@
 import { request } from 'undici';
 import { localPerson, perform, type AdminOperation, type AdminResult } from '../admin/operation.ts';
 import { systemClock } from '../clock.ts';
-import { isRefusal, refuse, type Refusal } from '../errors.ts';
+import { refuse, type Refusal } from '../errors.ts';
 import { adminContext, openFoundation } from '../foundation.ts';
 import { systemRandom } from '../ids.ts';
 import type { Snapshot } from '../snapshot.ts';
@@ -99,6 +99,3 @@ export const runOperation = async (
   }
   return askGateway(reach.admin, reach.token, entry, input, use);
 };
-
-/** True for an answer that is a refusal. */
-export const wasRefused = (answer: Answered): answer is Refusal => isRefusal(answer);

@@ -64,7 +64,7 @@ describe('serveCall', () => {
     assert.ok(Number(reply.headers['retry-after']) > 0);
     assert.ok(!JSON.stringify(reply).includes(secret));
     const record = observed.at(-1);
-    assert.equal((record?.cause as Error).message, secret);
+    assert.ok(record?.cause instanceof Error && record.cause.message === secret);
     assert.equal(reply.headers['x-request-id'], record?.requestId);
     assert.equal(reply.headers['trace-id'], record?.traceId);
   });
