@@ -9,7 +9,7 @@ import { effectsOfChanges } from '../identity/scim/effects.ts';
 import { applyChanges, stripChanges, stripResource, touchedBy } from '../identity/scim/patch.ts';
 import type { PresentView } from '../identity/scim/present.ts';
 import { printCall } from '../identity/scim/print.ts';
-import { mergeReplace, replaceChanges, writablePart } from '../identity/scim/replace.ts';
+import { mergeReplace, replaceChanges, replacedBy } from '../identity/scim/replace.ts';
 import type { Change, Resource } from '../identity/scim/schema-model.ts';
 import { decide } from '../policy/decide.ts';
 import type { Decision } from '../policy/decision.ts';
@@ -59,15 +59,14 @@ export const prepare = (approached: Approached, before: Resource | null): Prepar
   const { type } = operation;
   const whole = mergeReplace(before, operation.resource, touch, type);
   const changes = replaceChanges({ resource: whole, type }, before);
-  const { schemas } = whole;
-  // Only what was compared goes out: a `$ref` beside its `value` is judged by nobody.
-  const resource = { ...(schemas === undefined ? {} : { schemas }), ...writablePart(whole, type) };
+  const resource = replacedBy(before, changes, type);
+  if (isRefusal(resource)) return resource;
   return {
     ...plain,
     operation: { ...operation, resource },
     effects: effectsOfChanges(type, changes),
     changes,
-    after: whole,
+    after: resource,
     resource,
   };
 };
@@ -110,20 +109,22 @@ export const stripped = (prepared: Prepared, drop: readonly string[]): Prepared 
   }
   if (operation.verb === 'delete') return prepared;
   const changes = stripChanges(prepared.changes ?? [], operation.type, keep);
+  if (operation.verb === 'replace') {
+    if (before === null) return refuse('internal', 'Try again later.');
+    const resource = replacedBy(before, changes, operation.type);
+    if (isRefusal(resource)) return resource;
+    return {
+      ...prepared,
+      operation: { ...operation, resource },
+      changes,
+      after: resource,
+      resource,
+    };
+  }
   const applied = before === null ? null : applyChanges(before, changes, operation.type);
   if (isRefusal(applied)) return applied;
   const after = applied?.resource ?? null;
-  if (operation.verb === 'patch') {
-    return { ...prepared, operation: { ...operation, changes }, changes, after };
-  }
-  if (after === null) return refuse('internal', 'Try again later.');
-  return {
-    ...prepared,
-    operation: { ...operation, resource: after },
-    changes,
-    after,
-    resource: after,
-  };
+  return { ...prepared, operation: { ...operation, changes }, changes, after };
 };
 
 /**

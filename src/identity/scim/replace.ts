@@ -2,11 +2,13 @@
  * What a PUT means once the current resource is known (RFC 7644 §3.5.1): which changes it makes, and
  * which whole resource goes to the target so that nothing is lost that the client could not see.
  */
+import { isRefusal } from '../../errors.ts';
+import type { Refusal } from '../../errors.ts';
 import { bareCopy, bareObject, isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 import type { AttributeName, Mutation } from '../operation.ts';
 import { refersToResources } from './equality.ts';
-import { diffResources } from './patch.ts';
+import { applyChanges, diffResources } from './patch.ts';
 import type { Attribute, Change, Resource, ResourceType } from './schema-model.ts';
 import { attributeName, lookUp } from './schemas.ts';
 
@@ -30,44 +32,53 @@ const nameOf = (schema: string | undefined, attribute: string, sub?: string): At
     ...(sub === undefined ? {} : { sub }),
   });
 
-/** A value without readOnly sub-attributes, and without `$ref`, which only repeats `value`. */
-const writableValue = (value: Json, definition: Attribute | null): Json => {
+/** Whether `$ref`, which only repeats `value`, counts as part of it. */
+type Refs = 'kept' | 'left out';
+
+/** A value without readOnly sub-attributes. */
+const writableValue = (value: Json, definition: Attribute | null, refs: Refs): Json => {
   const subs = definition?.sub;
   if (subs === undefined) return value;
-  if (isArray(value)) return value.map((item) => writableValue(item, definition));
+  if (isArray(value)) return value.map((item) => writableValue(item, definition, refs));
   if (!isObject(value)) return value;
   const out = bareObject<Json>();
   for (const name of Object.keys(value)) {
     const member = value[name];
     const sub = Object.hasOwn(subs, name.toLowerCase()) ? subs[name.toLowerCase()] : undefined;
-    if (member !== undefined && name !== '$ref' && sub?.mutability !== 'readOnly') {
+    const skipped = name === '$ref' ? refs === 'left out' : sub?.mutability === 'readOnly';
+    if (member !== undefined && !skipped) {
       out[name] = member;
     }
   }
   return out;
 };
 
-const writableBelow = (value: JsonObject, type: ResourceType, schema?: string): Members => {
+const writableBelow = (
+  value: JsonObject,
+  type: ResourceType,
+  refs: Refs,
+  schema?: string,
+): Members => {
   const out = bareObject<Json>();
   for (const name of Object.keys(value)) {
     const member = value[name];
     if (member === undefined) continue;
     const isExtension = schema === undefined && name.includes(':');
     if (isExtension && isObject(member)) {
-      const inner = writableBelow(member, type, name);
+      const inner = writableBelow(member, type, refs, name);
       if (Object.keys(inner).length > 0) out[name] = inner;
       continue;
     }
     if (schema === undefined && assigned.has(name)) continue;
     const definition = definitionOf(type, schema, name);
-    if (definition?.mutability !== 'readOnly') out[name] = writableValue(member, definition);
+    if (definition?.mutability !== 'readOnly') out[name] = writableValue(member, definition, refs);
   }
   return out;
 };
 
 /** What of a resource a client may write at all: no readOnly attributes, no `id`, `meta`, `schemas`. */
 export const writablePart = (resource: Resource, type: ResourceType): Resource =>
-  writableBelow(resource, type);
+  writableBelow(resource, type, 'left out');
 
 /**
  * The changes a PUT makes to the current resource. What it omits it removes; readOnly attributes do
@@ -82,6 +93,19 @@ export const replaceChanges = (
     writablePart(operation.resource, operation.type),
     operation.type,
   );
+
+/**
+ * The whole resource a PUT sends: the current one with exactly the changes that were judged. What the
+ * client wrote beside them (an element twice, a `$ref` of its own) does not go out.
+ */
+export const replacedBy = (
+  current: Resource,
+  changes: readonly Change[],
+  type: ResourceType,
+): Resource | Refusal => {
+  const applied = applyChanges(writableBelow(current, type, 'kept'), changes, type);
+  return isRefusal(applied) ? applied : applied.resource;
+};
 
 /** A PUT as the PATCH it amounts to, which is how it is judged (effects.ts) and recorded. */
 export const asPatch = (operation: Replace, current: Resource): Patch => {
