@@ -58,6 +58,8 @@ export const makeListener = (
         made.maxConnections = connectionsMax;
         made.maxRequestsPerSocket = 0;
         made.on('clientError', answerBrokenClient);
+        // RFC 9110 §10.1.1: an expectation nobody knows may be ignored; node's own 417 has no code.
+        made.on('checkExpectation', serve);
         made.once('error', reject);
         made.listen(address.port, address.host, () => {
           made.off('error', reject);

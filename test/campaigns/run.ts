@@ -6,13 +6,14 @@ import { parseArgs } from 'node:util';
 import type { Campaign } from './campaign.ts';
 import { campaign as crash } from './crash.ts';
 import { campaign as faults } from './faults.ts';
+import { campaign as garbage } from './garbage.ts';
 import { campaign as liar } from './liar.ts';
 import { campaign as oracle } from './oracle.ts';
 import { campaign as order } from './order.ts';
 import { campaign as targets } from './targets.ts';
 
 /** Every campaign; a new one is a file and a line here. */
-const campaigns: readonly Campaign[] = [crash, order, faults, targets, liar, oracle];
+const campaigns: readonly Campaign[] = [crash, order, faults, targets, liar, garbage, oracle];
 
 const print = (line: string): void => {
   process.stdout.write(`${line}\n`);
