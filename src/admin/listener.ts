@@ -149,9 +149,20 @@ const addOperations = (app: App, deps: AdminDeps): void => {
       context.header('cache-control', 'no-store');
       if ('json' in result) return context.json(result.json as object);
       context.header('content-type', 'application/x-ndjson; charset=utf-8');
-      return stream(context, async (out) => {
-        for await (const line of result.lines) await out.write(line);
-      });
+      // A failure in the middle must not look like the end: the connection is cut instead.
+      return stream(
+        context,
+        async (out) => {
+          for await (const line of result.lines) {
+            if (out.aborted) return;
+            await out.write(line);
+          }
+        },
+        async (error) => {
+          deps.observer.note('error', 'admin.failed', { act: entry.name, requestId, error });
+          context.env.outgoing.destroy();
+        },
+      );
     });
   }
   app.get('/api/v1/openapi.json', (context) => context.json(openApi()));

@@ -19,7 +19,10 @@ const columns = (
   rows: readonly Readonly<Record<string, unknown>>[],
   names: readonly string[],
 ): string => {
-  const table = [names, ...rows.map((row) => names.map((name) => escaped(cell(row[name]))))];
+  const table = [
+    names,
+    ...rows.map((row) => names.map((name) => escaped(cell(row[name])).replaceAll(/[\t\n]/g, ' '))),
+  ];
   const widths = names.map((_, at) => Math.max(...table.map((line) => (line[at] ?? '').length)));
   return table
     .map((line) =>

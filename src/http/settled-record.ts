@@ -38,6 +38,10 @@ const templateOf = (seen: Glimpse): string => {
   return `${seen.route.path}/${operation.type.endpoint}${id}`;
 };
 
+/** RFC 9110 and 5789; anything else is `_OTHER` (HTTP semantic conventions). */
+const known: ReadonlySet<string> = new Set(
+  'GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH'.split(' '),
+);
 const queryName = /^[A-Za-z]{1,32}$/;
 
 /** Keys stay, values go: `filter=REDACTED&count=REDACTED`. */
@@ -69,11 +73,11 @@ export const settledRecord = (finished: Finished): RequestSettled => {
     spanId: seen.spanId,
     parent: seen.parent === null ? null : { ...seen.parent, continued: seen.continued },
     requestId: seen.requestId,
-    method: exchange.method,
+    method: known.has(exchange.method) ? exchange.method : '_OTHER',
     httpRoute: templateOf(seen),
     query: redacted(exchange.query),
     scheme: seen.snapshot.server.publicUrl.startsWith('https') ? 'https' : 'http',
-    serverAddress: host.replace(/:[0-9]+$/, '').slice(0, 253),
+    serverAddress: seen.route === null ? '' : host.replace(/:[0-9]+$/, '').slice(0, 253),
     serverPort: exchange.localPort,
     clientAddress: seen.remote,
     userAgent: (exchange.headers['user-agent'] ?? '').slice(0, 120),

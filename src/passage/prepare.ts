@@ -127,14 +127,21 @@ export const stripped = (prepared: Prepared, drop: readonly string[]): Prepared 
   return { ...prepared, operation: { ...operation, changes }, changes, after };
 };
 
+const hasPrecondition = (operation: Mutation): boolean =>
+  'preconditions' in operation && Object.keys(operation.preconditions).length > 0;
+
+const replacesMembers = ({ action }: Effect): boolean => action.endsWith(':replace-members');
+
 /**
  * Would sending it change nothing? Only where the current resource is known and shows what is
  * written; what takes access away always goes out.
  */
 export const changesNothing = (prepared: Prepared, revocation: boolean): boolean => {
-  const { operation, before, changes } = prepared;
+  const { operation, before, changes, effects } = prepared;
   if (operation.verb === 'patch' && operation.changes.length === 0) return true;
   if (before === null || changes === null || revocation) return false;
+  // A precondition is the target's to judge, and a target may hide the members it holds (T4).
+  if (hasPrecondition(operation) || effects.some(replacesMembers)) return false;
   if (changes.some((change) => isUnseen(operation.type, change.path))) return false;
   if (operation.verb === 'replace') return changes.length === 0;
   const applied = applyChanges(before, changes, operation.type);
