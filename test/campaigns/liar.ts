@@ -15,7 +15,9 @@ const settleAfterMs = 1_000;
 const lateMs = { soon: 300, beyond: settleAfterMs + 1_700 };
 const staleMs = 600;
 const workers = 24;
-const population = 60;
+/** Users; the first ones are busy, so that changes meet, the others mostly left alone. */
+const population = 1_500;
+const busy = 40;
 /** Rounds of recovery after the last call, at most. */
 const recoveriesMax = 400;
 
@@ -80,17 +82,18 @@ const drawPatch = (chance: Chance, path: string): Change => {
 const drawChange = (chance: Chance, target: LiarTarget): Change => {
   const roll = chance.below(100);
   if (roll < 20) {
-    const index = chance.below(population);
+    const index = chance.below(chance.often(0.4) ? busy : population);
     const user = chance.often(0.3)
       ? seededUser(index)
       : {
-          userName: `new${chance.below(500)}@example.com`,
+          userName: `new${chance.below(2_000)}@example.com`,
           displayName: text(chance),
           active: true,
         };
     return { method: 'POST', path: '/Users', body: { schemas: [userUrn], ...user } };
   }
-  const path = `/Users/${chance.pick(target.store.ids('Users'))}`;
+  const ids = target.store.ids('Users');
+  const path = `/Users/${chance.pick(chance.often(0.4) ? ids.slice(0, busy) : ids)}`;
   if (roll < 24) return { method: 'DELETE', path };
   const held = target.store.look('Users', path.slice('/Users/'.length));
   if (roll < 40 && held !== null) {
