@@ -6,7 +6,7 @@ import type { AdminOperation } from './operation.ts';
 type JsonSchema = Readonly<{ properties?: Record<string, unknown>; required?: string[] }>;
 
 const schemaOf = (entry: AdminOperation): JsonSchema =>
-  z.toJSONSchema(entry.input, { io: 'input', unrepresentable: 'any' }) as JsonSchema;
+  z.toJSONSchema(entry.input, { io: 'input', unrepresentable: 'any' });
 
 const parametersOf = (entry: AdminOperation) => {
   const { properties = {}, required = [] } = schemaOf(entry);

@@ -40,7 +40,7 @@ type Work = {
 
 /** A copy that keeps the absence of a prototype. */
 const copyOf = (value: JsonObject): Members =>
-  Object.getPrototypeOf(value) === null ? (bareCopy(value) as Members) : { ...value };
+  Object.getPrototypeOf(value) === null ? bareCopy(value) : { ...value };
 
 const topOf = ({ schema, attribute }: Path): Top =>
   schema === undefined ? { attribute } : { schema, attribute };

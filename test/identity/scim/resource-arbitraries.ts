@@ -29,7 +29,7 @@ const id = fc.constantFrom('u1', 'U1', 'u2', 'u3', 'u4', 'u5');
 const kind = fc.constantFrom('work', 'home', 'Work');
 
 const partial = (shape: Record<string, fc.Arbitrary<Json>>): fc.Arbitrary<JsonObject> =>
-  fc.record(shape, { requiredKeys: [] }) as fc.Arbitrary<JsonObject>;
+  fc.record(shape, { requiredKeys: [] });
 
 const filled = (arbitrary: fc.Arbitrary<JsonObject>): fc.Arbitrary<JsonObject> =>
   arbitrary.filter((value) => Object.keys(value).length > 0);
