@@ -8,7 +8,7 @@ import { errors, type Dispatcher } from 'undici';
 import { GatewayError } from '../errors.ts';
 import type { Answer } from '../identity/call.ts';
 import { readAnswer } from './answer.ts';
-import type { Deadlines, Waiting } from './deadlines.ts';
+import { nowhere, type Deadlines, type Waiting } from './deadlines.ts';
 import type { TargetFailure } from './send.ts';
 
 /** What became of one attempt. `reason` is a short error type: `timeout`, `ECONNREFUSED`. */
@@ -76,6 +76,7 @@ const isShutDown = (error: unknown): boolean =>
 /** The state of one attempt; a class because undici holds it by identity and calls it per byte. */
 class AttemptHandler implements Dispatcher.DispatchHandler, Waiting {
   readonly at: number;
+  place = nowhere;
   readonly #order: AttemptOrder;
   readonly #settle: (attempted: Attempted) => void;
   #controller: Dispatcher.DispatchController | null = null;

@@ -4,7 +4,7 @@
  * of slots (from ten slots on) and of the queue (at least one place) for themselves.
  */
 import type { Clock } from '../clock.ts';
-import type { Deadlines, Waiting } from './deadlines.ts';
+import { nowhere, type Deadlines, type Waiting } from './deadlines.ts';
 
 /** What came of waiting. Only `granted` holds a slot. */
 export type Turn = 'granted' | 'full' | 'expired' | 'closed';
@@ -96,6 +96,7 @@ export const makeSlots = (
     const line = request.revocation ? urgent : normal;
     const waiter: Waiter = {
       at: Math.min(request.deadline, clock.monotonic() + limits.wait),
+      place: nowhere,
       expire: () => {
         line.drop(request.client, waiter);
         waiter.settle('expired');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { makeDeadlines } from '../../src/targets/deadlines.ts';
+import { makeDeadlines, nowhere } from '../../src/targets/deadlines.ts';
 import { makeRetryBudget } from '../../src/targets/retry-budget.ts';
 import { makeSlots, type Turn } from '../../src/targets/slots.ts';
 import { makeTestClock } from './harness.ts';
@@ -133,6 +133,7 @@ test('many deadlines cost one timer, which is exact', () => {
   const start = clock.monotonic();
   const entries = [300, 100, 200, 100].map((ms) => ({
     at: start + ms,
+    place: nowhere,
     expire: () => void expired.push(clock.monotonic() - start),
   }));
   for (const entry of entries) deadlines.add(entry);
