@@ -9,7 +9,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
-import { perform } from '../admin/operation.ts';
+import { localPerson, perform } from '../admin/operation.ts';
 import { adminOperations } from '../admin/operations.ts';
 import { systemClock } from '../clock.ts';
 import { filesOnDisk, keptFiles } from '../config/files-on-disk.ts';
@@ -88,8 +88,7 @@ const writeKeys = async (folder: string): Promise<string> => {
 const issue = async (gateway: Gateway, operation: string, holder: string): Promise<string> => {
   const entry = adminOperations.find(({ name }) => name === operation);
   if (entry === undefined) throw new TypeError(`no admin operation ${operation}`);
-  const local = { name: 'local', roles: new Set<never>() };
-  const answer = await perform(entry, gateway.context, local, { holder });
+  const answer = await perform(entry, gateway.context, localPerson, { holder });
   if (isRefusal(answer)) throw new Error(answer.detail);
   if (!('json' in answer)) throw new TypeError(`${operation} answers no token`);
   return (answer.json as Readonly<{ token: string }>).token;
@@ -158,20 +157,27 @@ export const startDemoGateway = async (
     log: watched.log,
   });
   watched.real.attach(telemetry);
-  return {
-    folder,
-    configPath,
-    dataUrl: `http://${places.data}`,
-    adminUrl: `http://${places.admin}`,
-    keys: await issueAll(gateway),
-    personToken: await issue(gateway, 'people.issue', demoPerson),
-    publicKeyPem,
-    observed: (traceId) => watched.seen.get(traceId),
-    stop: async () => {
-      await gateway.stop(drainMs);
-      await telemetry.shutdown(drainMs);
-      await watched.close();
-      await rm(folder, { recursive: true, force: true });
-    },
+  const stop = async (): Promise<void> => {
+    await gateway.stop(drainMs);
+    await telemetry.shutdown(drainMs);
+    await watched.close();
+    await rm(folder, { recursive: true, force: true });
   };
+  try {
+    return {
+      folder,
+      configPath,
+      dataUrl: `http://${places.data}`,
+      adminUrl: `http://${places.admin}`,
+      keys: await issueAll(gateway),
+      personToken: await issue(gateway, 'people.issue', demoPerson),
+      publicKeyPem,
+      observed: (traceId) => watched.seen.get(traceId),
+      stop,
+    };
+  } catch (error) {
+    // A gateway that nobody holds would keep the process alive for ever.
+    await stop();
+    throw error;
+  }
 };
