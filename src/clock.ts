@@ -12,16 +12,19 @@ export interface Clock {
   now(): number;
   /** Milliseconds from an arbitrary origin; never goes back. */
   monotonic(): number;
-  /** Calls `run` once after `ms`; the timer never keeps the process alive. */
+  /** Calls `run` once after `ms`, at most 24 days; the timer never keeps the process alive. */
   after(ms: number, run: () => void): Timer;
 }
+
+/** Longest time a timer of the platform can hold; beyond it, it would fire at once. */
+const timerMsMax = 2_147_483_647;
 
 /** The process's own clock. */
 export const systemClock: Clock = Object.freeze({
   now: () => Date.now(),
   monotonic: () => performance.now(),
   after: (ms: number, run: () => void): Timer => {
-    const timer = setTimeout(run, ms);
+    const timer = setTimeout(run, Math.min(ms, timerMsMax));
     timer.unref();
     return { cancel: () => clearTimeout(timer) };
   },
