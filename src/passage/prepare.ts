@@ -10,6 +10,7 @@ import { applyChanges, stripChanges, stripResource, touchedBy } from '../identit
 import type { PresentView } from '../identity/scim/present.ts';
 import { printCall } from '../identity/scim/print.ts';
 import { mergeReplace, replaceChanges, replacedBy } from '../identity/scim/replace.ts';
+import { spellUpserts } from '../identity/scim/upserts.ts';
 import type { Change, Resource } from '../identity/scim/schema-model.ts';
 import { decide } from '../policy/decide.ts';
 import type { Decision } from '../policy/decision.ts';
@@ -148,6 +149,10 @@ export const changesNothing = (prepared: Prepared, revocation: boolean): boolean
   return !isRefusal(applied) && applied.inverse.length === 0;
 };
 
+/** The changes of a PATCH as they go out: a missing element is spelled out where that is known (C5). */
+const sentChanges = ({ operation, before, changes }: Prepared) =>
+  before === null ? (changes ?? []) : spellUpserts(changes ?? [], before, operation.type);
+
 /** The one call that carries it out. */
 export const callOf = (
   prepared: Prepared,
@@ -157,5 +162,5 @@ export const callOf = (
     publicBase: bases.publicBase,
     targetBase: bases.targetBase,
     ...(prepared.resource === null ? {} : { resource: prepared.resource }),
-    ...(prepared.operation.verb === 'patch' ? { changes: prepared.changes ?? [] } : {}),
+    ...(prepared.operation.verb === 'patch' ? { changes: sentChanges(prepared) } : {}),
   });
