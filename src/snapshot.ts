@@ -4,6 +4,7 @@
  */
 import type { AddressPin, ClientSettings, PersonSettings } from './callers/settings.ts';
 import type { Profile } from './identity/attributes/profile.ts';
+import type { Knobs } from './identity/dialects/knobs.ts';
 import type { ResourceType } from './identity/scim/schema-model.ts';
 import type { CompiledLimit, Grants } from './policy/decision.ts';
 import type { TargetSettings } from './targets/settings.ts';
@@ -19,6 +20,8 @@ export type ResolvedCredential = Readonly<{
 export type Target = Readonly<{
   name: string;
   settings: TargetSettings;
+  /** How it deviates from the RFCs: dialect and single overrides together, names canonical. */
+  knobs: Knobs;
   /** Key of locks, guards, freezes; default the origin of baseUrl. */
   tenant: string;
   /** Digest of all that shapes its live parts (pool, breaker), credentials included by digest only. */

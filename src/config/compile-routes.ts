@@ -28,7 +28,7 @@ type Types = Readonly<Record<string, ResourceType>>;
 export type ProblemAt = (path: Path, message: string) => void;
 
 /** Resource types by lower-cased endpoint: users, groups and what the target declares. */
-const typesOf = (settings: TargetSettings | undefined): Types => {
+export const typesOf = (settings: TargetSettings | undefined): Types => {
   const declared = settings?.resources ?? [];
   if (declared.length === 0) return coreTypes;
   const types = Object.assign(Object.create(null) as Record<string, ResourceType>, coreTypes);

@@ -9,6 +9,8 @@ import type { CompiledLimit } from '../policy/decision.ts';
 import type { LimitSetting, SecretReference } from '../scalars.ts';
 import type { Client, ResolvedCredential, Target } from '../snapshot.ts';
 import type { CredentialSettings, TargetSettings } from '../targets/settings.ts';
+import { compileKnobs, limitSetting } from './compile-knobs.ts';
+import { typesOf, type ProblemAt } from './compile-routes.ts';
 import { digestOf } from './digest.ts';
 import type { Path } from './problem.ts';
 import type { SecretText } from './secrets.ts';
@@ -48,6 +50,7 @@ export type TargetContext = Readonly<{
   /** Null: secrets were not asked for; every target with credentials stays closed. */
   resolve: Resolve | null;
   fingerprint(text: string): string;
+  problem: ProblemAt;
   /** A slot that cannot be used; `closed` where it leaves the target without any. */
   unusable(path: Path, reason: string, closed: boolean): void;
 }>;
@@ -93,6 +96,7 @@ export const compileTarget = (
   return Object.freeze({
     name,
     settings,
+    knobs: compileKnobs(name, settings, typesOf(settings), context.problem),
     tenant: settings.tenant ?? new URL(settings.baseUrl).origin,
     digest: digestOf({
       shape,
@@ -105,8 +109,12 @@ export const compileTarget = (
     }).slice(0, 16),
     credentials,
     unconfigured,
-    limitReads: limitOf(settings.limits.reads, `target:${name}:reads`, 'target-reads'),
-    limitWrites: limitOf(settings.limits.writes, `target:${name}:writes`, 'target-writes'),
+    limitReads: limitOf(limitSetting(settings, 'reads'), `target:${name}:reads`, 'target-reads'),
+    limitWrites: limitOf(
+      limitSetting(settings, 'writes'),
+      `target:${name}:writes`,
+      'target-writes',
+    ),
   });
 };
 

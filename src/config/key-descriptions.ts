@@ -3,6 +3,7 @@
  * name and for list entries. json-schema.ts puts them into the schema; a test holds it complete.
  */
 
+import { knobList } from '../identity/dialects/knobs.ts';
 const shared = {
   path: 'URL path prefix this route serves. The longest path by whole segments wins.',
   scim: 'Name of the SCIM target behind this route.',
@@ -56,7 +57,9 @@ const target = {
   baseUrl: 'Where the SCIM API begins: /Users lies directly below.',
   tenant:
     'The one real system behind this target; locks and freezes key on it. Default: the origin.',
-  dialect: 'How the target departs from RFC 7643 and 7644.',
+  dialect: 'How the target departs from RFC 7643 and 7644: a set of knobs under its name.',
+  knobs: 'Single deviations, over those of the dialect.',
+  ...Object.fromEntries(knobList.map(({ name, title }) => [`knobs.${name}`, title])),
   auth: 'Credentials of the gateway at the target; the first that works is sent.',
   'auth.*.bearer': 'A bearer token, as ${env:NAME} or ${file:path}.',
   'auth.*.basic': 'Basic credentials.',

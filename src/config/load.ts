@@ -151,7 +151,7 @@ const compile = (
   const targets = record<Target>(
     [...parsed.targets].map(([name, each]) => [
       name,
-      compileTarget(name, each, { resolve, fingerprint, unusable }),
+      compileTarget(name, each, { resolve, fingerprint, problem: tell, unusable }),
     ]),
   );
   const { environment, server, admin, reload } = parsed;

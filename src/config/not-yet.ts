@@ -19,7 +19,7 @@ const keys: ReadonlyMap<string, readonly string[]> = new Map([
   ['', ['plans']],
   ['store', ['sharedLimits', 'user', 'password']],
   ['clients.*.auth.*', ['jwt', 'internal']],
-  ['targets.*', ['guards', 'protected', 'privileged', 'knobs']],
+  ['targets.*', ['guards', 'protected', 'privileged']],
   ['targets.*.auth.*', ['oauth2']],
   ['routes.*', ['webhook', 'rest', 'catalogue', 'enrich', 'event', 'deliver', 'approval', 'bulk']],
 ]);
@@ -28,7 +28,6 @@ const keys: ReadonlyMap<string, readonly string[]> = new Map([
 const values: ReadonlyMap<string, RegExp> = new Map([
   ['store.url', /^postgres(ql)?:/],
   ['store.checkpoints.to.*', /^https?:/],
-  ['targets.*.dialect', /^(?!rfc$|\$\{)[a-z][a-z0-9-]{0,62}$/],
   ['clients.*.auth', /^internal$/],
   ['clients.*.auth.*', /^internal$/],
 ]);

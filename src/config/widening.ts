@@ -58,7 +58,7 @@ const widerTarget = (old: Target | undefined, next: Target): string[] => {
   const after = next.settings;
   if (before.baseUrl !== after.baseUrl) out.push(`target now at ${after.baseUrl}`);
   if (old.tenant !== next.tenant) out.push(`tenant now ${next.tenant}`);
-  if (before.dialect !== after.dialect) out.push('dialect of the target changed');
+  if (canonical(old.knobs) !== canonical(next.knobs)) out.push('dialect of the target changed');
   if (canonical(before.auth ?? []) !== canonical(after.auth ?? []))
     out.push('credential of the target changed');
   const opened = after.allowPrivate.filter((range) => !before.allowPrivate.includes(range));

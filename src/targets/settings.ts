@@ -1,5 +1,7 @@
 /** What the route file says about targets (interface.md §1). */
 import { z } from 'zod';
+import { knobSettings } from '../identity/dialects/knobs.ts';
+import { targetDialects } from '../identity/dialects/target-table.ts';
 import { duration, endDate, limit, secretReference } from '../scalars.ts';
 
 const expires = endDate.optional();
@@ -32,7 +34,10 @@ export const targetSettings = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,126}$/)
     .optional(),
-  dialect: z.enum(['rfc']).default('rfc'),
+  /** A set of knobs under the vendor's name. */
+  dialect: z.enum(Object.keys(targetDialects) as ['rfc', ...string[]]).default('rfc'),
+  /** Single deviations, over those of the dialect. */
+  knobs: knobSettings.optional(),
   auth: z.array(credential).min(1).max(4).optional(),
   limits: z
     .strictObject({

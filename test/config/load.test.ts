@@ -175,7 +175,7 @@ clients:
   c1: { owner: abc, purpose: abc, expires: 2027-12-31, auth: [{ jwt: {} }] }
   c2: { owner: abc, purpose: abc, expires: 2027-12-31, auth: internal }
 targets:
-  t1: { baseUrl: https://a.example.com, dialect: slack, protected: [], privileged: {}, knobs: {} }
+  t1: { baseUrl: https://a.example.com, protected: [], privileged: {} }
   t2: { baseUrl: https://a.example.com, auth: [{ oauth2: { tokenUrl: x } }] }
 routes:
   r1: { path: /a, webhook: {}, enrich: {}, event: {}, deliver: [] }
@@ -186,7 +186,7 @@ plans: { leaver: {} }
   const problems = (await problemsOf(text)).filter((line) => line.includes('not yet supported'));
   assert.deepEqual(
     problems.map((line) => /\(([^()]*)\)$/.exec(line)?.[1]),
-    'store.url store.user store.sharedLimits store.encryptionKeys[0] store.checkpoints.to[1] defaults.target.guards clients.c1.auth[0].jwt clients.c2.auth targets.t1.dialect targets.t1.protected targets.t1.privileged targets.t1.knobs targets.t2.auth[0].oauth2 routes.r1.webhook routes.r1.enrich routes.r1.event routes.r1.deliver routes.r2.rest routes.r2.catalogue routes.r3.approval plans'.split(
+    'store.url store.user store.sharedLimits store.encryptionKeys[0] store.checkpoints.to[1] defaults.target.guards clients.c1.auth[0].jwt clients.c2.auth targets.t1.protected targets.t1.privileged targets.t2.auth[0].oauth2 routes.r1.webhook routes.r1.enrich routes.r1.event routes.r1.deliver routes.r2.rest routes.r2.catalogue routes.r3.approval plans'.split(
       ' ',
     ),
   );
