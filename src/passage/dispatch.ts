@@ -5,6 +5,7 @@
 import type { Clock, ClockWatch } from '../clock.ts';
 import { newSpanId, type KeyId, type LedgerId, type Random } from '../ids.ts';
 import type { Call } from '../identity/call.ts';
+import { repairAnswer } from '../identity/scim/repair-answer.ts';
 import type { Target } from '../snapshot.ts';
 import type { Sent, TargetFailure, Targets } from '../targets/send.ts';
 import type { Attempted } from './doors.ts';
@@ -73,5 +74,7 @@ export const dispatch = async (
     },
   });
   journey.targetMs += deps.clock.monotonic() - startedAt;
-  return sent;
+  if (sent.kind !== 'answered') return sent;
+  const answer = repairAnswer(sent.answer, call, target.knobs);
+  return answer === sent.answer ? sent : { ...sent, answer };
 };

@@ -8,6 +8,7 @@ import type { Mutation, Operation } from '../identity/operation.ts';
 import { present } from '../identity/scim/present.ts';
 import { readCall } from '../identity/scim/print.ts';
 import { readResource } from '../identity/scim/target-resource.ts';
+import { withoutUnshown } from '../identity/scim/unshown.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
 import type { Answer } from '../identity/call.ts';
 import type { Grants } from '../policy/decision.ts';
@@ -60,7 +61,8 @@ export const gatherCurrent = async (
   if (answer.status === 200 && isObject(answer.body)) {
     const { type } = operation;
     // What no target may show is neither kept as a before-image nor carried back by a PUT.
-    return { resource: withoutSecrets(readResource(answer.body, type), type), answer };
+    const resource = withoutSecrets(readResource(answer.body, type), type);
+    return { resource: withoutUnshown(resource, type, target.knobs), answer };
   }
   const asRead: Operation = {
     verb: 'read',

@@ -10,6 +10,7 @@ import { isRevocation } from '../identity/scim/effects.ts';
 import { present, type PresentView, type Presented } from '../identity/scim/present.ts';
 import { readCall } from '../identity/scim/print.ts';
 import { compareReadBack, expectedOf, type Expected } from '../identity/scim/readback.ts';
+import { provable } from '../identity/scim/unshown.ts';
 import type { LedgerId } from '../ids.ts';
 import type { EntryOutcome, SettledBy } from '../ledger/record.ts';
 import type { Decision } from '../policy/decision.ts';
@@ -32,6 +33,7 @@ import {
 } from './prepare.ts';
 import { denied, retryOf, takeLimits, turnAway, type PassageDeps } from './exits.ts';
 import { viewOf } from './view.ts';
+import { wholeReply } from './whole-reply.ts';
 
 export type MutationWalk = Readonly<{
   deps: PassageDeps;
@@ -197,7 +199,7 @@ const sendRecorded = async (
     const reply = denial ?? replyOf(operation, sent, settlement, ready.view);
     const final = denial === null ? settlement : { ...settlement, ...doubtful };
     settle(walk, entry, final, isRefusal(reply) ? reply.refused : null);
-    return reply;
+    return await wholeReply(walk, operation, reply, ready.view);
   } catch (error) {
     // A defect after the intent: whether bytes went out is not known, so the entry says so.
     if (journey.ledger === null) settle(walk, entry, unknownSettlement, 'internal');
@@ -278,7 +280,7 @@ const walkThrough = async (walk: MutationWalk): Promise<Outcome> => {
     allowed: decision,
     view,
     call: callOf(final, view),
-    expected: expectedAfter(final),
+    expected: provable(expectedAfter(final), operation.type, target.knobs),
   });
 };
 

@@ -5,26 +5,18 @@
 import { isRefusal, refuse, type Refusal } from '../errors.ts';
 import type { Answer } from '../identity/call.ts';
 import { isArray, isObject, type Json, type JsonObject } from '../identity/json-value.ts';
-import type { AttributeName, Effect, ReadOperation } from '../identity/operation.ts';
+import type { AttributeName, ReadOperation } from '../identity/operation.ts';
 import { presentDiscovery } from '../identity/scim/discovery.ts';
 import { present, type Presented } from '../identity/scim/present.ts';
 import { printCall } from '../identity/scim/print.ts';
 import { decide } from '../policy/decide.ts';
 import type { CompiledLimit, Decision } from '../policy/decision.ts';
-import type { Target } from '../snapshot.ts';
 import { dispatch } from './dispatch.ts';
 import type { Outcome } from './doors.ts';
-import { endJourney, type Journey } from './journey.ts';
-import { denied, retryOf, takeLimits, turnAway, type PassageDeps } from './exits.ts';
+import { endJourney } from './journey.ts';
+import { denied, takeLimits, turnAway } from './exits.ts';
+import { searchTarget, unanswered, type ReadWalk } from './search.ts';
 import { viewOf } from './view.ts';
-
-export type ReadWalk = Readonly<{
-  deps: PassageDeps;
-  journey: Journey;
-  target: Target;
-  effects: readonly Effect[];
-  operation: ReadOperation;
-}>;
 
 const decideRead = (walk: ReadWalk, groupNames?: readonly string[]): Decision =>
   decide(walk.journey.passage.actor.grants, {
@@ -150,16 +142,13 @@ const sendRead = async (
     target.limitReads,
   ]);
   if (limited !== null) return turnAway(deps, journey, limited);
+  if (operation.verb === 'search' && !target.searchesAsAsked) {
+    const found = await searchTarget(walk, operation);
+    return isRefusal(found) ? endJourney(journey, found) : found;
+  }
   const view = viewOf(deps, journey, target, everything);
   const sent = await dispatch(deps, journey, target, printCall(operation, view), 'call', null);
-  if (sent.kind === 'answered') return sent.answer;
-  return endJourney(
-    journey,
-    refuse(sent.code, 'The target did not answer this read. Try again later.', {
-      internal: sent.reason,
-      ...retryOf(sent),
-    }),
-  );
+  return sent.kind === 'answered' ? sent.answer : endJourney(journey, unanswered(sent));
 };
 
 const everything = (): boolean => true;

@@ -13,6 +13,8 @@ import {
   readBackId,
   type Expected,
 } from '../identity/scim/readback.ts';
+import { repairAnswer } from '../identity/scim/repair-answer.ts';
+import { provable } from '../identity/scim/unshown.ts';
 import type { Resource, ResourceType } from '../identity/scim/schema-model.ts';
 import type { LedgerId, TraceId } from '../ids.ts';
 import type { OpenEntry } from '../ledger/ledger.ts';
@@ -77,7 +79,8 @@ const find = async (deps: RecoveryDeps, id: LedgerId): Promise<Found | null> => 
   }
   // Another system under the old name proves nothing of this one.
   if (target.tenant !== row.tenant) return null;
-  const expected = body.expected as Expected;
+  const expected = provable(body.expected as Expected, type, target.knobs);
+  if (expected === null) return null;
   const call = locate(expected, type);
   return call === 'unlocatable' ? null : { row, body, target, type, expected, call };
 };
@@ -135,7 +138,7 @@ const readOnce = async (deps: RecoveryDeps, { target, call }: Found): Promise<An
     lastCheck: () => null,
     onAttempt: () => {},
   });
-  return sent.kind === 'answered' ? sent.answer : null;
+  return sent.kind === 'answered' ? repairAnswer(sent.answer, call, target.knobs) : null;
 };
 
 const pause = (deps: RecoveryDeps, ms: number): Promise<void> =>

@@ -18,5 +18,6 @@ export const viewOf = (
     targetBase: target.settings.baseUrl.replace(/\/+$/, ''),
     mayRead,
     now: deps.clock.now(),
+    inactiveAbsent: target.knobs.inactiveUsers === 'absent',
   };
 };

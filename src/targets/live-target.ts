@@ -9,7 +9,7 @@ import { makeBreaker, type BreakerState } from './breaker.ts';
 import type { Resolve } from './connect-guard.ts';
 import { makeCredentials, type CredentialSlot } from './credentials.ts';
 import { makeDeadlines } from './deadlines.ts';
-import { makeTargetPool } from './pool.ts';
+import { makeTargetPool, type MediaTypes } from './pool.ts';
 import { makeRetryBudget } from './retry-budget.ts';
 import { notSent, sendCall, type TargetParts } from './send-call.ts';
 import type { SendOptions, Sent } from './send.ts';
@@ -20,6 +20,7 @@ import { makeSlots } from './slots.ts';
 export type TargetSource = Readonly<{
   name: string;
   settings: TargetSettings;
+  knobs: MediaTypes;
   digest: string;
   credentials: readonly CredentialSlot[];
   unconfigured: string | null;
@@ -76,7 +77,7 @@ export const makeLiveTarget = (target: TargetSource, deps: LiveDeps): LiveTarget
     ),
     budget: makeRetryBudget(settings.retry.budget),
     credentials: makeCredentials(target.credentials, settings.auth === undefined, clock),
-    connections: makeTargetPool(settings, deps.resolve),
+    connections: makeTargetPool(settings, target.knobs, deps.resolve),
   };
   let calls = 0;
   let whenIdle: (() => void)[] = [];

@@ -27,14 +27,7 @@ export type TargetPool = Readonly<{
   ): Dispatcher.DispatchOptions | null;
 }>;
 
-const constantHeaders = [
-  'accept',
-  'application/scim+json, application/json;q=0.9',
-  'accept-encoding',
-  'identity',
-  'user-agent',
-  'sallyport',
-] as const;
+const constantHeaders = ['accept-encoding', 'identity', 'user-agent', 'sallyport'] as const;
 
 const pathPattern = /^\/[\x21-\x7e]*$/;
 const namePattern = /^[a-z0-9-]{1,64}$/;
@@ -64,13 +57,25 @@ const pushHeader = (list: string[], name: string, value: string): boolean => {
   return true;
 };
 
+/** What a target takes and gives, by media type; the values of the knobs of the same names. */
+export type MediaTypes = Readonly<{
+  mediaType: string;
+  accept: string;
+  /** May a DELETE carry Accept (T16)? */
+  acceptOnDelete: boolean;
+}>;
+
+const acceptBoth = 'application/scim+json, application/json;q=0.9';
+
 const printHeaders = (
   call: Call,
+  media: MediaTypes,
   credential: readonly string[],
   headers: Readonly<Record<string, string>>,
 ): string[] | null => {
   const list: string[] = [...constantHeaders, ...credential];
-  if (call.body !== null) list.push('content-type', 'application/scim+json');
+  if (call.method !== 'DELETE' || media.acceptOnDelete) list.push('accept', media.accept);
+  if (call.body !== null) list.push('content-type', media.mediaType);
   if (call.ifMatch !== undefined && !pushHeader(list, 'if-match', call.ifMatch)) return null;
   if (call.ifNoneMatch !== undefined && !pushHeader(list, 'if-none-match', call.ifNoneMatch)) {
     return null;
@@ -83,7 +88,12 @@ const printHeaders = (
 };
 
 /** Opens nothing yet: connections are made when calls need them. */
-export const makeTargetPool = (settings: TargetSettings, resolve?: Resolve): TargetPool => {
+export const makeTargetPool = (
+  settings: TargetSettings,
+  knobs: MediaTypes,
+  resolve?: Resolve,
+): TargetPool => {
+  const media = { ...knobs, accept: knobs.accept === 'both' ? acceptBoth : knobs.accept };
   const base = new URL(settings.baseUrl);
   const basePath = base.pathname.replace(/\/+$/, '');
   const pool = new Pool(base.origin, {
@@ -108,7 +118,7 @@ export const makeTargetPool = (settings: TargetSettings, resolve?: Resolve): Tar
     print: (call, credential, headers) => {
       const below = basePath + call.path;
       const path = call.query === '' ? below : `${below}?${call.query}`;
-      const printed = printHeaders(call, credential, headers);
+      const printed = printHeaders(call, media, credential, headers);
       if (printed === null || !pathPattern.test(path) || path.includes('#')) return null;
       return { method: call.method, path, headers: printed, body: call.body };
     },

@@ -1,4 +1,5 @@
 /** Real local servers and a clock of our own for the tests of targets. Loopback and port 0 only. */
+import { rfcKnobs } from '../../src/identity/dialects/knobs.ts';
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer as createHttp, type RequestListener } from 'node:http';
@@ -98,6 +99,7 @@ export const target = (
   name: 'slack',
   digest: 'one',
   settings: targetSettings.parse({ baseUrl, allowPrivate: ['127.0.0.0/8'], ...settings }),
+  knobs: rfcKnobs,
   credentials: [],
   unconfigured: null,
   ...more,

@@ -7,9 +7,10 @@ import { errorTable } from '../../errors.ts';
 import type { ErrorCode } from '../../errors.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 
-/** Schema URNs of RFC 7644 messages (§3.4.2, §3.5.2, §3.12). */
+/** Schema URNs of RFC 7644 messages (§3.4.2, §3.4.3, §3.5.2, §3.12). */
 const listResponseUrn = 'urn:ietf:params:scim:api:messages:2.0:ListResponse';
 export const patchOpUrn = 'urn:ietf:params:scim:api:messages:2.0:PatchOp';
+export const searchRequestUrn = 'urn:ietf:params:scim:api:messages:2.0:SearchRequest';
 export const errorUrn = 'urn:ietf:params:scim:api:messages:2.0:Error';
 
 /** Member of a SCIM error that holds what the gateway adds (interface.md §3). */

@@ -27,6 +27,8 @@ export type PresentView = Readonly<{
   mayRead(name: AttributeName): boolean;
   /** Wall time, ms since the epoch, for Retry-After dates. */
   now: number;
+  /** The target answers 404 for deactivated users too (T13). */
+  inactiveAbsent?: boolean;
 }>;
 
 /** What goes to the caller. `Content-Type` is http's. */
@@ -261,7 +263,12 @@ export const present = (
     return { status: 304, headers: tagHeader(answer, true), body: null };
   }
   const mayRead = (name: AttributeName): boolean => view.mayRead(name);
-  const failure = failureOf(answer, verb, { type, mayRead, now: view.now });
+  const failure = failureOf(answer, verb, {
+    type,
+    mayRead,
+    now: view.now,
+    inactiveAbsent: view.inactiveAbsent === true,
+  });
   if (failure !== null && isRefusal(failure)) return failure;
   if (verb === 'create') return presentCreate(answer, operation, view);
   if (verb === 'search') return presentSearch(answer, operation, view);

@@ -9,7 +9,7 @@ import type { Operation, Preconditions, Projection } from '../operation.ts';
 import { printFilter } from './filter.ts';
 import { linksToTarget } from './links.ts';
 import type { Bases } from './links.ts';
-import { patchOp } from './messages.ts';
+import { patchOp, searchRequestUrn } from './messages.ts';
 import { printPath } from './path.ts';
 import type { Change, Filter, Resource, ResourceType } from './schema-model.ts';
 
@@ -21,7 +21,11 @@ export type CallParts = Readonly<{
   resource?: Resource;
   /** Changes to send instead of the operation's (normalised, stripped); patch. */
   changes?: readonly Change[];
+  /** Searches go out as POST .search. */
+  postsSearch?: boolean;
 }>;
+
+type Search = Extract<Operation, { verb: 'search' }>;
 
 type QueryParts = readonly (readonly [name: string, value: string | undefined])[];
 
@@ -110,7 +114,24 @@ export const searchCall = (type: ResourceType, filter: Filter, count: number): C
   ]),
 });
 
-const printSearch = (operation: Extract<Operation, { verb: 'search' }>): Call => {
+/** A search as POST .search, so that its filter stands in no URL (RFC 7644 §3.4.3, §7.5.2). */
+const printPostedSearch = ({ type, filter, page, projection }: Search): Call => ({
+  ...reading,
+  method: 'POST',
+  path: `/${type.endpoint}/.search`,
+  template: `/${type.endpoint}/.search`,
+  query: '',
+  body: JSON.stringify({
+    schemas: [searchRequestUrn],
+    ...(projection.attributes === undefined ? {} : { attributes: projection.attributes }),
+    ...(projection.excluded === undefined ? {} : { excludedAttributes: projection.excluded }),
+    ...(filter === undefined ? {} : { filter: printFilter(filter) }),
+    ...page,
+  }),
+});
+
+const printSearch = (operation: Search, posted: boolean): Call => {
+  if (posted) return printPostedSearch(operation);
   const { type, filter, page, projection } = operation;
   return {
     ...reading,
@@ -145,7 +166,7 @@ const printDiscovery = (operation: Extract<Operation, { verb: 'discover' }>): Ca
 export const printCall = (operation: Operation, parts: CallParts): Call => {
   const bases: Bases = { from: parts.publicBase, to: parts.targetBase };
   if (operation.verb === 'discover') return printDiscovery(operation);
-  if (operation.verb === 'search') return printSearch(operation);
+  if (operation.verb === 'search') return printSearch(operation, parts.postsSearch === true);
   const { type, projection } = operation;
   const query = printQuery(projectionParts(projection));
   if (operation.verb === 'create') {

@@ -118,7 +118,11 @@ export type FailureView = Readonly<{
   mayRead(name: AttributeName): boolean;
   /** Wall time, ms since the epoch. */
   now: number;
+  /** The target answers 404 for deactivated users too (T13). */
+  inactiveAbsent?: boolean;
 }>;
+
+const inactiveNote = ' This target answers so for deactivated users too, until they are activated.';
 
 const refusedByTarget = (answer: Answer, view: FailureView): Refusal => {
   const quote = quoteTarget(
@@ -127,14 +131,14 @@ const refusedByTarget = (answer: Answer, view: FailureView): Refusal => {
   );
   const { body } = answer;
   const stated = isObject(body) && Object.hasOwn(body, 'scimType') ? body['scimType'] : undefined;
-  return refuse(
-    'target_refused',
-    quote === '' ? 'The target refused the call and gave no reason.' : `The target says: ${quote}`,
-    {
-      status: answer.status,
-      ...(typeof stated === 'string' && scimTypes.has(stated) ? { scimType: stated } : {}),
-    },
-  );
+  const said =
+    quote === '' ? 'The target refused the call and gave no reason.' : `The target says: ${quote}`;
+  const unsure =
+    answer.status === 404 && view.inactiveAbsent === true && view.type?.word === 'users';
+  return refuse('target_refused', unsure ? said + inactiveNote : said, {
+    status: answer.status,
+    ...(typeof stated === 'string' && scimTypes.has(stated) ? { scimType: stated } : {}),
+  });
 };
 
 const unreadable = (detail: string, answer: Answer, retryAfter?: number): Refusal =>
