@@ -3,6 +3,7 @@
  * than they seem to.
  */
 import ipaddr from 'ipaddr.js';
+import { resolveKnobs, targetDialects } from '../identity/dialects/target-table.ts';
 import {
   child,
   entriesOf,
@@ -140,6 +141,30 @@ const warnNestedRoutes = (context: Context): void => {
   }
 };
 
+/** Rules that rest on what the target does not show (T4). */
+const warnUnshown = (context: Context): void => {
+  const { targets, routes } = context.parsed;
+  for (const [name, { scim, before, verify }] of routes) {
+    const settings = targets.get(scim);
+    const dialect = settings === undefined ? undefined : targetDialects[settings.dialect];
+    if (settings === undefined || dialect === undefined) continue;
+    if (resolveKnobs(dialect, settings.knobs ?? {}).showsMembers) continue;
+    if (before === 'capture')
+      warnAt(
+        context,
+        ['routes', name, 'before'],
+        'this target never shows the members of groups: before-images lack them',
+      );
+    for (const [index, action] of verify.entries())
+      if (/^groups:(add|remove|replace)-/.test(action))
+        warnAt(
+          context,
+          ['routes', name, 'verify', index],
+          'this target never shows the members of groups: this cannot be read back',
+        );
+  }
+};
+
 /** All warnings. `complete` false: a file is missing, so nothing is said about what is unused. */
 export const findWarnings = (context: Context, complete: boolean): void => {
   warnEnds(context);
@@ -148,4 +173,5 @@ export const findWarnings = (context: Context, complete: boolean): void => {
   warnPins(context);
   warnWildcards(context);
   warnNestedRoutes(context);
+  warnUnshown(context);
 };

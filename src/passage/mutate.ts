@@ -9,7 +9,12 @@ import { classify } from '../identity/scim/classify.ts';
 import { isRevocation } from '../identity/scim/effects.ts';
 import { present, type PresentView, type Presented } from '../identity/scim/present.ts';
 import { readCall } from '../identity/scim/print.ts';
-import { compareReadBack, expectedOf, type Expected } from '../identity/scim/readback.ts';
+import {
+  compareReadBack,
+  differingPaths,
+  expectedOf,
+  type Expected,
+} from '../identity/scim/readback.ts';
 import { provable } from '../identity/scim/unshown.ts';
 import type { LedgerId } from '../ids.ts';
 import type { EntryOutcome, SettledBy } from '../ledger/record.ts';
@@ -172,9 +177,11 @@ const contradiction = async (walk: MutationWalk, ready: Ready): Promise<Refusal 
   if (sent.kind !== 'answered') return null;
   const found = compareReadBack(ready.expected, before, sent.answer, operation.type);
   if (found !== 'differs') return null;
+  const paths = differingPaths(ready.expected, sent.answer, operation.type).slice(0, 20);
+  const where = paths.length === 0 ? '' : ` Not as written: ${paths.join(', ')}.`;
   return refuse(
     'target_refused',
-    'The target accepted this change but does not hold it when it is read back.',
+    `The target accepted this change but does not hold it when it is read back.${where}`,
     { status: 502, internal: 'verify: differs' },
   );
 };

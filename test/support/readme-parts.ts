@@ -9,7 +9,9 @@ import { makeProgram } from '../../src/commands/program.ts';
 import { keyDescriptions } from '../../src/config/key-descriptions.ts';
 import { errorTable } from '../../src/errors.ts';
 import { normalisers } from '../../src/identity/attributes/table.ts';
+import { knobList, rfcKnobs, type Knobs } from '../../src/identity/dialects/knobs.ts';
 import { quirks } from '../../src/identity/dialects/table.ts';
+import { targetDialects } from '../../src/identity/dialects/target-table.ts';
 import { makeMetrics } from '../../src/telemetry/metrics.ts';
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
@@ -42,6 +44,39 @@ const dialect = (): string =>
   table(
     ['row', 'client', 'what it sends or expects', 'what is made of it'],
     quirks.map(({ row, client, title, note }) => [row, client, title, note]),
+  );
+
+const written = (value: unknown): string => {
+  if (Array.isArray(value)) return `[${value.map(written).join(', ')}]`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  const members = Object.entries(value).map(([name, each]) => `${name}: ${written(each)}`);
+  return `{${members.join(', ')}}`;
+};
+
+const targets = (): string =>
+  table(
+    ['dialect', 'target', 'knobs', 'limits', 'rows'],
+    Object.values(targetDialects).map(({ name, title, rows, knobs, limits }) => [
+      code(name),
+      title,
+      Object.entries(knobs)
+        .map(([knob, value]) => code(`${knob}: ${written(value)}`))
+        .join(' '),
+      Object.entries(limits)
+        .map(([kind, value]) => code(`${kind}: ${written(value)}`))
+        .join(' '),
+      rows.join(' '),
+    ]),
+  );
+
+const knobs = (): string =>
+  table(
+    ['knob', 'what it says', 'RFC'],
+    knobList.map(({ name, title }) => [
+      code(name),
+      title,
+      code(written(rfcKnobs[name as keyof Knobs])),
+    ]),
   );
 
 const leaves = (command: Command, above: readonly string[]): readonly (readonly string[])[] => {
@@ -81,12 +116,12 @@ const admin = (): string =>
     ]),
   );
 
-/** `defaults.*` repeats what lies under the sections it stands for. */
+/** `defaults.*` repeats what lies under the sections it stands for; knobs have a table of their own. */
 const keys = (): string =>
   table(
     ['key', 'what it is for'],
     [...keyDescriptions]
-      .filter(([path]) => !/^defaults\.[a-z]+\./.test(path))
+      .filter(([path]) => !/^defaults\.[a-z]+\.|\.knobs\./.test(path))
       .map(([path, text]) => [code(path), text]),
   );
 
@@ -105,6 +140,8 @@ const parts: ReadonlyMap<string, () => string> = new Map([
   ['errors', errors],
   ['normalisers', normalisersTable],
   ['dialect', dialect],
+  ['targets', targets],
+  ['knobs', knobs],
   ['commands', commands],
   ['admin', admin],
   ['keys', keys],

@@ -211,12 +211,18 @@ const presentResource = (
 
 /**
  * T20: a target that ignores a filter answers with somebody else, and a look-up would show what only
- * a search may. What is shown of a look-up must match it, as far as the answer lets us see.
+ * a search may. What is shown of a look-up must match it: an attribute that is not there does not,
+ * unless the client asked to leave it out, or it is the one that targets find by and do not show.
  */
-const isAnswerTo = (resource: Resource, filter: Filter, type: ResourceType): boolean => {
+const isAnswerTo = (
+  resource: Resource,
+  filter: Filter,
+  { type, projection }: Verb<'search'>,
+): boolean => {
   if (filter.kind !== 'compare' && filter.kind !== 'values') return true;
   const { attribute } = filter.path;
-  return resource[attribute] === undefined || matches(filter, resource, type);
+  const leftOut = attribute === 'externalId' || !isProjected(projection, attribute);
+  return (leftOut && resource[attribute] === undefined) || matches(filter, resource, type);
 };
 
 const presentSearch = (
@@ -229,7 +235,7 @@ const presentSearch = (
   if (list === null) return unreadableAnswer(answer);
   const fitting =
     filter !== undefined && isLookup(operation)
-      ? list.resources.filter((resource) => isAnswerTo(resource, filter, type))
+      ? list.resources.filter((resource) => isAnswerTo(resource, filter, operation))
       : list.resources;
   // RFC 7644 §3.4.2.4: never more than asked for, whatever the target sends.
   const limited = page.count === undefined ? fitting : fitting.slice(0, page.count);

@@ -10,13 +10,13 @@ import { isRefusal } from '../../errors.ts';
 import type { Answer, Call } from '../call.ts';
 import { isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
-import type { Mutation } from '../operation.ts';
+import type { AttributeName, Mutation } from '../operation.ts';
 import { matches } from './evaluate.ts';
 import { applyChanges, diffResources, equalValues } from './patch.ts';
 import { readCall, searchCall } from './print.ts';
 import { replaceChanges, writablePart } from './replace.ts';
 import type { Attribute, Change, Filter, Path, Resource, ResourceType } from './schema-model.ts';
-import { lookUp } from './schemas.ts';
+import { attributeName, lookUp } from './schemas.ts';
 import { isErrorMessage, readList, resourceOf } from './target-resource.ts';
 
 /**
@@ -240,6 +240,19 @@ export const compareReadBack = (
     return 'before-already-held';
   }
   return 'holds';
+};
+
+/** Attributes, in rule spelling, whose written values a read-back does not find; each once. */
+export const differingPaths = (
+  expected: Expected,
+  answer: Answer,
+  type: ResourceType,
+): readonly AttributeName[] => {
+  if (expected.kind !== 'changed') return [];
+  const resource = isRead(answer) ? resourceOf(answer, type) : null;
+  if (resource === null) return [];
+  const failed = expected.checks.filter((check) => !passes(check, resource, type));
+  return [...new Set(failed.map(({ path: { filter: _filter, ...path } }) => attributeName(path)))];
 };
 
 /** Id of the created resource that a read-back found, where it found exactly one; else null. */
