@@ -9,7 +9,7 @@ import { makeProgram } from '../../src/commands/program.ts';
 import { keyDescriptions } from '../../src/config/key-descriptions.ts';
 import { errorTable } from '../../src/errors.ts';
 import { normalisers } from '../../src/identity/attributes/table.ts';
-import { knobList, rfcKnobs, type Knobs } from '../../src/identity/dialects/knobs.ts';
+import { knobList, rfcKnobs } from '../../src/identity/dialects/knobs.ts';
 import { quirks } from '../../src/identity/dialects/table.ts';
 import { targetDialects } from '../../src/identity/dialects/target-table.ts';
 import { makeMetrics } from '../../src/telemetry/metrics.ts';
@@ -72,11 +72,7 @@ const targets = (): string =>
 const knobs = (): string =>
   table(
     ['knob', 'what it says', 'RFC'],
-    knobList.map(({ name, title }) => [
-      code(name),
-      title,
-      code(written(rfcKnobs[name as keyof Knobs])),
-    ]),
+    knobList.map(({ name, title }) => [code(name), title, code(written(rfcKnobs[name]))]),
   );
 
 const leaves = (command: Command, above: readonly string[]): readonly (readonly string[])[] => {

@@ -8,7 +8,7 @@ import type { Expected } from './readback.ts';
 import type { Path, Resource, ResourceType } from './schema-model.ts';
 
 /** Does a read of this target leave open what stands at the path? */
-export const isUnshown = (type: ResourceType, path: Path, knobs: Knobs): boolean =>
+const isUnshown = (type: ResourceType, path: Path, knobs: Knobs): boolean =>
   !knobs.showsMembers &&
   type.word === 'groups' &&
   path.schema === undefined &&
