@@ -6,6 +6,7 @@ import { isRefusal, type Refusal } from '../errors.ts';
 import { isMutation, type Action, type Operation } from '../identity/operation.ts';
 import type { NormalisedPath } from '../identity/attributes/profile.ts';
 import type { Call } from '../identity/call.ts';
+import { planSearch } from '../identity/scim/plan-search.ts';
 import { printCall } from '../identity/scim/print.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
 import { decide } from '../policy/decide.ts';
@@ -73,14 +74,29 @@ const previewRead = (imagined: Imagined, told: Told, operation: Operation): Prev
     now: imagined.now,
   });
   if (!decision.allowed) return denial(told, decision);
+  const calls = readCalls(imagined, operation);
+  if (isRefusal(calls)) return denial(told, calls);
   const { rule, drop, shadow, limits } = decision;
   return {
     ...told,
     limits: [...told.limits, ...limits],
     verdict: { kind: 'allow', rule, drop, shadow },
-    calls: [printCall(operation, basesOf(imagined))],
+    calls,
     unchanged: false,
   };
+};
+
+/** The first call of a read: what the target is asked, which may be less than what the client asks. */
+const readCalls = (imagined: Imagined, operation: Operation): readonly Call[] | Refusal => {
+  const target = imagined.snapshot.targets[imagined.route.target];
+  const bases = basesOf(imagined);
+  if (operation.verb !== 'search' || target === undefined || target.searchesAsAsked) {
+    return [printCall(operation, bases)];
+  }
+  const plan = planSearch(operation, target.knobs);
+  if (plan.kind === 'refused') return plan.refusal;
+  if (plan.kind === 'empty') return [];
+  return [printCall(plan.search, { ...bases, postsSearch: target.knobs.search === 'post' })];
 };
 
 /** Looks at a passage. Never throws for what the call says. */
