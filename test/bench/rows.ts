@@ -2,6 +2,7 @@
 import type { Figure } from './figures.ts';
 import { capture } from './rows/capture.ts';
 import { idle, memory } from './rows/endurance.ts';
+import { engines } from './rows/engines.ts';
 import { ledger, routes } from './rows/growth.ts';
 import { latency } from './rows/latency.ts';
 import { mutations, reads } from './rows/proxied.ts';
@@ -16,6 +17,7 @@ export const rows: readonly Row[] = [
   { name: 'reads', run: reads },
   { name: 'latency', run: latency },
   { name: 'capture', run: capture },
+  { name: 'engines', run: engines },
   { name: 'routes', run: routes },
   { name: 'ledger', run: ledger },
   { name: 'start', run: start },

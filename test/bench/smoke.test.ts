@@ -36,3 +36,14 @@ test(
     await assert.rejects(runBench(['no-such-row'], short), TypeError);
   },
 );
+
+test('the engines, one short round against their peer', async () => {
+  const figures = await runBench(['engines'], short);
+  assert.equal(figures.length, 8);
+  for (const { what, unit, median } of figures) {
+    assert.equal(unit, '/s', what);
+    assert.ok(Number.isFinite(median) && median > 0, what);
+  }
+  assert.match(figures[0]?.note ?? '', /times scimmy's rate/);
+  assert.match(figures[4]?.note ?? '', /times scimmy's rate/);
+});

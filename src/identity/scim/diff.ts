@@ -5,7 +5,8 @@
  */
 import { isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
-import { scanElements, valueKey } from './elements.ts';
+import { hasValue, valueKey } from './element-keys.ts';
+import type { Parted } from './elements.ts';
 import { equalValues, refersToResources, sameJson } from './equality.ts';
 import type { Attribute, Change, Path, Resource, ResourceType } from './schema-model.ts';
 import { lookUp, resolveExtension } from './schemas.ts';
@@ -19,6 +20,8 @@ type Pair = Readonly<{
   before: Json | undefined;
   after: Json | undefined;
   exactness: Exactness;
+  /** Where the lists part, if that is known. */
+  parted: Parted | null;
 }>;
 
 const subsOf = (pair: Pair, ...values: readonly JsonObject[]): readonly string[] => {
@@ -54,17 +57,65 @@ const diffComplex = (pair: Pair, before: JsonObject, after: JsonObject): readonl
   return changes;
 };
 
-/** Length of what two lists share by reference at their beginning and end. */
-const sharedEnds = (before: readonly Json[], after: readonly Json[]) => {
-  const shorter = Math.min(before.length, after.length);
-  let head = 0;
-  while (head < shorter && before[head] === after[head]) head += 1;
-  let tail = 0;
-  const most = shorter - head;
-  while (tail < most && before[before.length - 1 - tail] === after[after.length - 1 - tail]) {
-    tail += 1;
+/** From where up to where, as indexes. */
+type Run = readonly [from: number, to: number];
+
+/** Lists from a place on. */
+type Rest = Readonly<{ list: readonly Json[]; at: number }>;
+
+/** Where two lists that differ run together again, as steps on either side; null = not found. */
+const rejoin = (before: Rest, after: Rest, looks: number): Run | null => {
+  const old = before.list[before.at];
+  const next = after.list[after.at];
+  const longest = Math.max(before.list.length - before.at, after.list.length - after.at);
+  for (let step = 1; step < longest && step <= looks; step += 1) {
+    const left = before.list[before.at + step];
+    const right = after.list[after.at + step];
+    if (left === right) return [step, step];
+    if (left === next) return [step, 0];
+    if (right === old) return [0, step];
   }
-  return { head, tail };
+  return null;
+};
+
+/**
+ * Walks both lists side by side and passes what they share by reference. Where they part, the place
+ * where they run together again is looked for, as often in all as there are elements. What is missed
+ * counts as not shared, which costs time and changes nothing.
+ */
+const partLists = (
+  before: readonly Json[],
+  after: readonly Json[],
+  attribute: Attribute,
+): Parted => {
+  const gone: Json[] = [];
+  const come: Json[] = [];
+  const shared: Run[] = [];
+  let looks = before.length + after.length;
+  let left = 0;
+  let right = 0;
+  while (left < before.length && right < after.length) {
+    const from = left;
+    while (left < before.length && before[left] === after[right]) {
+      left += 1;
+      right += 1;
+    }
+    if (left > from) shared.push([from, left]);
+    const found = rejoin({ list: before, at: left }, { list: after, at: right }, looks);
+    looks = found === null ? 0 : looks - Math.max(...found);
+    const [steps, others] = found ?? [1, 1];
+    for (const end = Math.min(left + steps, before.length); left < end; left += 1) {
+      gone.push(before[left] as Json);
+    }
+    for (const end = Math.min(right + others, after.length); right < end; right += 1) {
+      come.push(after[right] as Json);
+    }
+  }
+  for (; left < before.length; left += 1) gone.push(before[left] as Json);
+  for (; right < after.length; right += 1) come.push(after[right] as Json);
+  const shares = (values: ReadonlySet<string>): boolean =>
+    values.size > 0 && shared.some((run) => hasValue(before, attribute, values, run));
+  return { gone, come, shares };
 };
 
 const keyed = (elements: readonly Json[], attribute: Attribute): Map<string, JsonObject> | null => {
@@ -75,30 +126,6 @@ const keyed = (elements: readonly Json[], attribute: Attribute): Map<string, Jso
     byKey.set(key, element);
   }
   return byKey;
-};
-
-/** Up to so many keys are looked for one by one, which is faster than reading every key. */
-const fewKeys = 4;
-
-/** Does any of the shared elements answer to one of the keys? */
-const sharesKey = (
-  elements: readonly Json[],
-  { head, tail }: Readonly<{ head: number; tail: number }>,
-  keys: ReadonlySet<string>,
-  attribute: Attribute,
-): boolean => {
-  const end = elements.length - tail;
-  if (keys.size <= fewKeys) {
-    return [...keys].some(
-      (key) =>
-        scanElements(elements, attribute, key, 0, head).length > 0 ||
-        scanElements(elements, attribute, key, end).length > 0,
-    );
-  }
-  return elements.some((element, at) => {
-    const key = at < head || at >= end ? valueKey(element, attribute) : null;
-    return key !== null && keys.has(key);
-  });
 };
 
 const primaries = (elements: readonly Json[]): number => {
@@ -129,12 +156,11 @@ const diffElements = (
   const { path, attribute, exactness } = pair;
   if (attribute?.sub?.['value'] === undefined) return null;
   if (attribute.sub['primary'] !== undefined && primaries(after) > 1) return null;
-  const ends = sharedEnds(before, after);
-  const gone = keyed(before.slice(ends.head, before.length - ends.tail), attribute);
-  const come = keyed(after.slice(ends.head, after.length - ends.tail), attribute);
+  const parted = pair.parted ?? partLists(before, after, attribute);
+  const gone = keyed(parted.gone, attribute);
+  const come = keyed(parted.come, attribute);
   if (gone === null || come === null) return null;
-  const keys = new Set([...gone.keys(), ...come.keys()]);
-  if (keys.size > 0 && sharesKey(before, ends, keys, attribute)) return null;
+  if (parted.shares(new Set([...gone.keys(), ...come.keys()]))) return null;
   const removes: Change[] = [];
   const updates: Change[] = [];
   const byValueAlone = exactness === 'meant' && refersToResources(attribute);
@@ -142,7 +168,8 @@ const diffElements = (
     const other = come.get(key);
     const place = elementPath(path, element);
     if (other === undefined) removes.push({ op: 'remove', path: place });
-    else if (!byValueAlone) updates.push(...diffComplex({ ...pair, path: place }, element, other));
+    else if (!byValueAlone && !sameJson(element, other))
+      updates.push(...diffComplex({ ...pair, path: place }, element, other));
   }
   const added = [...come].filter(([key]) => !gone.has(key)).map(([, element]) => element);
   // A new primary element comes last: it clears the others, which must have said so before.
@@ -152,9 +179,9 @@ const diffElements = (
 };
 
 const diffList = (pair: Pair, before: readonly Json[], after: readonly Json[]) => {
-  if (sameJson(before, after)) return [];
   const byElement = diffElements(pair, before, after);
   if (byElement !== null) return byElement;
+  if (sameJson(before, after)) return [];
   // Sets have no order; an unordered comparison that keeps letter case.
   if (pair.exactness === 'meant' && equalValues(before, after, null)) return [];
   return [changeTo(pair.path, after.length === 0 ? undefined : after)];
@@ -188,12 +215,16 @@ export const valueAt = (
   return key === undefined ? undefined : memberOf(resource[key], attribute);
 };
 
-/** As diffResources for these attributes alone, and exact in every sub-attribute. */
+/**
+ * As diffResources for these attributes alone, and exact in every sub-attribute. `parted` answers where
+ * the lists of one part, as far as that is known already.
+ */
 export const diffExactly = (
   before: Resource,
   after: Resource,
   type: ResourceType,
   paths: readonly Pick<Path, 'schema' | 'attribute'>[],
+  parted: (path: Pick<Path, 'schema' | 'attribute'>) => Parted | null,
 ): readonly Change[] =>
   paths.flatMap((path) =>
     diffAttribute({
@@ -202,6 +233,7 @@ export const diffExactly = (
       before: valueAt(before, path),
       after: valueAt(after, path),
       exactness: 'exact',
+      parted: parted(path),
     }),
   );
 
@@ -242,6 +274,7 @@ export const diffResources = (
         before: valueAt(before, path),
         after: valueAt(after, path),
         exactness: 'meant',
+        parted: null,
       }),
     );
   }

@@ -1,55 +1,22 @@
 /**
- * How an element of a multi-valued attribute is told from its neighbours (by `value`, C25), which
- * element a filter describes (C5), and a draft of one attribute's elements that changes are applied
- * to: a few look-ups scan, more build an index, and the original array is never touched.
+ * The element a filter describes (C5), and a draft of one attribute's elements that changes are applied
+ * to: a few look-ups scan, more build an index, and the original array is never touched. It knows
+ * afterwards what it changed.
  */
 import { isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
-import { foldedString, foldedText, refersToResources, sameJson } from './equality.ts';
+import {
+  elementKey,
+  hasValue,
+  keysUnder,
+  literalOf,
+  scanItems,
+  valueKeys,
+} from './element-keys.ts';
+import type { Keys } from './element-keys.ts';
+import { refersToResources, sameJson } from './equality.ts';
 import { matchesElement } from './evaluate.ts';
 import type { Attribute, Filter } from './schema-model.ts';
-
-/** What precedes the key of an element without a `value`; no value begins with it. */
-const keyless = '\u0000';
-
-/** A sub-attribute of an element, folded as it compares, or null where the element has no such text. */
-const subKey = (element: Json, attribute: Attribute, sub: string): string | null => {
-  const value = isObject(element) ? element[sub] : sub === 'value' ? element : undefined;
-  if (typeof value !== 'string') return null;
-  return foldedString(value, attribute.sub?.[sub.toLowerCase()] ?? attribute);
-};
-
-/** The `value` of an element, folded as it compares, or null where it has none. */
-export const valueKey = (element: Json, attribute: Attribute): string | null =>
-  subKey(element, attribute, 'value');
-
-/** The key of an element under one sub-attribute; under `value` every element has one. */
-const elementKey = (element: Json, attribute: Attribute | null, sub: string): string | null => {
-  const key = attribute === null ? null : subKey(element, attribute, sub);
-  return key === null && sub === 'value' ? keyless + foldedText(element, attribute) : key;
-};
-
-/** What an index is kept for: the name of a sub-attribute and the text it must have. */
-type Literal = Readonly<{ sub: string; text: string }>;
-
-/** An equality without which the filter cannot match, on `value` if there is one; null = none. */
-const literalOf = (filter: Filter, attribute: Attribute): Literal | null => {
-  if (filter.kind === 'and') {
-    let found: Literal | null = null;
-    for (const term of filter.terms) {
-      const literal = literalOf(term, attribute);
-      if (literal?.sub === 'value') return literal;
-      found ??= literal;
-    }
-    return found;
-  }
-  if (filter.kind !== 'compare' || filter.operator !== 'eq') return null;
-  const { path, value } = filter;
-  if (typeof value !== 'string' || path.sub !== undefined) return null;
-  const sub = attribute.sub?.[path.attribute.toLowerCase()];
-  if (sub === undefined || sub.multiValued || sub.type === 'dateTime') return null;
-  return { sub: sub.name, text: foldedString(value, sub) };
-};
 
 /**
  * C5: the element a filter of equalities describes, `{type: "work"}` for `[type eq "work"]`, or null.
@@ -79,6 +46,14 @@ export type Budget = { left: number };
 /** What a Budget begins with: about 12 ms. */
 export const elementTestsMax = 50_000;
 
+/** Where two lists part: what only the first has, what only the second has, each in its order. */
+export type Parted = Readonly<{
+  gone: readonly Json[];
+  come: readonly Json[];
+  /** Has an element that both share one of these values, folded as `valueKey` answers them? */
+  shares(values: ReadonlySet<string>): boolean;
+}>;
+
 /** A draft of one multi-valued attribute. Methods that change tell whether anything did change. */
 export type ElementDraft = Readonly<{
   /** RFC 7644 §3.5.2.1: an element that exists already is at most completed. */
@@ -90,7 +65,9 @@ export type ElementDraft = Readonly<{
    * where nothing matched.
    */
   updateMatching(filter: Filter, change: (element: JsonObject) => JsonObject): boolean | null;
-  /** The elements now; the very array that came in where nothing changed; undefined where none. */
+  /** What was changed; null where it is not known element by element. */
+  parted(): Parted | null;
+  /** Ends the draft. The elements now; the very array that came in where nothing changed; undefined where none. */
   finish(): readonly Json[] | undefined;
 }>;
 
@@ -110,20 +87,28 @@ const completed = (present: JsonObject, stated: JsonObject): JsonObject => {
   return merged;
 };
 
-type Index = Map<string, number | number[]>;
+/** Positions of elements by their key, under one sub-attribute. */
+type Index = Readonly<{ keys: Keys; at: Map<string, number | number[]> }>;
 
 type State = {
   readonly budget: Budget;
   readonly attribute: Attribute | null;
+  readonly keys: Keys;
   readonly original: readonly Json[];
   /** Holes are removed elements. */
   items: (Json | undefined)[];
   /** Positions of the holes. */
   holes: number[];
   owned: boolean;
+  /** Positions of the original that hold something else now. */
+  readonly touched: Set<number>;
+  /** Positions mean nothing any more. */
+  replaced: boolean;
   scans: number;
   /** By name of the sub-attribute. */
   readonly indexes: Map<string, Index>;
+  /** Values that no element has but those that were changed. */
+  readonly settled: Set<string>;
   /** Position of the one primary element; -1 none; null not known. */
   primaryAt: number | null;
 };
@@ -136,49 +121,26 @@ const own = (state: State): (Json | undefined)[] => {
   return state.items;
 };
 
-const enter = (index: Index, key: string, at: number): void => {
+const set = (state: State, at: number, element: Json | undefined): void => {
+  own(state)[at] = element;
+  if (at < state.original.length) state.touched.add(at);
+};
+
+const enter = ({ at: index }: Index, key: string, at: number): void => {
   const present = index.get(key);
   if (present === undefined) index.set(key, at);
   else if (typeof present === 'number') index.set(key, [present, at]);
   else if (present.at(-1) !== at) present.push(at);
 };
 
-const buildIndex = ({ items, attribute }: State, sub: string): Index => {
-  const index: Index = new Map();
-  for (const [at, element] of items.entries()) {
-    const key = element === undefined ? null : elementKey(element, attribute, sub);
+const buildIndex = (items: readonly (Json | undefined)[], keys: Keys): Index => {
+  const index: Index = { keys, at: new Map() };
+  for (let at = 0; at < items.length; at += 1) {
+    const element = items[at];
+    const key = element === undefined ? null : elementKey(element, keys);
     if (key !== null) enter(index, key, at);
   }
   return index;
-};
-
-/**
- * Positions of one key between `from` and `to`. Exact values, ids above all, are compared in place:
- * a group has ten thousand of them.
- */
-export const scanElements = (
-  items: readonly (Json | undefined)[],
-  attribute: Attribute | null,
-  key: string,
-  from = 0,
-  to = items.length,
-  sub = 'value',
-): number[] => {
-  const found: number[] = [];
-  const exact = attribute !== null && (attribute.sub?.['value'] ?? attribute).caseExact;
-  if (exact && sub === 'value' && !key.startsWith(keyless)) {
-    for (let at = from; at < to; at += 1) {
-      const element = items[at];
-      const object = typeof element === 'object' && element !== null;
-      if ((object ? (element as JsonObject)['value'] : element) === key) found.push(at);
-    }
-    return found;
-  }
-  for (let at = from; at < to; at += 1) {
-    const element = items[at];
-    if (element !== undefined && elementKey(element, attribute, sub) === key) found.push(at);
-  }
-  return found;
 };
 
 /** Where the elements of that key stand, in order. */
@@ -186,20 +148,22 @@ const positions = (state: State, sub: string, key: string): readonly number[] =>
   const { items, attribute, indexes } = state;
   let index = indexes.get(sub);
   if (index === undefined) {
+    const keys = sub === 'value' ? state.keys : keysUnder(attribute, sub);
     state.scans += 1;
-    if (state.scans <= scansMax) return scanElements(items, attribute, key, 0, items.length, sub);
-    index = buildIndex(state, sub);
+    if (state.scans <= scansMax) return scanItems(items, keys, key);
+    index = buildIndex(items, keys);
     indexes.set(sub, index);
   }
-  const found = index.get(key);
+  const found = index.at.get(key);
   if (found === undefined) return [];
   // One value a thousand times over would make each look-up a scan again.
   if (typeof found !== 'number') state.budget.left -= found.length;
   if (state.budget.left < 0) return [];
   // Entries of elements that were removed or changed since stay in the index.
+  const { keys } = index;
   return (typeof found === 'number' ? [found] : found).filter((at) => {
     const element = items[at];
-    return element !== undefined && elementKey(element, attribute, sub) === key;
+    return element !== undefined && elementKey(element, keys) === key;
   });
 };
 
@@ -221,77 +185,132 @@ const matching = (state: State, filter: Filter): readonly number[] => {
 
 /** RFC 7644 §3.5.2: a new primary element makes all others not primary. */
 const clearOthers = (state: State, primary: number): void => {
-  const items = own(state);
+  const { items } = state;
   const others = state.primaryAt === null ? items.keys() : [state.primaryAt];
   for (const at of others) {
     const element = items[at];
-    if (at !== primary && isPrimary(element)) items[at] = { ...element, primary: false };
+    if (at !== primary && isPrimary(element)) set(state, at, { ...element, primary: false });
   }
   state.primaryAt = primary;
 };
 
 const put = (state: State, at: number, element: Json): void => {
-  own(state)[at] = element;
-  for (const [sub, index] of state.indexes) {
-    const key = elementKey(element, state.attribute, sub);
+  set(state, at, element);
+  for (const index of state.indexes.values()) {
+    const key = elementKey(element, index.keys);
     if (key !== null) enter(index, key, at);
   }
   if (isPrimary(element)) clearOthers(state, at);
 };
 
 const add = (state: State, element: Json): boolean => {
-  const { attribute } = state;
-  for (const at of positions(state, 'value', elementKey(element, attribute, 'value') ?? '')) {
+  const key = elementKey(element, state.keys) ?? '';
+  const found = positions(state, 'value', key);
+  for (const at of found) {
     const present = state.items[at];
-    if (!isObject(present) || !isObject(element) || refersToResources(attribute)) return false;
+    if (!isObject(present) || !isObject(element) || refersToResources(state.attribute))
+      return false;
     if (!sameType(present, element)) continue;
     const merged = completed(present, element);
     if (sameJson(merged, present)) return false;
     put(state, at, merged);
     return true;
   }
+  if (found.length === 0) state.settled.add(key);
   put(state, own(state).length, element);
   return true;
 };
 
 const dig = (state: State, at: number): void => {
-  own(state)[at] = undefined;
+  set(state, at, undefined);
   state.holes.push(at);
 };
 
 /** Holes that are closed one by one, which moves memory and looks at nothing. */
 const fewHoles = 16;
 
-const withoutHoles = (items: readonly (Json | undefined)[], holes: readonly number[]): Json[] => {
-  if (holes.length > fewHoles) return items.filter((element) => element !== undefined);
-  const kept = items.slice();
-  for (const at of holes.toSorted((left, right) => right - left)) kept.splice(at, 1);
-  return kept as Json[];
-};
+/** The elements as they are, in a list of their own where some were removed. */
+const present = ({ items, holes }: State): readonly Json[] =>
+  holes.length === 0
+    ? (items as readonly Json[])
+    : items.filter((element) => element !== undefined);
 
-const finish = ({ original, items, holes, owned }: State): readonly Json[] | undefined => {
-  if (!owned) return original.length === 0 ? undefined : original;
-  const kept = withoutHoles(items, holes);
+const finish = (state: State): readonly Json[] | undefined => {
+  const { items, holes, owned } = state;
+  const few = owned && holes.length > 0 && holes.length <= fewHoles;
+  if (few) for (const at of holes.toSorted((left, right) => right - left)) items.splice(at, 1);
+  const kept = few ? (items as readonly Json[]) : present(state);
   return kept.length === 0 ? undefined : kept;
 };
 
+const parted = (state: State): Parted | null => {
+  const { original, items, touched, replaced, attribute, settled } = state;
+  if (replaced) return null;
+  const places = [...touched].toSorted((left, right) => left - right);
+  const now = [...places.map((at) => items[at]), ...items.slice(original.length)];
+  return {
+    gone: places.map((at) => original[at] as Json),
+    come: now.filter((element) => element !== undefined),
+    shares: (values) => {
+      if (attribute === null) return true;
+      const open = new Set([...values].filter((value) => !settled.has(value)));
+      return hasValue(original, attribute, open, [0, original.length], touched);
+    },
+  };
+};
+
+/** Do the elements differ in their order at most, each of them there once? */
+const sameElements = (now: readonly Json[], stated: readonly Json[]): boolean => {
+  if (now.length !== stated.length) return false;
+  if (sameJson(now, stated)) return true;
+  const count = stated.length;
+  const had = new Set(now.map((element) => JSON.stringify(element)));
+  const wanted = new Set(stated.map((element) => JSON.stringify(element)));
+  return had.size === count && wanted.size === count && [...wanted].every((text) => had.has(text));
+};
+
 const replaceAll = (state: State, elements: readonly Json[]): boolean => {
-  const present = finish(state) ?? [];
-  if (present.length === elements.length) {
-    if (sameJson(present, elements)) return false;
-    const count = elements.length;
-    const had = new Set(present.map((element) => JSON.stringify(element)));
-    const stated = new Set(elements.map((element) => JSON.stringify(element)));
-    if (had.size === count && stated.size === count && [...stated].every((text) => had.has(text)))
-      return false;
-  }
+  if (sameElements(present(state), elements)) return false;
   state.items = elements.slice();
   state.holes = [];
   state.owned = true;
+  state.replaced = true;
   state.indexes.clear();
+  state.settled.clear();
   state.scans = 0;
   state.primaryAt = null;
   return true;
+};
+
+/** A filter that is no more than `value eq "…"` selects all elements of that value. */
+const removeMatching = (state: State, filter: Filter): boolean => {
+  const { attribute, settled } = state;
+  const found = matching(state, filter);
+  for (const at of found) dig(state, at);
+  const literal = attribute === null ? null : literalOf(filter, attribute);
+  if (literal?.sub === 'value' && filter.kind === 'compare') settled.add(literal.text);
+  return found.length > 0;
+};
+
+const updateMatching = (
+  state: State,
+  filter: Filter,
+  change: (element: JsonObject) => JsonObject,
+): boolean | null => {
+  const found = matching(state, filter);
+  let changed = false;
+  for (const at of found) {
+    const present = state.items[at];
+    if (!isObject(present)) continue;
+    const next = change(present);
+    if (sameJson(next, present)) continue;
+    changed = true;
+    // It may take a value that another element has.
+    state.settled.delete(elementKey(next, state.keys) ?? '');
+    if (Object.keys(next).length === 0) dig(state, at);
+    else put(state, at, next);
+  }
+  return found.length === 0 ? null : changed;
 };
 
 /**
@@ -306,36 +325,24 @@ export const draftElements = (
   const state: State = {
     budget,
     attribute,
+    keys: attribute === null ? keysUnder(null, 'value') : valueKeys(attribute),
     original: elements,
     items: elements as (Json | undefined)[],
     holes: [],
     owned: false,
+    touched: new Set(),
+    replaced: false,
     scans: 0,
     indexes: new Map(),
+    settled: new Set(),
     primaryAt: null,
   };
   return {
     add: (element) => add(state, element),
     replaceAll: (replacement) => replaceAll(state, replacement),
-    removeMatching: (filter) => {
-      const found = matching(state, filter);
-      for (const at of found) dig(state, at);
-      return found.length > 0;
-    },
-    updateMatching: (filter, change) => {
-      const found = matching(state, filter);
-      let changed = false;
-      for (const at of found) {
-        const present = state.items[at];
-        if (!isObject(present)) continue;
-        const next = change(present);
-        if (sameJson(next, present)) continue;
-        changed = true;
-        if (Object.keys(next).length === 0) dig(state, at);
-        else put(state, at, next);
-      }
-      return found.length === 0 ? null : changed;
-    },
+    removeMatching: (filter) => removeMatching(state, filter),
+    updateMatching: (filter, change) => updateMatching(state, filter, change),
+    parted: () => parted(state),
     finish: () => finish(state),
   };
 };

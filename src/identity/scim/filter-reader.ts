@@ -80,9 +80,15 @@ const comparisons: Readonly<
   complex: { operators: [], value: '' },
 };
 
-const operatorsByWord: ReadonlyMap<string, CompareOperator> = new Map(
-  every.map((operator) => [operator, operator]),
+/** Two letters as one number, in any letter case; 0x20 is all that tells `E` from `e`. */
+const codeOf = (first: number, second: number): number => ((first | 0x20) << 16) | second | 0x20;
+
+const codeOfWord = (word: string): number => codeOf(word.charCodeAt(0), word.charCodeAt(1));
+
+const operatorsByCode: ReadonlyMap<number, CompareOperator> = new Map(
+  every.map((operator) => [codeOfWord(operator), operator]),
 );
+const presentCode = codeOfWord('pr');
 
 const fail = (cursor: FilterCursor, problem: string): null => {
   cursor.problem ??= `${problem}, at character ${cursor.at + 1}.`;
@@ -101,24 +107,33 @@ const take = (cursor: FilterCursor, code: number): boolean => {
   return true;
 };
 
-/** Everything up to a space, bracket, quote or the end. */
+/** Which characters end a word: space, quote, brackets. */
+const endsWord: readonly boolean[] = Array.from({ length: 128 }, (_unused, code) =>
+  [space, quote, openRound, closeRound, openSquare, closeSquare].includes(code),
+);
+
+/** Index behind everything up to a space, bracket, quote or the end. */
+const wordEnd = ({ text, at: start }: FilterCursor): number => {
+  let at = start;
+  while (at < text.length) {
+    const code = text.charCodeAt(at);
+    if (code < 128 && endsWord[code] === true) break;
+    at += 1;
+  }
+  return at;
+};
+
 const takeWord = (cursor: FilterCursor): string => {
   const start = cursor.at;
-  while (cursor.at < cursor.text.length) {
-    const code = cursor.text.charCodeAt(cursor.at);
-    if (
-      code === space ||
-      code === quote ||
-      code === openRound ||
-      code === closeRound ||
-      code === openSquare ||
-      code === closeSquare
-    ) {
-      break;
-    }
-    cursor.at++;
-  }
+  cursor.at = wordEnd(cursor);
   return cursor.text.slice(start, cursor.at);
+};
+
+/** A word of two letters as its code, -1 for any other word. */
+const takeCode = (cursor: FilterCursor): number => {
+  const { text, at } = cursor;
+  cursor.at = wordEnd(cursor);
+  return cursor.at - at === 2 ? codeOf(text.charCodeAt(at), text.charCodeAt(at + 1)) : -1;
 };
 
 const takeString = (cursor: FilterCursor): string | null => {
@@ -241,9 +256,9 @@ const mismatch = (
 const readTest = (cursor: FilterCursor, named: Named): Filter | null => {
   if (!skipSpaces(cursor)) return fail(cursor, 'An operator is missing');
   const start = cursor.at;
-  const word = takeWord(cursor).toLowerCase();
-  if (word === 'pr') return { kind: 'present', path: named.path };
-  const operator = operatorsByWord.get(word);
+  const code = takeCode(cursor);
+  if (code === presentCode) return { kind: 'present', path: named.path };
+  const operator = operatorsByCode.get(code);
   if (operator === undefined) {
     cursor.at = start;
     return fail(cursor, 'The operators are eq, ne, co, sw, ew, gt, ge, lt, le and pr');
@@ -341,20 +356,27 @@ const takeJunction = (cursor: FilterCursor, kind: 'and' | 'or'): boolean => {
   return false;
 };
 
+/** The chain of `and` that is one term of an `or`. */
+const readAll = (cursor: FilterCursor, within: Within): Filter | null =>
+  readChain(cursor, within, 'and');
+
 /** Reads a chain of terms; `and` binds tighter than `or`. Null with a problem. */
 export const readChain = (
   cursor: FilterCursor,
   within: Within,
   kind: 'and' | 'or',
 ): Filter | null => {
-  const terms: Filter[] = [];
+  const read = kind === 'or' ? readAll : readTerm;
+  const first = read(cursor, within);
+  if (first === null) return null;
+  if (!takeJunction(cursor, kind)) return cursor.problem === null ? first : null;
+  const terms: Filter[] = [first];
   do {
-    const term = kind === 'or' ? readChain(cursor, within, 'and') : readTerm(cursor, within);
+    const term = read(cursor, within);
     if (term === null) return null;
     terms.push(term);
   } while (takeJunction(cursor, kind));
-  if (cursor.problem !== null) return null;
-  return terms.length === 1 ? (terms[0] as Filter) : joined(kind, terms);
+  return cursor.problem === null ? joined(kind, terms) : null;
 };
 
 /** True if nothing but spaces is left; else sets the problem. */

@@ -11,7 +11,7 @@ import type { AttributeName } from '../operation.ts';
 import { isAttributeName } from './canonical-values.ts';
 import { diffExactly, valueAt } from './diff.ts';
 import { draftElements, elementFromFilter, elementTestsMax } from './elements.ts';
-import type { Budget, ElementDraft } from './elements.ts';
+import type { Budget, ElementDraft, Parted } from './elements.ts';
 import { foldedText, sameJson } from './equality.ts';
 import type { Attribute, Change, Path, Resource, ResourceType } from './schema-model.ts';
 import { attributeName, lookUp, resolveExtension } from './schemas.ts';
@@ -258,10 +258,16 @@ export const applyChanges = (
     const top = topOf(change.path);
     work.changed.set(attributeName(top), top);
   }
+  const parted = new Map<string, Parted | null>();
   for (const [name, { top, draft }] of work.drafts) {
-    if (work.changed.has(name)) write(work, top, draft.finish());
+    if (!work.changed.has(name)) continue;
+    parted.set(name, draft.parted());
+    write(work, top, draft.finish());
   }
   if (work.copy === null) return { resource, touched: [], inverse: [] };
-  const inverse = diffExactly(work.copy, resource, type, [...work.changed.values()]);
+  const inverse = diffExactly(work.copy, resource, type, [...work.changed.values()], (top) => {
+    const there = parted.get(attributeName(top)) ?? null;
+    return there && { ...there, gone: there.come, come: there.gone };
+  });
   return { resource: work.copy, touched: touchedBy(effective), inverse };
 };

@@ -42,15 +42,15 @@ const writableValue = (value: Json, definition: Attribute | null, refs: Refs): J
   if (isArray(value)) return value.map((item) => writableValue(item, definition, refs));
   if (!isObject(value)) return value;
   const out = bareObject<Json>();
+  let same = true;
   for (const name of Object.keys(value)) {
     const member = value[name];
     const sub = Object.hasOwn(subs, name.toLowerCase()) ? subs[name.toLowerCase()] : undefined;
     const skipped = name === '$ref' ? refs === 'left out' : sub?.mutability === 'readOnly';
-    if (member !== undefined && !skipped) {
-      out[name] = member;
-    }
+    if (member === undefined || skipped) same = false;
+    else out[name] = member;
   }
-  return out;
+  return same ? value : out;
 };
 
 const writableBelow = (

@@ -7,6 +7,7 @@
  * plain value below an open type, and whoever judges it must treat it so.
  */
 import type { AttributeName } from '../operation.ts';
+import { knownPaths, knownSubs } from './known-names.ts';
 import { enterpriseUserSchema, groupSchema, unknownSchema, userSchema } from './rfc-schemas.ts';
 import type { Attribute, AttributePath, ResourceType, Schema } from './schema-model.ts';
 
@@ -151,18 +152,22 @@ const resolveUrn = (type: ResourceType, text: string): AttributePath | null => {
   return resolveBelow(null, urn, name, true);
 };
 
+/** The long way of resolveName. */
+const resolveAny = (type: ResourceType, text: string): AttributePath | null => {
+  if (text.length > nameLengthMax) return null;
+  return text.includes(':')
+    ? resolveUrn(type, text)
+    : resolveBelow(type.schema, undefined, text, type.schema.id === '' && type.open);
+};
+
 /**
  * The path a written name stands for: `userName`, `NAME.givenname`,
  * `urn:ietf:params:scim:schemas:core:2.0:User:userName`, `urn:…:User:manager.value`. Spelled as the
  * schema spells it; an unknown extension of an open type stays as written. Null where the type has no
  * such attribute, and for the URN of a whole schema (see `resolveExtension`).
  */
-export const resolveName = (type: ResourceType, text: string): AttributePath | null => {
-  if (text.length > nameLengthMax) return null;
-  return text.includes(':')
-    ? resolveUrn(type, text)
-    : resolveBelow(type.schema, undefined, text, type.schema.id === '' && type.open);
-};
+export const resolveName = (type: ResourceType, text: string): AttributePath | null =>
+  knownPaths(type, resolveAny).get(text) ?? resolveAny(type, text);
 
 /**
  * The canonical URN if the text names a whole known extension of the type, in any letter case, else
@@ -181,12 +186,8 @@ export const attributeName = (path: AttributePath): AttributeName => {
 /** A sub-attribute in the schema's spelling; `attribute` is null where nobody gave it a meaning. */
 export type SubAttribute = Readonly<{ name: string; attribute: Attribute | null }>;
 
-/**
- * Sub-attribute of `parent` by its written name, as a value filter or the end of a path names it.
- * Below a parent nobody gave a meaning (null) any name may stand; below a simple multi-valued
- * attribute only `value`, which is the element itself. Null where there is none.
- */
-export const resolveSub = (parent: Attribute | null, text: string): SubAttribute | null => {
+/** The long way of resolveSub. */
+const resolveAnySub = (parent: Attribute | null, text: string): SubAttribute | null => {
   if (text.length > nameLengthMax || !namePattern.test(text)) return null;
   if (parent === null) return { name: text, attribute: null };
   const folded = text.toLowerCase();
@@ -195,6 +196,16 @@ export const resolveSub = (parent: Attribute | null, text: string): SubAttribute
   }
   const attribute = own(parent.sub, folded);
   return attribute === undefined ? null : { name: attribute.name, attribute };
+};
+
+/**
+ * Sub-attribute of `parent` by its written name, as a value filter or the end of a path names it.
+ * Below a parent nobody gave a meaning (null) any name may stand; below a simple multi-valued
+ * attribute only `value`, which is the element itself. Null where there is none.
+ */
+export const resolveSub = (parent: Attribute | null, text: string): SubAttribute | null => {
+  if (parent === null) return resolveAnySub(parent, text);
+  return knownSubs(parent, resolveAnySub).get(text) ?? resolveAnySub(parent, text);
 };
 
 /** A caller's text as a public detail may quote it: at most 60 characters, printable ASCII only. */

@@ -2,7 +2,7 @@
  * Names of what changes touch, and what is left of a resource or of changes when some attributes are
  * taken out: for `denied: drop` and for what a client may read. Judges by rule-spelled leaf names.
  */
-import { isArray, isObject } from '../json-value.ts';
+import { bareObject, isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 import type { AttributeName } from '../operation.ts';
 import type { Attribute, Change, Path, Resource, ResourceType } from './schema-model.ts';
@@ -38,6 +38,10 @@ export const touchedBy = (changes: readonly Change[]): readonly AttributeName[] 
   return [...touched];
 };
 
+/** An empty object that keeps the absence of a prototype. */
+const emptyLike = (value: JsonObject): Record<string, Json> =>
+  Object.getPrototypeOf(value) === null ? bareObject<Json>() : {};
+
 const stripObject = (
   value: JsonObject,
   keepMember: (name: string) => boolean,
@@ -46,7 +50,7 @@ const stripObject = (
   const kept = names.filter(keepMember);
   if (kept.length === names.length) return value;
   if (kept.length === 0) return null;
-  const out = Object.create(Object.getPrototypeOf(value) as object | null) as Record<string, Json>;
+  const out = emptyLike(value);
   for (const name of kept) out[name] = value[name] as Json;
   return out;
 };
@@ -140,10 +144,7 @@ const stripAttribute = (
  * `schemas` and `id` always stay (RFC 7643 §3.1: returned always). Shares what did not change.
  */
 export const stripResource = (resource: Resource, type: ResourceType, keep: Keep): Resource => {
-  const out = Object.create(Object.getPrototypeOf(resource) as object | null) as Record<
-    string,
-    Json
-  >;
+  const out = emptyLike(resource);
   let same = true;
   for (const name of Object.keys(resource)) {
     const value = resource[name] as Json;
@@ -164,7 +165,7 @@ const stripMember = (
     return stripAttribute(value, name, lookUp(type, { attribute: name }), keep);
   }
   const schema = resolveExtension(type, name) ?? name;
-  const out = Object.create(Object.getPrototypeOf(value) as object | null) as Record<string, Json>;
+  const out = emptyLike(value);
   let same = true;
   let left = 0;
   for (const key of Object.keys(value)) {
