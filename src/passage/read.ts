@@ -14,6 +14,7 @@ import type { CompiledLimit, Decision } from '../policy/decision.ts';
 import type { Target } from '../snapshot.ts';
 import { dispatch } from './dispatch.ts';
 import type { Outcome } from './doors.ts';
+import { emptyAnswer } from './empty-lists.ts';
 import { endJourney, type Journey } from './journey.ts';
 import { denied, retryOf, takeLimits, turnAway, type PassageDeps } from './exits.ts';
 import { viewOf } from './view.ts';
@@ -144,12 +145,11 @@ const sendRead = async (
   limits: readonly (CompiledLimit | null)[],
 ): Promise<Answer | Outcome> => {
   const { deps, journey, target } = walk;
-  const limited = await takeLimits(deps, journey, [
-    journey.passage.actor.client.limitReads,
-    ...limits,
-    target.limitReads,
-  ]);
+  const asked = [journey.passage.actor.client.limitReads, ...limits, target.limitReads];
+  const limited = await takeLimits(deps, journey, asked, target);
   if (limited !== null) return turnAway(deps, journey, limited);
+  const empty = emptyAnswer(operation, journey.passage.route);
+  if (empty !== null) return empty;
   const view = viewOf(deps, journey, target, everything);
   const sent = await dispatch(deps, journey, target, printCall(operation, view), 'call', null);
   if (sent.kind === 'answered') return sent.answer;

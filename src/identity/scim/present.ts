@@ -261,7 +261,7 @@ export const present = (
     return { status: 304, headers: tagHeader(answer, true), body: null };
   }
   const mayRead = (name: AttributeName): boolean => view.mayRead(name);
-  const failure = failureOf(answer, verb, { type, mayRead, now: view.now });
+  const failure = failureOf(answer, { type, mayRead, now: view.now });
   if (failure !== null && isRefusal(failure)) return failure;
   if (verb === 'create') return presentCreate(answer, operation, view);
   if (verb === 'search') return presentSearch(answer, operation, view);
