@@ -60,6 +60,8 @@ export type Route = Readonly<{
   /** Actions after which the resource is read back and compared (`verify:`); empty where none. */
   verify: ReadonlySet<string>;
   deletes: 'passthrough' | 'deactivate';
+  /** Words of the types the target does not have: their lists are answered empty (C12). */
+  emptyLists: ReadonlySet<string>;
   trace: 'restart' | 'continue';
   /** By client name; null prototype. Absent = nothing granted. */
   grants: Readonly<Record<string, Grants>>;

@@ -66,6 +66,18 @@ const checkVerify = (
   }
 };
 
+const checkEmptyLists = (
+  name: string,
+  endpoints: readonly string[],
+  types: Types,
+  problem: ProblemAt,
+): void => {
+  for (const [index, endpoint] of endpoints.entries()) {
+    if (!Object.hasOwn(types, endpoint.toLowerCase()))
+      problem(['routes', name, 'emptyLists', index], 'this route has no such endpoint');
+  }
+};
+
 const permissionTable = (parsed: Parsed): Readonly<Record<string, PermissionSettings>> =>
   Object.assign(
     Object.create(null) as Record<string, PermissionSettings>,
@@ -101,6 +113,7 @@ export const compileRoutes = (parsed: Parsed, problem: ProblemAt): readonly Rout
     const types = typesOf(parsed.targets.get(settings.scim));
     const all = Object.values(types);
     checkVerify(name, settings.verify, types, problem);
+    checkEmptyLists(name, settings.emptyLists, types, problem);
     return Object.freeze({
       name,
       path: settings.path,
@@ -111,6 +124,7 @@ export const compileRoutes = (parsed: Parsed, problem: ProblemAt): readonly Rout
       before: settings.before,
       verify: new Set(settings.verify),
       deletes: settings.deletes,
+      emptyLists: new Set(settings.emptyLists.map((endpoint) => endpoint.toLowerCase())),
       trace: settings.trace,
       grants: compileGrants({
         ...rooms,

@@ -12,6 +12,8 @@ const shared = {
     'capture: read and keep the current resource before each change (rollback, conditions, exact PUT); needed: only where a rule asks.',
   verify: 'Actions after which the resource is read back and compared.',
   deletes: 'deactivate: turn a DELETE into a deactivation, judged and recorded as such.',
+  emptyLists:
+    'Endpoints the target does not have: a list there is answered empty with 200, all else refused. For clients whose connection test lists them.',
   trace: "restart: begin a trace of our own; continue: trust the caller's traceparent.",
   grants: 'Who may do what here. Nothing is allowed that no grant allows; grants never mix.',
 } as const;

@@ -69,6 +69,10 @@ export const routeSettings = z.strictObject({
   before: z.enum(['capture', 'needed']).default('needed'),
   verify: z.array(mutatingAction).max(100).default([]),
   deletes: z.enum(['passthrough', 'deactivate']).default('passthrough'),
+  emptyLists: z
+    .array(z.string().regex(/^[A-Z][A-Za-z0-9]{0,62}$/, 'write an endpoint such as Groups'))
+    .max(64)
+    .default([]),
   trace: z.enum(['restart', 'continue']).default('restart'),
   grants: z.array(grant).max(10_000).default([]),
 });

@@ -4,10 +4,13 @@
  */
 import { refuse, type Refusal } from '../errors.ts';
 import type { LedgerId } from '../ids.ts';
+import { isMutation } from '../identity/operation.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Limiter } from '../limits/limiter.ts';
 import type { CompiledLimit, Denial } from '../policy/decision.ts';
 import type { Observer } from '../telemetry/observe.ts';
+import type { Target } from '../snapshot.ts';
+import { takeOrWait } from './absorb.ts';
 import type { DispatchDeps } from './dispatch.ts';
 import type { Outcome } from './doors.ts';
 import { denialOf } from './intent.ts';
@@ -42,18 +45,29 @@ export const denied = (journey: Journey, denial: Denial): Refusal => {
   return refuse(denial.code, denial.detail, { rule: denial.rule });
 };
 
-/** Takes from every limit or from none; the refusal if one of them is used up. */
+/**
+ * Takes from every limit or from none; the refusal if one of them is used up. Where a target is given,
+ * its own limits are waited for (absorb.ts).
+ */
 export const takeLimits = async (
   deps: PassageDeps,
   journey: Journey,
   limits: readonly (CompiledLimit | null)[],
+  target: Target | null = null,
 ): Promise<Refusal | null> => {
   const asked = limits.filter((limit) => limit !== null);
   if (asked.length === 0) return null;
-  const taken = await deps.limiter.take(asked, {
-    revocation: journey.revocation,
-    now: deps.clock.monotonic(),
-  });
+  const { revocation, passage } = journey;
+  const began = deps.clock.monotonic();
+  const take = () => deps.limiter.take(asked, { revocation, now: deps.clock.monotonic() });
+  const waiting = target !== null && {
+    target,
+    revocation,
+    mutation: isMutation(passage.operation),
+    abandoned: () => passage.origin.abandoned(),
+  };
+  const taken = waiting === false ? await take() : await takeOrWait(deps, waiting, take);
+  if (waiting !== false) journey.targetMs += deps.clock.monotonic() - began;
   journey.limits =
     journey.limits.length === 0 ? taken.states : [...journey.limits, ...taken.states];
   if (taken.admitted) return null;

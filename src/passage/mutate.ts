@@ -306,11 +306,8 @@ export const passMutation = async (walk: MutationWalk): Promise<Outcome> => {
     return turnAway(deps, journey, refuse('target_frozen', 'Changes here are stopped for now.'));
   }
   const reading = needsCurrent(operation, route, actor.grants, journey.actions);
-  const limited = await takeLimits(deps, journey, [
-    actor.client.limitWrites,
-    target.limitWrites,
-    reading ? target.limitReads : null,
-  ]);
+  const asked = [actor.client.limitWrites, target.limitWrites, reading ? target.limitReads : null];
+  const limited = await takeLimits(deps, journey, asked, target);
   if (limited !== null) return turnAway(deps, journey, limited);
   const turn = await deps.turns.enter([turnKey(operation, target.tenant, origin.requestId)], {
     deadline: deps.clock.monotonic() + target.settings.limits.wait,

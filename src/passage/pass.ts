@@ -8,6 +8,7 @@ import { isRevocation } from '../identity/scim/effects.ts';
 import { isMutation } from '../identity/operation.ts';
 import type { Target } from '../snapshot.ts';
 import type { Doors, Outcome, Passage } from './doors.ts';
+import { absentProblem } from './empty-lists.ts';
 import { denied, turnAway, type PassageDeps } from './exits.ts';
 import { judgeEarly } from './judge-early.ts';
 import { beginJourney } from './journey.ts';
@@ -36,6 +37,8 @@ const pass = async (deps: PassageDeps, passage: Passage): Promise<Outcome> => {
   journey.revocation = isRevocation(effects, operation.verb === 'patch' ? operation.changes : []);
   const early = judgeEarly(passage.actor, operation, effects, deps.clock.now());
   if (early !== null) return turnAway(deps, journey, denied(journey, early));
+  const absent = absentProblem(operation, passage.route);
+  if (absent !== null) return turnAway(deps, journey, absent);
   const target = passage.snapshot.targets[passage.route.target];
   const closed = unconfigured(target);
   if (closed !== null || target === undefined) {

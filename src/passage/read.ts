@@ -13,6 +13,7 @@ import { decide } from '../policy/decide.ts';
 import type { CompiledLimit, Decision } from '../policy/decision.ts';
 import { dispatch } from './dispatch.ts';
 import type { Outcome } from './doors.ts';
+import { emptyAnswer } from './empty-lists.ts';
 import { endJourney } from './journey.ts';
 import { denied, takeLimits, turnAway } from './exits.ts';
 import { searchTarget, unanswered, type ReadWalk } from './search.ts';
@@ -136,12 +137,11 @@ const sendRead = async (
   limits: readonly (CompiledLimit | null)[],
 ): Promise<Answer | Outcome> => {
   const { deps, journey, target } = walk;
-  const limited = await takeLimits(deps, journey, [
-    journey.passage.actor.client.limitReads,
-    ...limits,
-    target.limitReads,
-  ]);
+  const asked = [journey.passage.actor.client.limitReads, ...limits, target.limitReads];
+  const limited = await takeLimits(deps, journey, asked, target);
   if (limited !== null) return turnAway(deps, journey, limited);
+  const empty = emptyAnswer(operation, journey.passage.route);
+  if (empty !== null) return empty;
   if (operation.verb === 'search' && !target.searchesAsAsked) {
     const found = await searchTarget(walk, operation);
     return isRefusal(found) ? endJourney(journey, found) : found;

@@ -77,7 +77,7 @@ const readPages = async (walk: ReadWalk, plan: Sift): Promise<Whole | Answer | R
   const paged = target.knobs.paging !== 'none';
   for (let startIndex = 1; ;) {
     if (startIndex > 1) {
-      const limited = await takeLimits(deps, journey, [target.limitReads]);
+      const limited = await takeLimits(deps, journey, [target.limitReads], target);
       if (limited !== null) return limited;
     }
     const page = paged ? { startIndex, count: pageSize } : {};

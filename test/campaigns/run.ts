@@ -5,6 +5,7 @@
 import { parseArgs } from 'node:util';
 import type { Campaign } from './campaign.ts';
 import { campaign as crash } from './crash.ts';
+import { campaign as differential } from './differential.ts';
 import { campaign as faults } from './faults.ts';
 import { campaign as garbage } from './garbage.ts';
 import { campaign as liar } from './liar.ts';
@@ -13,7 +14,16 @@ import { campaign as order } from './order.ts';
 import { campaign as targets } from './targets.ts';
 
 /** Every campaign; a new one is a file and a line here. */
-const campaigns: readonly Campaign[] = [crash, order, faults, targets, liar, garbage, oracle];
+const campaigns: readonly Campaign[] = [
+  crash,
+  order,
+  faults,
+  targets,
+  liar,
+  garbage,
+  oracle,
+  differential,
+];
 
 const print = (line: string): void => {
   process.stdout.write(`${line}\n`);
@@ -23,7 +33,7 @@ const usage = (problem: string): 2 => {
   print(problem);
   print('usage: npm run campaign -- NAME [--rounds N] [--seed S]');
   for (const { name, claim, roundsDefault } of campaigns) {
-    print(`  ${name.padEnd(10)} ${claim} (${roundsDefault} rounds)`);
+    print(`  ${name.padEnd(12)} ${claim} (${roundsDefault} rounds)`);
   }
   return 2;
 };
@@ -49,7 +59,7 @@ const play = async (given: readonly string[]): Promise<number> => {
   print(`${rounds} rounds, seed ${seed}`);
   const startedAt = performance.now();
   const { ok, figures } = await campaign.run({ rounds, seed, print });
-  for (const [name, figure] of Object.entries(figures)) print(`  ${name.padEnd(32)} ${figure}`);
+  for (const [name, figure] of Object.entries(figures)) print(`  ${name.padEnd(48)} ${figure}`);
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
   print(`${ok ? 'held' : 'DID NOT HOLD'} in ${seconds} s (seed ${seed})`);
   return ok ? 0 : 1;

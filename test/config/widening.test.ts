@@ -94,6 +94,12 @@ const cases: readonly (readonly [string, string, readonly string[], readonly str
     ['deletes: deactivate'],
     ['deletes: passthrough'],
   ],
+  [
+    '    normalise: w\n',
+    '    normalise: w\n    emptyLists: [Groups]\n',
+    [],
+    ['groups reach the target'],
+  ],
   ['version: 1', 'version: 1\nreload: auto', ['widening changes take effect unasked'], []],
   [
     'version: 1',

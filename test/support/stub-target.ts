@@ -10,7 +10,14 @@ export type StubCall = Readonly<{
   /** Parsed body, or null. */
   body: unknown;
 }>;
-export type StubAnswer = Readonly<{ status: number; body: unknown }>;
+/** `raw`: text that goes out as it is, as `type`. */
+export type StubAnswer = Readonly<{
+  status: number;
+  body: unknown;
+  raw?: string;
+  type?: string;
+  location?: string;
+}>;
 
 export type StubTarget = Readonly<{
   url: string;
@@ -37,10 +44,15 @@ export const startStubTarget = async (
         body: text === '' ? null : (JSON.parse(text) as unknown),
       };
       calls.push(call);
-      void Promise.resolve(answer(call)).then(({ status, body }) => {
+      void Promise.resolve(answer(call)).then(({ status, body, raw, type, location }) => {
         const tag = status === 304 ? { etag: 'W/"1"' } : {};
-        outgoing.writeHead(status, { 'content-type': 'application/scim+json', ...tag });
-        outgoing.end(body === null ? undefined : JSON.stringify(body));
+        const at = location === undefined ? {} : { location };
+        outgoing.writeHead(status, {
+          'content-type': type ?? 'application/scim+json',
+          ...tag,
+          ...at,
+        });
+        outgoing.end(raw ?? (body === null ? undefined : JSON.stringify(body)));
       });
     });
   });

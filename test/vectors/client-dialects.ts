@@ -1,6 +1,7 @@
 /**
- * What clients really send, one or more per row of the client dialect table (src/identity/dialects),
- * and what it means in canonical form. Shapes are the published ones; sources stand in the table.
+ * What clients really send and what it means in canonical form, by row of the client dialect table
+ * (src/identity/dialects). Shapes are the published ones; sources stand in the table. Rows that are
+ * about serving have their tests in test/conformance/client-rows-*.
  */
 import type { JsonObject, Json } from '../../src/identity/json-value.ts';
 
@@ -53,17 +54,12 @@ export type RefusedVector = Common &
 /** A filter of a search, in its canonical print. */
 export type FilterVector = Common & Readonly<{ kind: 'filter'; filter: string; printed: string }>;
 
-/** A request whose quirk another room answers. */
-export type RequestVector = Common &
-  Readonly<{ kind: 'request'; method: string; path: string; query: string; lives: string }>;
-
 export type DialectVector =
   | PatchVector
   | ResourceVector
   | ReplaceVector
   | RefusedVector
-  | FilterVector
-  | RequestVector;
+  | FilterVector;
 
 const patch = (...Operations: readonly JsonObject[]): JsonObject => ({
   schemas: [patchOp],
@@ -331,6 +327,92 @@ export const dialectVectors: readonly DialectVector[] = [
     after: { userName: 'a', roles: [{ value: 'x' }, { value: 'admin', primary: true }] },
   },
   {
+    kind: 'patch',
+    row: 'C9',
+    name: 'roles as JSON text in their value',
+    type: 'User',
+    body: patch({
+      op: 'Add',
+      path: 'roles',
+      value: [
+        {
+          value:
+            '{"id":"827f0d2e","value":"DocumentMgmt-Admin","displayName":"Admin of documents"}',
+        },
+        { value: '{"id":"8ae06bd4","value":"Admin","displayName":"Admin"}', primary: 'False' },
+      ],
+    }),
+    changes: [
+      [
+        'add',
+        'roles',
+        [
+          { value: 'DocumentMgmt-Admin', display: 'Admin of documents' },
+          { primary: false, value: 'Admin', display: 'Admin' },
+        ],
+      ],
+    ],
+    rows: ['C1', 'C9', 'C2'],
+    before: { userName: 'a', roles: [{ value: 'Admin', type: 'x' }] },
+    after: {
+      userName: 'a',
+      roles: [
+        { value: 'Admin', type: 'x', primary: false, display: 'Admin' },
+        { value: 'DocumentMgmt-Admin', display: 'Admin of documents' },
+      ],
+    },
+  },
+  {
+    kind: 'patch',
+    row: 'C9',
+    name: 'a list of texts never says what is to go: replace adds',
+    type: 'User',
+    body: patch({ op: 'replace', path: 'roles', value: ['{"id":"1","value":"User"}'] }),
+    changes: [['add', 'roles', [{ value: 'User' }]]],
+    rows: ['C9'],
+    before: { userName: 'a', roles: [{ value: 'Admin' }] },
+    after: { userName: 'a', roles: [{ value: 'Admin' }, { value: 'User' }] },
+  },
+  {
+    kind: 'resource',
+    row: 'C9',
+    name: 'a create, and a role that only looks like text',
+    type: 'User',
+    body: {
+      schemas: [user],
+      userName: 'a',
+      roles: [{ value: '{"value":"25","displayName":"Role1234"}' }, { value: '{curly}' }],
+    },
+    resource: {
+      schemas: [user],
+      userName: 'a',
+      roles: [{ value: '25', display: 'Role1234' }, { value: '{curly}' }],
+    },
+    rows: ['C9'],
+  },
+  ...[
+    '{"value":"a","value":"b"}',
+    '{"value":"a","Value":"b"}',
+    '{"value":"a","admin":true}',
+    '{"value":{"value":"a"}}',
+    '{"value":"{\\"value\\":\\"a\\"}"}',
+    '{"value":"a"} {"value":"b"}',
+    '{"value":"a"',
+    '{"value":""}',
+    '{"id":"1"}',
+    '{"value":["a"]}',
+    `{"value":"${'a'.repeat(5_000)}"}`,
+  ].map((value): RefusedVector => ({
+    kind: 'refused',
+    row: 'C9',
+    name: `text that is no plain role: ${value.slice(0, 32)}`,
+    type: 'User',
+    message: 'patch',
+    body: patch({ op: 'Add', path: 'roles', value: [{ value }] }),
+    code: 'value_invalid',
+    scimType: 'invalidValue',
+  })),
+  {
     kind: 'resource',
     row: 'C10',
     name: 'a group with a schema URI that brings nothing',
@@ -362,16 +444,6 @@ export const dialectVectors: readonly DialectVector[] = [
     filter,
     printed,
   })),
-  {
-    kind: 'request',
-    row: 'C12',
-    name: 'connection test',
-    type: 'Group',
-    method: 'GET',
-    path: '/Groups',
-    query: 'excludedAttributes=members&filter=displayName+eq+%22b1c9b5ae%22',
-    lives: 'src/identity/scim/present.ts',
-  },
   ...(['add', 'replace'] as const).map((op): PatchVector => ({
     kind: 'patch',
     row: 'C13',
@@ -401,16 +473,6 @@ export const dialectVectors: readonly DialectVector[] = [
       phoneNumbers: [{ value: '+1 (555) 555-5555', type: 'WORK' }],
     },
     rows: [],
-  },
-  {
-    kind: 'request',
-    row: 'C16',
-    name: 'one of several PATCHes of a group at the same time',
-    type: 'Group',
-    method: 'PATCH',
-    path: '/Groups/2819c223',
-    query: '',
-    lives: 'src/passage/turns.ts',
   },
   {
     kind: 'patch',
@@ -598,16 +660,6 @@ export const dialectVectors: readonly DialectVector[] = [
     after: { displayName: 'g', members: [{ value: '1', type: 'User', $ref: 'https://x/Users/1' }] },
   },
   {
-    kind: 'request',
-    row: 'C26',
-    name: 'a group is unlinked',
-    type: 'Group',
-    method: 'DELETE',
-    path: '/Groups/abf4dd94',
-    query: '',
-    lives: 'src/identity/scim/effects.ts',
-  },
-  {
     kind: 'resource',
     row: 'C27',
     name: 'create with what only the target may set',
@@ -636,16 +688,6 @@ export const dialectVectors: readonly DialectVector[] = [
     rows: ['C27'],
   },
   {
-    kind: 'request',
-    row: 'C28',
-    name: 'a page of users',
-    type: 'User',
-    method: 'GET',
-    path: '/Users',
-    query: 'startIndex=1&count=100',
-    lives: 'src/identity/scim/present.ts',
-  },
-  {
     kind: 'patch',
     row: 'C29',
     name: 'elements to remove in an array',
@@ -665,6 +707,16 @@ export const dialectVectors: readonly DialectVector[] = [
       ],
     },
     after: { userName: 'a', emails: [{ value: 'a@example.com', type: 'work' }] },
+  },
+  {
+    kind: 'refused',
+    row: 'C32',
+    name: 'a SCIM 1.1 change',
+    type: 'User',
+    message: 'patch',
+    body: { schemas: ['urn:scim:schemas:core:1.0'], active: false },
+    code: 'body_malformed',
+    scimType: 'invalidVers',
   },
   {
     kind: 'refused',
@@ -714,15 +766,5 @@ export const dialectVectors: readonly DialectVector[] = [
       ['replace', 'emails[type eq "work"].value', 'b@example.com'],
     ],
     rows: ['C37', 'C37', 'C5'],
-  },
-  {
-    kind: 'request',
-    row: 'C38',
-    name: 'the flag behind the base URL',
-    type: 'User',
-    method: 'GET',
-    path: '/Users',
-    query: 'aadOptscim062020&startIndex=1&count=1',
-    lives: 'src/identity/scim/query.ts',
   },
 ];

@@ -8,7 +8,7 @@ import { isRefusal } from '../../errors.ts';
 import type { Refusal } from '../../errors.ts';
 import { isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
-import { extensionOf, isCore, resolveInside } from './canonical-resource.ts';
+import { extensionOf, isCore, refuseScim1, resolveInside } from './canonical-resource.ts';
 import { deny, mutability, nameOf, pathOf, put } from './located-change.ts';
 import type { Context, Op } from './located-change.ts';
 import { patchOpUrn } from './messages.ts';
@@ -197,6 +197,7 @@ const readOperation = (context: Context, raw: Json, position: number): void => {
 
 const readMessage = (body: JsonObject, reading: Reading): readonly Json[] => {
   const schemas = member(body, 'schemas', reading);
+  if (isArray(schemas)) refuseScim1(schemas, reading);
   const named =
     isArray(schemas) &&
     schemas.some(

@@ -190,6 +190,14 @@ const schemasOf = (raw: JsonObject): Json | undefined => {
 
 const scim1 = 'urn:scim:schemas:';
 
+/** C32: refuses what names a schema of SCIM 1.1, and says what to do. */
+export const refuseScim1 = (schemas: readonly Json[], reading: Reading): void => {
+  const old = schemas.some((urn) => typeof urn === 'string' && urn.toLowerCase().startsWith(scim1));
+  if (!old) return;
+  const detail = 'This is a SCIM 1.1 body; set the client to SCIM 2.0.';
+  refused(reading, 'body_malformed', detail, { scimType: 'invalidVers' });
+};
+
 /** Checks the stated `schemas`; the URNs without repetition, in the order written. */
 const readSchemas = (raw: JsonObject, draft: Draft): readonly string[] => {
   const { type, reading } = draft;
@@ -200,11 +208,7 @@ const readSchemas = (raw: JsonObject, draft: Draft): readonly string[] => {
     return [];
   }
   const byFolded = new Map(stated.map((urn) => [urn.toLowerCase(), urn]));
-  for (const folded of byFolded.keys()) {
-    if (!folded.startsWith(scim1)) continue;
-    const detail = 'This is a SCIM 1.1 body; set the client to SCIM 2.0.';
-    refused(reading, 'body_malformed', detail, { scimType: 'invalidVers' });
-  }
+  refuseScim1(stated, reading);
   if (type.schema.id !== '' && !byFolded.has(type.schema.id.toLowerCase())) {
     refused(reading, 'body_malformed', `schemas must hold ${type.schema.id}.`);
   }

@@ -4,6 +4,7 @@
  * the dialect table, then refused. Used by whole resources and by changes alike, so both judge the
  * same value.
  */
+import { roleFromText } from '../dialects/role-text.ts';
 import { rewriteValue } from '../dialects/table.ts';
 import { bareObject, isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
@@ -45,6 +46,8 @@ export type Place = Readonly<{
   wrap: boolean;
   /** Called for sub-attributes explicitly set to null. */
   cleared?: (sub: Attribute) => void;
+  /** Called where elements came as text that says nothing about the others (C9). */
+  partial?: () => void;
 }>;
 
 /** Canonical value of `attribute`, or undefined: unassigned, or refused in `place.reading`. */
@@ -59,6 +62,20 @@ export const canonicalValue = (
     : canonicalSingle(raw, attribute, place);
 };
 
+/** C9: an element that is JSON text, as the element it means; undefined = refused. */
+const readText = (raw: Json, attribute: Attribute, place: Place): Json | undefined => {
+  const read = roleFromText(raw, attribute);
+  if (read === null) return raw;
+  const path = place.prefix + attribute.name;
+  if (read === 'malformed') {
+    refused(place.reading, 'value_invalid', `${path} holds JSON text that is no plain role.`);
+    return undefined;
+  }
+  repaired(place.reading, 'C9', path);
+  place.partial?.();
+  return read.role;
+};
+
 /** As canonicalValue, for one element of a multi-valued attribute or one single value. */
 export const canonicalSingle = (
   raw: Json,
@@ -66,7 +83,9 @@ export const canonicalSingle = (
   place: Place,
 ): Json | undefined => {
   const { fits: fit, wanted } = fits[attribute.type];
-  let value = raw;
+  const read = readText(raw, attribute, place);
+  if (read === undefined) return undefined;
+  let value = read;
   for (let round = 0; !fit(value); round += 1) {
     if (isArray(value) && value.length === 0) return undefined;
     const rewritten = round < rewritesMax ? rewriteValue(value, attribute) : null;

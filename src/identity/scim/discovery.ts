@@ -127,7 +127,7 @@ export const presentDiscovery = (
   operation: Discover,
   view: DiscoveryView,
 ): Presented | Refusal => {
-  const failure = failureOf(answer, 'discover', { type: null, mayRead: () => true, now: view.now });
+  const failure = failureOf(answer, { type: null, mayRead: () => true, now: view.now });
   if (failure !== null) return failure;
   if (!answer.readable || isErrorMessage(answer.body)) return unreadableAnswer(answer);
   const { document, id } = operation;

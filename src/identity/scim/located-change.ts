@@ -117,11 +117,15 @@ const putValue = (
     return refused(reading, 'value_invalid', detail);
   }
   const cleared: Attribute[] = [];
+  let partial = false;
   const place = {
     reading,
     prefix: prefixOf(path),
     wrap: true,
     cleared: (sub: Attribute) => void cleared.push(sub),
+    partial: () => {
+      partial = true;
+    },
   };
   const element = path.filter !== undefined && path.sub === undefined;
   const value =
@@ -131,7 +135,9 @@ const putValue = (
         ? canonicalSingle(raw, leaf, place)
         : canonicalValue(raw, leaf, place);
   if (reading.refusal !== null) return;
-  if (value !== undefined) changes.push({ op, path, value });
+  // C9: such a list never tells what is to go, so it only adds.
+  const whole = partial && path.filter === undefined;
+  if (value !== undefined) changes.push({ op: whole ? 'add' : op, path, value });
   else putUnassigned(context, located, top, leaf);
   // Sub-attributes not mentioned stay as they are (RFC 7644 §3.5.2.3), so a null must be a remove.
   // A replaced element is replaced whole: there it is gone already.

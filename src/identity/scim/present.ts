@@ -269,7 +269,7 @@ export const present = (
     return { status: 304, headers: tagHeader(answer, true), body: null };
   }
   const mayRead = (name: AttributeName): boolean => view.mayRead(name);
-  const failure = failureOf(answer, verb, {
+  const failure = failureOf(answer, {
     type,
     mayRead,
     now: view.now,

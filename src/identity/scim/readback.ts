@@ -17,7 +17,7 @@ import { readCall, searchCall } from './print.ts';
 import { replaceChanges, writablePart } from './replace.ts';
 import type { Attribute, Change, Filter, Path, Resource, ResourceType } from './schema-model.ts';
 import { attributeName, lookUp } from './schemas.ts';
-import { isErrorMessage, readList, resourceOf } from './target-resource.ts';
+import { isErrorMessage, provesAbsence, readList, resourceOf } from './target-resource.ts';
 
 /**
  * One thing a read-back must find: `equals` the value, `includes` its elements among others, or be
@@ -186,7 +186,9 @@ const passes = (check: Check, resource: Resource, type: ResourceType): boolean =
 export type Comparison = 'holds' | 'differs' | 'before-already-held' | 'unreadable';
 
 const isGone = (answer: Answer): boolean =>
-  (answer.status === 404 || answer.status === 410) && answer.readable && isObject(answer.body);
+  answer.status === 404
+    ? provesAbsence(answer)
+    : answer.status === 410 && answer.readable && isObject(answer.body);
 
 const isRead = (answer: Answer): boolean =>
   answer.status === 200 && answer.readable && !isErrorMessage(answer.body);

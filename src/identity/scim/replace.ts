@@ -164,6 +164,13 @@ const untouchable = (element: Json, definition: Attribute, { mayTouch, schema }:
     ? Object.keys(element).every((name) => !mayTouch(nameOf(schema, definition.name, name)))
     : !mayTouch(nameOf(schema, definition.name));
 
+/**
+ * C36: who leaves `active` out of a PUT says nothing about it. Sent without it, one target would take
+ * the account for disabled and another for enabled.
+ */
+const staysUnlessStated = (name: string, { type, schema }: Merge): boolean =>
+  schema === undefined && type.word === 'users' && name === 'active';
+
 /** What the PUT should hold of one attribute, or undefined where it stays omitted. */
 const mergeAttribute = (
   current: Json,
@@ -173,6 +180,7 @@ const mergeAttribute = (
 ): Json | undefined => {
   const definition = definitionOf(merge.type, merge.schema, name);
   if (definition?.mutability === 'readOnly') return stated;
+  if (staysUnlessStated(name, merge)) return stated ?? current;
   if (definition?.sub === undefined) {
     return stated ?? (merge.mayTouch(nameOf(merge.schema, name)) ? undefined : current);
   }
@@ -206,7 +214,8 @@ const mergeBelow = (current: JsonObject, stated: JsonObject, merge: Merge): Memb
 
 /**
  * The whole resource a PUT sends: what the client stated, and from the current resource what it
- * omitted but may not read or write (interface.md §2). Omitting what one may touch removes it;
+ * omitted but may not read or write (interface.md §2), or left out as C36 does. Omitting what one may
+ * touch removes it;
  * stating what one may not touch stays stated, so that it is judged.
  */
 export const mergeReplace = (

@@ -7,10 +7,10 @@ import { refuse } from '../../errors.ts';
 import type { Refusal, ScimType } from '../../errors.ts';
 import type { Answer } from '../call.ts';
 import { isObject } from '../json-value.ts';
-import type { AttributeName, Operation } from '../operation.ts';
+import type { AttributeName } from '../operation.ts';
 import type { ResourceType } from './schema-model.ts';
 import { attributeName } from './schemas.ts';
-import { isErrorMessage } from './target-resource.ts';
+import { isErrorMessage, provesAbsence } from './target-resource.ts';
 
 /** RFC 7644 §3.12 and RFC 9865 §2.1. */
 const scimTypes: ReadonlySet<string> = new Set<ScimType | `${string}Cursor` | 'invalidCount'>([
@@ -99,19 +99,6 @@ const retryAfterSeconds = (header: string | undefined, now: number): number | un
   return Math.min(Math.max(Math.ceil((at - now) / 1_000), 0), retryAfterMax);
 };
 
-const addressesOne: ReadonlySet<Operation['verb']> = new Set([
-  'read',
-  'replace',
-  'patch',
-  'delete',
-]);
-
-/** Does the body prove that it is the target, not something before it, that knows no such thing? */
-const provesAbsence = (answer: Answer, verb: Operation['verb']): boolean =>
-  answer.readable &&
-  isObject(answer.body) &&
-  (addressesOne.has(verb) || isErrorMessage(answer.body));
-
 /** What reading a failure needs to know. */
 export type FailureView = Readonly<{
   type: ResourceType | null;
@@ -155,11 +142,7 @@ export const unreadableAnswer = (answer: Answer): Refusal =>
  * The refusal an answer without success amounts to; null for 2xx. For a mutation it does not say
  * whether the change was made: that is `classify` (classify.ts).
  */
-export const failureOf = (
-  answer: Answer,
-  verb: Operation['verb'],
-  view: FailureView,
-): Refusal | null => {
+export const failureOf = (answer: Answer, view: FailureView): Refusal | null => {
   const { status } = answer;
   if (status >= 200 && status <= 299) return null;
   const retryAfter = retryAfterSeconds(answer.headers['retry-after'], view.now);
@@ -187,7 +170,7 @@ export const failureOf = (
     return refuse('target_timeout', 'The target gave up waiting for the call.');
   }
   if (status === 501) return refuse('not_supported', 'The target does not serve this call.');
-  if (status === 404 && !provesAbsence(answer, verb)) {
+  if (status === 404 && !provesAbsence(answer)) {
     return unreadable(
       'Something before the target answered 404; this does not mean that the resource is gone.',
       answer,

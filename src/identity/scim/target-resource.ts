@@ -153,6 +153,24 @@ export const isErrorMessage = (body: Json | undefined): boolean => {
   return isArray(schemas) && schemas.includes(errorUrn);
 };
 
+/** A SCIM 1.1 error, which some 2.0 targets still send: `{"Errors": [{"code": "404", …}]}`. */
+const isOldError = (body: JsonObject): boolean => {
+  const errors = Object.hasOwn(body, 'Errors') ? body['Errors'] : undefined;
+  const list = isArray(errors) ? errors : [errors];
+  return list.some(
+    (error) => isObject(error) && (error['code'] === '404' || error['code'] === 404),
+  );
+};
+
+/**
+ * Does this 404 prove that the target knows no such resource (C34)? Only an error as SCIM writes it
+ * does: its schema, or its `status`, which is a string nowhere else. Routers answer in JSON too.
+ */
+export const provesAbsence = ({ readable, body }: Answer): boolean =>
+  readable &&
+  isObject(body) &&
+  (isErrorMessage(body) || body['status'] === '404' || isOldError(body));
+
 const member = (object: JsonObject, lower: string): Json | undefined => {
   const found = Object.keys(object).find((name) => name.toLowerCase() === lower);
   return found === undefined ? undefined : object[found];

@@ -65,7 +65,9 @@ suite('a PUT carries over what the client may not touch', () => {
   const wanted = { userName: 'a', name: { givenName: 'X' } };
 
   test('and nothing else', () => {
-    assert.deepEqual(merge(wanted, []), wanted);
+    // But for `active` (C36): who leaves it out does not say that the account is disabled.
+    assert.deepEqual(merge(wanted, []), { ...wanted, active: true });
+    assert.equal(merge({ ...wanted, active: false }, [])['active'], false);
     assert.deepEqual(merge(wanted, ['title', 'active']), { ...wanted, title: 't', active: true });
   });
   test('down to sub-attributes', () => {
