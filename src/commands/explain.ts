@@ -226,7 +226,7 @@ const readBefore = (before: JsonObject | null, operation: Operation): Resource |
     : withoutSecrets(readResource(before, operation.type), operation.type);
 
 const finding = (snapshot: Snapshot, asked: AskedCall): Found | Refusal => {
-  const [path = '', query = ''] = splitPath(asked.path);
+  const [path, query] = splitPath(asked.path);
   const { method } = asked;
   const dirty = inspect({ method, path, query, headers: { host: 'localhost' }, rawHeaders: [] });
   if (dirty !== null) return dirty;

@@ -178,7 +178,7 @@ describe('explain', () => {
       send: user('a@example.com', { password: 'pass-Zq81' }),
     });
     assert.ok(facts.actions.includes('users:password'), facts.detail ?? '');
-    assert.equal((facts.calls[0]?.body as { password: string }).password, '********');
+    assert.ok(JSON.stringify(facts.calls).includes('"password":"********"'));
     for (const shown of [JSON.stringify(facts), printFacts(facts)])
       assert.ok(!shown.includes('pass-Zq81'));
   });
