@@ -40,7 +40,7 @@ export const operationNamed = (name: string): AdminOperation => {
 };
 
 /** Why there is no snapshot: its problems or, without secrets, the variables that are not set. */
-export const reasonsOf = ({ problems, warnings }: Pick<Loaded, 'problems' | 'warnings'>): string =>
+const reasonsOf = ({ problems, warnings }: Pick<Loaded, 'problems' | 'warnings'>): string =>
   (problems.length > 0 ? problems : warnings).map(printProblem).join('\n');
 
 /** The configuration, or its problems as a `CommandEnd` with `code`. */

@@ -22,6 +22,7 @@ import {
 import { addExplain } from './explain-command.ts';
 import { initFiles } from './init.ts';
 import { printVerified, verifyFile } from './ledger-verify.ts';
+import { addPolicy } from './policy-commands.ts';
 import { escaped, printAnswer } from './print.ts';
 import { load } from './route-file.ts';
 import { stateCommands, type StateCommand } from './state-commands.ts';
@@ -158,6 +159,7 @@ export const makeProgram = (run: Run): Command => {
     .configureOutput({ writeErr: (line) => run.context.error(line.trimEnd()) });
   addRest(program, run);
   addExplain(program, run);
+  addPolicy(program, run);
   addCheck(program, run);
   addState(program, run);
   addVerify(program, run);

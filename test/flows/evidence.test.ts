@@ -49,7 +49,7 @@ describe('evidence of a session', () => {
       status: 200,
       traceId: done.headers['trace-id'],
       requestId: done.headers['x-request-id'],
-      callerRequestId: null,
+      callerRequestId: 'caller-42',
       configVersion: snapshot().version,
       normalised: rest.normalised,
       repairs: rest.repairs,
