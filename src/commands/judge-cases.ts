@@ -58,7 +58,7 @@ export const judgeCase = (snapshot: Snapshot, each: PolicyCase, now: number): Ju
 };
 
 const shown = (value: unknown): string =>
-  typeof value === 'string' ? value : JSON.stringify(value);
+  typeof value === 'string' ? value : value === null ? 'none' : JSON.stringify(value);
 
 const differenceLines = ({ what, expected, actual }: Difference): readonly string[] => [
   `      ${what.padEnd(9)} expected ${shown(expected)}`,
@@ -69,8 +69,14 @@ const differenceLines = ({ what, expected, actual }: Difference): readonly strin
 export const printJudged = (judged: JudgedCase): readonly string[] => {
   const { file, line, name, passed, differences, actual } = judged;
   const head = `${passed ? 'ok  ' : 'FAIL'}  ${file}:${line}  ${name}`;
-  const why = passed || actual.detail === null ? [] : [`      detail    ${actual.detail}`];
-  return [head, ...differences.flatMap(differenceLines), ...why];
+  if (passed) return [head];
+  const { rule, detail } = actual;
+  return [
+    head,
+    ...differences.flatMap(differenceLines),
+    ...(rule === null ? [] : [`      by        ${rule}`]),
+    ...(detail === null ? [] : [`      detail    ${detail}`]),
+  ];
 };
 
 /** `12 passed, 1 failed` */

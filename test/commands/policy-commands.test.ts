@@ -80,6 +80,7 @@ describe('policy on the command line', () => {
       '                got      deny',
       '      calls     expected [{"method":"DELETE","path":"/Users/1"}]',
       '                got      []',
+      '      by        routes.sandbox.grants[2].users.actions',
       "      detail    This client was not granted users:delete on this route. Ask the client's owner for it.",
       '1 passed, 1 failed',
     ]);
