@@ -35,43 +35,40 @@ const withPath = (entry: AdminOperation, input: Readonly<Record<string, unknown>
   return { path, rest };
 };
 
-const askGateway = async (
-  base: string,
-  token: string,
+/** Asks one operation; an answer in lines must be read before the session ends. */
+export type Ask = (
   entry: AdminOperation,
   input: Readonly<Record<string, unknown>>,
-  use: (answer: Answered) => Promise<void>,
-): Promise<void> => {
-  const { path, rest } = withPath(entry, input);
-  const url = new URL(`/api/v1${path}`, base);
-  const get = entry.method === 'GET';
-  if (get)
-    for (const [name, value] of Object.entries(rest)) url.searchParams.set(name, String(value));
-  const response = await request(url, {
-    method: entry.method,
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    ...(get ? {} : { body: JSON.stringify(rest) }),
-  });
-  if (response.statusCode !== 200) {
-    const body = (await response.body.json().catch(() => null)) as {
-      detail?: unknown;
-      code?: unknown;
-    } | null;
-    const detail = typeof body?.detail === 'string' ? body.detail : `HTTP ${response.statusCode}`;
-    return use(refuse('internal', detail));
-  }
-  if (response.headers['content-type']?.includes('ndjson') === true) {
-    return use({ lines: response.body.setEncoding('utf8') as AsyncIterable<string> });
-  }
-  return use({ json: await response.body.json() });
-};
+) => Promise<Answered>;
 
-const askStore = async (
-  reach: Reach,
-  entry: AdminOperation,
-  input: Readonly<Record<string, unknown>>,
-  use: (answer: Answered) => Promise<void>,
-): Promise<void> => {
+const gatewayAsk =
+  (base: string, token: string): Ask =>
+  async (entry, input) => {
+    const { path, rest } = withPath(entry, input);
+    const url = new URL(`/api/v1${path}`, base);
+    const get = entry.method === 'GET';
+    if (get)
+      for (const [name, value] of Object.entries(rest)) url.searchParams.set(name, String(value));
+    const response = await request(url, {
+      method: entry.method,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      ...(get ? {} : { body: JSON.stringify(rest) }),
+    });
+    if (response.statusCode !== 200) {
+      const body = (await response.body.json().catch(() => null)) as {
+        detail?: unknown;
+        code?: unknown;
+      } | null;
+      const detail = typeof body?.detail === 'string' ? body.detail : `HTTP ${response.statusCode}`;
+      return refuse('internal', detail);
+    }
+    if (response.headers['content-type']?.includes('ndjson') === true) {
+      return { lines: response.body.setEncoding('utf8') as AsyncIterable<string> };
+    }
+    return { json: await response.body.json() };
+  };
+
+const askStore = async (reach: Reach, session: (ask: Ask) => Promise<void>): Promise<void> => {
   const snapshot = await reach.snapshot();
   const deps = { clock: systemClock, random: systemRandom, observer: reach.observer };
   const foundation = await openFoundation(deps, snapshot);
@@ -80,22 +77,28 @@ const askStore = async (
       status: () => ({ version: snapshot.version, problems: [], waiting: null, lastGood: false }),
       apply: async () => null,
     });
-    await use(await perform(entry, context, localPerson, input));
+    await session((entry, input) => perform(entry, context, localPerson, input));
   } finally {
     await foundation.close();
   }
 };
 
+const withoutToken: Ask = async () =>
+  refuse('caller_refused', 'Set SALLYPORT_ADMIN_TOKEN to a person’s token (spa_…).');
+
+/** Runs `session` with a way to ask operations, while what they stand on is open. */
+export const runSession = async (
+  reach: Reach,
+  session: (ask: Ask) => Promise<void>,
+): Promise<void> => {
+  if (reach.admin === null) return askStore(reach, session);
+  return session(reach.token === null ? withoutToken : gatewayAsk(reach.admin, reach.token));
+};
+
 /** Runs `entry` and hands its answer to `use` while what it stands on is open. */
-export const runOperation = async (
+export const runOperation = (
   reach: Reach,
   entry: AdminOperation,
   input: Readonly<Record<string, unknown>>,
   use: (answer: Answered) => Promise<void>,
-): Promise<void> => {
-  if (reach.admin === null) return askStore(reach, entry, input, use);
-  if (reach.token === null) {
-    return use(refuse('caller_refused', 'Set SALLYPORT_ADMIN_TOKEN to a person’s token (spa_…).'));
-  }
-  return askGateway(reach.admin, reach.token, entry, input, use);
-};
+): Promise<void> => runSession(reach, async (ask) => use(await ask(entry, input)));

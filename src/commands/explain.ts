@@ -1,148 +1,275 @@
 /**
  * `sallyport explain`: what a call would mean, what would be repaired and normalised, which rule
  * decides, which limits count and what would go to the target. Reads the route file only; secrets
- * are not resolved and nothing is sent.
+ * are not resolved and nothing is sent. Pure.
  */
-import { isRefusal, type Refusal } from '../errors.ts';
-import { isObject, type Json } from '../identity/json-value.ts';
-import { parseJson } from '../identity/json.ts';
-import type { Resource, ResourceType } from '../identity/scim/schema-model.ts';
+import { isRefusal, refuse, type Refusal } from '../errors.ts';
+import { inspect } from '../http/hygiene.ts';
+import { findRoute, type Found } from '../http/route-table.ts';
+import type { JsonObject } from '../identity/json-value.ts';
+import type { Effect, Operation } from '../identity/operation.ts';
+import { printFilter } from '../identity/scim/filter.ts';
+import { printPath } from '../identity/scim/path.ts';
+import type { Change, Repair, Resource } from '../identity/scim/schema-model.ts';
 import { readResource } from '../identity/scim/target-resource.ts';
 import { understand } from '../identity/scim/understand.ts';
-import { findRoute } from '../http/route-table.ts';
+import { withoutSecrets } from '../passage/hidden.ts';
 import { preview, type Preview } from '../passage/preview.ts';
-import type { Client, Snapshot } from '../snapshot.ts';
+import { scimViewOf } from '../passage/scim-view.ts';
+import type { Denial, Grants } from '../policy/decision.ts';
+import type { Client, Route, Snapshot } from '../snapshot.ts';
 
-export type ExplainOptions = Readonly<{
+/** A call as its client would send it. */
+export type AskedCall = Readonly<{
   client: string;
   method: string;
   /** Path and query, as the client would send them. */
   path: string;
   body: string | null;
-  before: string | null;
+  /** The current resource as the target would show it; null where it is not known. */
+  before: JsonObject | null;
 }>;
 
-/** `text` is for people, `facts` for programs. */
-export type Explained = Readonly<{
-  allowed: boolean;
-  facts: Readonly<Record<string, unknown>>;
-  text: string;
+/** A call to the target, its body parsed. */
+export type ShownCall = Readonly<{ method: string; path: string; body: unknown }>;
+
+/** What is told of a call: the JSON that `explain --json` prints. A password is never shown. */
+export type Facts = Readonly<{
+  client: string;
+  route: string | null;
+  target: string | null;
+  operation: string | null;
+  resource: Readonly<{ type: string | null; id: string | null }>;
+  /** The operation in canonical form: its resource, its changes, its filter. */
+  canonical: Readonly<Record<string, unknown>> | null;
+  actions: readonly string[];
+  effects: readonly Effect[];
+  repairs: readonly Repair[];
+  normalised: readonly Readonly<{ path: string; rule: string }>[];
+  /** `unknown`: it takes the current resource to tell. */
+  decision: 'allow' | 'deny' | 'hold' | 'unknown';
+  code: string | null;
+  rule: string | null;
+  detail: string | null;
+  dropped: readonly string[];
+  shadowed: readonly string[];
+  limits: readonly Readonly<{ policy: string; count: number; seconds: number; burst: number }>[];
+  unchanged: boolean;
+  calls: readonly ShownCall[];
 }>;
 
-const refusedAs = (refusal: Refusal): Explained => ({
-  allowed: false,
-  facts: { decision: 'deny', code: refusal.refused, detail: refusal.detail },
-  text: `refused: ${refusal.refused}\n  ${refusal.detail}`,
-});
+const hiddenPassword = '********';
 
-const readBefore = (text: string | null, type: ResourceType | null): Resource | null | Refusal => {
-  if (text === null || type === null) return null;
-  const parsed: Json | Refusal = parseJson(text, { names: 'any' });
-  if (isRefusal(parsed)) return parsed;
-  return isObject(parsed) ? readResource(parsed, type) : null;
+/** The value with passwords masked, wherever they stand (a member, or a PATCH of that path). */
+export const masked = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(masked);
+  if (typeof value !== 'object' || value === null) return value;
+  const { path } = value as { path?: unknown };
+  const ofPassword = typeof path === 'string' && /(?:^|:)password$/i.test(path);
+  return Object.fromEntries(
+    Object.entries(value).map(([name, each]) => {
+      const secret = name.toLowerCase() === 'password' || (ofPassword && name === 'value');
+      return [name, secret && each !== null ? hiddenPassword : masked(each)];
+    }),
+  );
 };
 
-const decisionFacts = ({ verdict }: Preview): Readonly<Record<string, unknown>> => {
+/** Changes with their paths as text. */
+export const shownChanges = (changes: readonly Change[]) =>
+  changes.map((change) => ({ ...change, path: printPath(change.path) }));
+
+const canonicalOf = (operation: Operation): Readonly<Record<string, unknown>> => {
+  if (operation.verb === 'discover') return { document: operation.document };
+  const { projection } = operation;
+  if (operation.verb === 'search') {
+    const filter = operation.filter === undefined ? null : printFilter(operation.filter);
+    return { filter, page: operation.page, projection };
+  }
+  if (operation.verb === 'patch') return { changes: shownChanges(operation.changes), projection };
+  return 'resource' in operation ? { resource: operation.resource, projection } : { projection };
+};
+
+const nothing: Facts = Object.freeze({
+  client: '',
+  route: null,
+  target: null,
+  operation: null,
+  resource: { type: null, id: null },
+  canonical: null,
+  actions: [],
+  effects: [],
+  repairs: [],
+  normalised: [],
+  decision: 'deny',
+  code: null,
+  rule: null,
+  detail: null,
+  dropped: [],
+  shadowed: [],
+  limits: [],
+  unchanged: false,
+  calls: [],
+});
+
+type Where = Readonly<{ client: string; route?: Route }>;
+
+/** The facts of a denial of which nothing else is known. */
+export const deniedFacts = ({ client, route }: Where, refusal: Refusal | Denial): Facts => ({
+  ...nothing,
+  client,
+  route: route?.name ?? null,
+  target: route?.target ?? null,
+  ...denialOf(refusal),
+});
+
+const denialOf = (refusal: Refusal | Denial) => ({
+  decision: 'deny' as const,
+  code: isRefusal(refusal) ? refusal.refused : refusal.code,
+  rule: refusal.rule ?? null,
+  detail: refusal.detail,
+});
+
+type Decided = Pick<Facts, 'decision' | 'code' | 'rule' | 'detail' | 'dropped' | 'shadowed'>;
+
+const decisionOf = ({ verdict }: Preview): Decided => {
+  const plain = { code: null, rule: null, detail: null, dropped: [], shadowed: [] };
   if (verdict.kind === 'allow') {
+    const { rule, drop, shadow } = verdict;
     return {
+      ...plain,
       decision: 'allow',
-      rule: verdict.rule,
-      dropped: verdict.drop,
-      shadowed: verdict.shadow.map((denial) => denial.rule),
+      rule,
+      dropped: drop,
+      shadowed: shadow.map((denial) => denial.rule),
     };
   }
   if (verdict.kind === 'needs-before') {
-    return { decision: 'unknown', detail: 'Give the current resource with --before FILE.' };
+    const detail = 'It takes the current resource to tell: give it as the target would show it.';
+    return { ...plain, decision: 'unknown', detail };
   }
-  const { refusal } = verdict;
+  return { ...plain, ...denialOf(verdict.refusal) };
+};
+
+const factsOf = (shown: Preview, { client, route }: Required<Where>): Facts => {
+  const { operation } = shown;
   return {
-    decision: 'deny',
-    code: isRefusal(refusal) ? refusal.refused : refusal.code,
-    rule: refusal.rule ?? null,
-    detail: refusal.detail,
+    client,
+    route: route.name,
+    target: route.target,
+    operation: operation.verb,
+    resource: {
+      type: operation.verb === 'discover' ? null : operation.type.name,
+      id: 'id' in operation ? (operation.id ?? null) : null,
+    },
+    canonical: masked(canonicalOf(operation)) as Facts['canonical'],
+    actions: shown.actions,
+    effects: shown.effects,
+    repairs: operation.repairs,
+    normalised: shown.normalised,
+    ...decisionOf(shown),
+    limits: shown.limits.map(({ policy, count, seconds, burst }) => ({
+      policy,
+      count,
+      seconds,
+      burst,
+    })),
+    unchanged: shown.unchanged,
+    calls: shown.calls.map(({ method, path, query, body }) => ({
+      method,
+      path: query === '' ? path : `${path}?${query}`,
+      body: body === null ? null : masked(JSON.parse(body)),
+    })),
   };
 };
 
-const factsOf = (shown: Preview): Readonly<Record<string, unknown>> => ({
-  operation: shown.operation.verb,
-  actions: shown.actions,
-  resource: {
-    type: shown.operation.verb === 'discover' ? null : shown.operation.type.name,
-    id: 'id' in shown.operation ? (shown.operation.id ?? null) : null,
-  },
-  repairs: shown.operation.repairs,
-  normalised: shown.normalised,
-  ...decisionFacts(shown),
-  limits: shown.limits.map(({ policy, count, seconds, burst }) => ({
-    policy,
-    count,
-    seconds,
-    burst,
-  })),
-  unchanged: shown.unchanged,
-  calls: shown.calls.map(({ method, path, query, body }) => ({
-    method,
-    path: query === '' ? path : `${path}?${query}`,
-    body: body === null ? null : (JSON.parse(body) as unknown),
-  })),
-});
+const publicBaseOf = (snapshot: Snapshot, route: Route): string =>
+  `${snapshot.server.publicUrl || 'http://localhost'}${route.path}`;
 
-const line = (name: string, value: unknown): string => {
-  if (Array.isArray(value)) {
-    if (value.length === 0) return `${name.padEnd(11)} -`;
-    return [
-      name,
-      ...value.map((each) => `  ${typeof each === 'string' ? each : JSON.stringify(each)}`),
-    ].join('\n');
-  }
-  const text = typeof value === 'string' ? value : JSON.stringify(value);
-  return `${name.padEnd(11)} ${text}`;
+/** An operation on a route, as one client would do it. */
+export type AskedOperation = Readonly<{
+  snapshot: Snapshot;
+  route: Route;
+  client: Client;
+  operation: Operation;
+  before: Resource | null;
+}>;
+
+/** Explains an operation that is understood already. */
+export const explainOperation = (asked: AskedOperation, now: number): Facts => {
+  const { snapshot, route, client } = asked;
+  const ended = endedClient(client, now);
+  if (ended !== null) return deniedFacts({ client: client.name, route }, ended);
+  const shown = preview({
+    ...asked,
+    actor: { client, grants: grantsOf(route, client) },
+    publicBase: publicBaseOf(snapshot, route),
+    now,
+  });
+  return factsOf(shown, { client: client.name, route });
 };
 
-/** Explains one call of one client. */
-export const explain = (snapshot: Snapshot, options: ExplainOptions, now: number): Explained => {
-  const [path = '', query = ''] = options.path.split('?', 2);
-  const found = findRoute(snapshot, path);
-  const client = Object.hasOwn(snapshot.clients, options.client)
-    ? (snapshot.clients[options.client] as Client)
-    : null;
-  if (found === null || client === null) {
-    const missing = found === null ? 'no route serves this path' : 'there is no such client';
-    return { allowed: false, facts: { decision: 'deny', detail: missing }, text: missing };
+/** What the client holds on the route; undefined = nothing. */
+export const grantsOf = (route: Route, client: Client): Grants | undefined =>
+  Object.hasOwn(route.grants, client.name) ? route.grants[client.name] : undefined;
+
+const endedClient = ({ expiresAt }: Client, now: number): Refusal | null =>
+  expiresAt <= now ? refuse('caller_refused', 'The client is past its `expires`.') : null;
+
+/** The client of that name, or undefined. */
+export const clientNamed = (snapshot: Snapshot, name: string): Client | undefined =>
+  Object.hasOwn(snapshot.clients, name) ? snapshot.clients[name] : undefined;
+
+/** The current resource as `pass` would have read it. */
+const readBefore = (before: JsonObject | null, operation: Operation): Resource | null =>
+  before === null || operation.verb === 'discover'
+    ? null
+    : withoutSecrets(readResource(before, operation.type), operation.type);
+
+const finding = (snapshot: Snapshot, asked: AskedCall): Found | Refusal => {
+  const [path, query] = splitPath(asked.path);
+  const { method } = asked;
+  const dirty = inspect({ method, path, query, headers: { host: 'localhost' }, rawHeaders: [] });
+  if (dirty !== null) return dirty;
+  return findRoute(snapshot, path) ?? refuse('route_unknown', 'There is no route at this path.');
+};
+
+const splitPath = (path: string): readonly [string, string] => {
+  const mark = path.indexOf('?');
+  return mark < 0 ? [path, ''] : [path.slice(0, mark), path.slice(mark + 1)];
+};
+
+const understood = (
+  snapshot: Snapshot,
+  { route, rest }: Found,
+  client: Client,
+  asked: AskedCall,
+): Operation | Refusal => {
+  const { method, body } = asked;
+  if (body !== null && Buffer.byteLength(body) > snapshot.server.maxBodyBytes) {
+    return refuse('body_too_large', 'The body is larger than server.maxBody.');
   }
-  const { route, rest } = found;
-  const grants = Object.hasOwn(route.grants, client.name) ? route.grants[client.name] : undefined;
-  const publicBase = `${snapshot.server.publicUrl || 'http://localhost'}${route.path}`;
-  const operation = understand(
-    {
-      method: options.method,
-      segments: rest,
-      query,
-      body: options.body,
-      ifMatch: null,
-      ifNoneMatch: null,
-    },
-    {
-      types: route.types,
-      publicBase,
-      hints: { client: client.settings.dialect ?? null },
-      keepPassword:
-        grants?.grants.some((grant) => grant.rules['users']?.actions.has('users:password')) ??
-        false,
-    },
+  const actor = { client, grants: grantsOf(route, client) };
+  const query = splitPath(asked.path)[1];
+  return understand(
+    { method, segments: rest, query, body, ifMatch: null, ifNoneMatch: null },
+    scimViewOf(route, actor, publicBaseOf(snapshot, route)),
   );
-  if (isRefusal(operation)) return refusedAs(operation);
-  const type = operation.verb === 'discover' ? null : operation.type;
-  const before = readBefore(options.before, type);
-  if (isRefusal(before)) return refusedAs(before);
-  const actor = { client, grants };
-  const shown = preview({ snapshot, route, actor, operation, before, publicBase, now });
-  const facts = factsOf(shown);
-  return {
-    allowed: shown.verdict.kind === 'allow',
-    facts,
-    text: Object.entries(facts)
-      .map(([name, value]) => line(name, value))
-      .join('\n'),
-  };
+};
+
+/** Explains one call of one client, in the order in which it would be served. */
+export const explainCall = (snapshot: Snapshot, asked: AskedCall, now: number): Facts => {
+  const found = finding(snapshot, asked);
+  if (isRefusal(found)) return deniedFacts({ client: asked.client }, found);
+  const { route } = found;
+  const where = { client: asked.client, route };
+  const client = clientNamed(snapshot, asked.client);
+  if (client === undefined) {
+    return deniedFacts(where, refuse('caller_refused', 'The configuration has no such client.'));
+  }
+  const ended = endedClient(client, now);
+  if (ended !== null) return deniedFacts(where, ended);
+  const operation = understood(snapshot, found, client, asked);
+  if (isRefusal(operation)) return deniedFacts(where, operation);
+  const before = readBefore(asked.before, operation);
+  return explainOperation({ snapshot, route, client, operation, before }, now);
 };

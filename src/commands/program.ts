@@ -4,51 +4,28 @@
  */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { readFile } from 'node:fs/promises';
-import { adminOperations } from '../admin/operations.ts';
-import type { AdminOperation } from '../admin/operation.ts';
-import { printProblem } from '../config/problem.ts';
 import { isRefusal } from '../errors.ts';
 import type { Verified } from '../ledger/verify.ts';
-import type { Snapshot } from '../snapshot.ts';
-import { silentObserver } from '../telemetry/observe.ts';
-import { runOperation, type Answered, type Reach } from './admin-client.ts';
+import { runOperation, type Answered } from './admin-client.ts';
 import { checkAsJson, reportCheck } from './check.ts';
 import type { CommandContext } from './command.ts';
-import { explain, type ExplainOptions } from './explain.ts';
+import {
+  CommandEnd,
+  common,
+  operationNamed,
+  reaching,
+  reachOf,
+  text,
+  type Options,
+  type Run,
+} from './command-run.ts';
+import { addExplain } from './explain-command.ts';
 import { initFiles } from './init.ts';
 import { printVerified, verifyFile } from './ledger-verify.ts';
+import { addPolicy } from './policy-commands.ts';
 import { escaped, printAnswer } from './print.ts';
 import { load } from './route-file.ts';
 import { stateCommands, type StateCommand } from './state-commands.ts';
-
-type Options = Readonly<Record<string, unknown>>;
-
-/** A run of the program; `code` is the exit code so far. */
-type Run = { readonly context: CommandContext; code: number };
-
-const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
-
-const operationNamed = (name: string): AdminOperation => {
-  const found = adminOperations.find((entry) => entry.name === name);
-  if (found === undefined) throw new TypeError(`no admin operation ${name}`);
-  return found;
-};
-
-/** A configuration that can be used, or its problems as an error that ends the command. */
-class Unusable extends Error {}
-
-const usableSnapshot = async (run: Run, path: string): Promise<Snapshot> => {
-  const { snapshot, problems } = await load(path, run.context.env, true);
-  if (snapshot !== null) return snapshot;
-  throw new Unusable(problems.map(printProblem).join('\n'));
-};
-
-const reachOf = (run: Run, options: Options): Reach => ({
-  admin: text(options['admin']),
-  token: run.context.env['SALLYPORT_ADMIN_TOKEN'] ?? null,
-  snapshot: () => usableSnapshot(run, String(options['config'])),
-  observer: silentObserver,
-});
 
 const answerState = (run: Run, entry: StateCommand, options: Options) => {
   return async (answer: Answered): Promise<void> => {
@@ -72,14 +49,6 @@ const groupOf = (program: Command, words: readonly string[]): Command => {
   }
   return at;
 };
-
-const common = (command: Command): Command =>
-  command
-    .option('--config <file>', 'the route file', 'config/gateway.yaml')
-    .option('--json', 'print JSON');
-
-const reaching = (command: Command): Command =>
-  common(command).option('--admin <url>', 'admin listener of a running gateway');
 
 const addState = (program: Command, run: Run): void => {
   for (const entry of stateCommands) {
@@ -171,32 +140,6 @@ const addRest = (program: Command, run: Run): void => {
     const { config, strict } = serving.opts();
     run.code = await serve(run.context, { config: String(config), strict: strict === true });
   });
-  const explaining = common(program.command('explain <method> <path>'))
-    .description('what a call would mean and whether it would pass; sends nothing')
-    .requiredOption('--client <name>', 'the client that would call')
-    .option('--body <file>', 'the body it would send')
-    .option('--before <file>', 'the current resource, as the target would show it');
-  explaining.action(async (method: string, path: string) => {
-    const options = explaining.opts();
-    const { snapshot, problems } = await load(String(options['config']), run.context.env, false);
-    if (snapshot === null) throw new Unusable(problems.map(printProblem).join('\n'));
-    const read = async (file: unknown) =>
-      typeof file === 'string' ? await readFile(file, 'utf8') : null;
-    const asked: ExplainOptions = {
-      client: String(options['client']),
-      method: method.toUpperCase(),
-      path,
-      body: await read(options['body']),
-      before: await read(options['before']),
-    };
-    const explained = explain(snapshot, asked, Date.now());
-    if (!explained.allowed) run.code = 1;
-    await run.context.write(
-      options['json'] === true
-        ? `${escaped(JSON.stringify(explained.facts, null, 2))}\n`
-        : `${escaped(explained.text)}\n`,
-    );
-  });
   const demo = program
     .command('demo')
     .description('start a sandbox target and the gateway, and play a provisioning session')
@@ -215,6 +158,8 @@ export const makeProgram = (run: Run): Command => {
     .exitOverride()
     .configureOutput({ writeErr: (line) => run.context.error(line.trimEnd()) });
   addRest(program, run);
+  addExplain(program, run);
+  addPolicy(program, run);
   addCheck(program, run);
   addState(program, run);
   addVerify(program, run);
@@ -235,9 +180,9 @@ export const runProgram = async (
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
     if (error instanceof InvalidArgumentError) return 2;
-    if (error instanceof Unusable) {
-      context.error(error.message);
-      return 1;
+    if (error instanceof CommandEnd) {
+      context.error(escaped(error.message));
+      return error.code;
     }
     throw error;
   }

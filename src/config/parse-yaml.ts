@@ -28,7 +28,7 @@ const messages: ReadonlyMap<string, string> = new Map([
   ['BAD_INDENT', 'the indentation does not fit the lines above'],
   ['TAB_AS_INDENT', 'a tab cannot indent; use spaces'],
   ['NON_STRING_KEY', 'a key must be text; put it in quotes'],
-  ['MULTIPLE_DOCS', 'a route file holds one document; remove the --- lines'],
+  ['MULTIPLE_DOCS', 'a file holds one document; remove the --- lines'],
   ['MISSING_CHAR', 'a closing bracket, quote or comma is missing, or a space after a colon'],
   ['BAD_SCALAR_START', 'put text that begins with this character in quotes'],
   ['BAD_DQ_ESCAPE', 'no such escape in double quotes'],
@@ -162,11 +162,8 @@ const harmless: ReadonlySet<string> = new Set([
   'MULTIPLE_DOCS',
 ]);
 
-/**
- * Reads one file and reports every problem of form. Null where there is nothing to go on with: what
- * would be said about the rest would only follow from the broken place.
- */
-export const parseYaml = (file: string, text: string, report: Report): MapTree | null => {
+/** Reads one file and reports every problem of form; null where there is nothing to go on with. */
+export const parseTree = (file: string, text: string, report: Report): Tree | null => {
   const source: Source = { file, lines: new LineCounter() };
   const start: Spot = { source, offset: 0 };
   if (Buffer.byteLength(text) > fileBytesMax) {
@@ -191,8 +188,16 @@ export const parseYaml = (file: string, text: string, report: Report): MapTree |
     return null;
   }
   const walk = { source, report, anchors: new Map(), aliasedNodes: 0, insideAlias: false };
-  const tree = readNode(document.contents, [], walk);
-  if (tree.kind === 'map') return tree;
+  return readNode(document.contents, [], walk);
+};
+
+/**
+ * Reads one route file and reports every problem of form. Null where there is nothing to go on with:
+ * what would be said about the rest would only follow from the broken place.
+ */
+export const parseYaml = (file: string, text: string, report: Report): MapTree | null => {
+  const tree = parseTree(file, text, report);
+  if (tree === null || tree.kind === 'map') return tree;
   report(tree.at, [], 'a route file is a map of keys');
   return null;
 };

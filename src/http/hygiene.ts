@@ -68,7 +68,9 @@ const inspectTarget = (path: string, query: string): Refusal | null => {
 };
 
 /** Null if the request is clean, else the refusal that answers it. */
-export const inspect = (exchange: Exchange): Refusal | null => {
+export const inspect = (
+  exchange: Pick<Exchange, 'method' | 'path' | 'query' | 'headers' | 'rawHeaders'>,
+): Refusal | null => {
   const { method, path, query, headers } = exchange;
   if (!methods.has(method)) {
     return refuse('method_unsupported', 'Use GET, POST, PUT, PATCH or DELETE.', {

@@ -11,6 +11,7 @@ import { isMutation, type Operation } from '../identity/operation.ts';
 import { understand } from '../identity/scim/understand.ts';
 import { newRequestId, type Random } from '../ids.ts';
 import type { Actor, Doors, Outcome } from '../passage/doors.ts';
+import { scimViewOf } from '../passage/scim-view.ts';
 import type { Client, Route, Snapshot } from '../snapshot.ts';
 import type { Observer } from '../telemetry/observe.ts';
 import type { Exchange, Reply } from './exchange.ts';
@@ -59,12 +60,6 @@ const identifyActor = (
   };
 };
 
-const clientHint = (client: Client) => ({ client: client.settings.dialect ?? null });
-
-const mayKeepPassword = (actor: Actor): boolean =>
-  actor.grants?.grants.some((grant) => grant.rules['users']?.actions.has('users:password')) ??
-  false;
-
 const readOperation = async (
   exchange: Exchange,
   seen: Glimpse,
@@ -84,12 +79,7 @@ const readOperation = async (
       ifMatch: exchange.headers['if-match'] ?? null,
       ifNoneMatch: exchange.headers['if-none-match'] ?? null,
     },
-    {
-      types: (seen.route as Route).types,
-      publicBase: seen.publicBase,
-      hints: clientHint(actor.client),
-      keepPassword: mayKeepPassword(actor),
-    },
+    scimViewOf(seen.route as Route, actor, seen.publicBase),
   );
 };
 

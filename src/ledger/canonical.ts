@@ -84,6 +84,7 @@ const outcome = (record: OutcomeRecord, at: number) => ({
 const denial = (record: DenialRecord, at: number) => ({
   actions: record.actions,
   at,
+  callerRequestId: record.callerRequestId ?? null,
   client: record.client,
   code: record.code,
   configVersion: record.configVersion,

@@ -35,8 +35,12 @@ const rowOf = (
   settledBy: latest?.settledBy ?? null,
   status: latest?.status ?? null,
   traceId: record.traceId,
+  requestId: record.requestId,
+  callerRequestId: record.callerRequestId ?? null,
   configVersion: record.configVersion,
   normalised: record.kind === 'intent' ? record.normalised : [],
+  repairs: record.kind === 'intent' ? record.repairs : [],
+  code: record.kind === 'denial' ? record.code : null,
 });
 
 const isEntry = (record: ChainedRecord | null): record is ChainedIntent | DenialRecord =>

@@ -92,6 +92,8 @@ export type DenialRecord = Readonly<{
   rule: string;
   traceId: TraceId;
   requestId: RequestId;
+  /** The caller's own x-request-id, if it was well-formed; absent in older records. */
+  callerRequestId?: string | null;
   configVersion: string;
   /** 1, or how many alike were counted into this record. */
   count: number;
@@ -128,6 +130,13 @@ export type LedgerRow = Readonly<{
   settledBy: SettledBy | null;
   status: number | null;
   traceId: string;
+  requestId: string;
+  /** The caller's own x-request-id, or null. */
+  callerRequestId: string | null;
   configVersion: string;
   normalised: readonly Normalised[];
+  /** Rows of the dialect table that were repaired. */
+  repairs: readonly string[];
+  /** Error code of a denial; null for what was not denied. */
+  code: string | null;
 }>;

@@ -85,6 +85,7 @@ const common = (journey: Journey) => {
     resource: { type: typeNameOf(passage.operation) ?? '', id: idOf(passage.operation) },
     traceId: passage.origin.traceId,
     requestId: passage.origin.requestId,
+    callerRequestId: passage.origin.callerRequestId,
     configVersion: passage.snapshot.version,
   };
 };
@@ -98,7 +99,6 @@ export const intentOf = (journey: Journey, facts: IntentFacts): IntentRecord => 
     keyId: passage.actor.keyId,
     decision: 'allow',
     rule: journey.rule ?? '',
-    callerRequestId: passage.origin.callerRequestId,
     remote: passage.origin.remote,
     environment: passage.snapshot.environment,
     normalised: journey.normalised,

@@ -3,9 +3,10 @@
  * steps as `pass`, over a current resource that is given instead of read. Pure.
  */
 import { isRefusal, type Refusal } from '../errors.ts';
-import { isMutation, type Action, type Operation } from '../identity/operation.ts';
+import { isMutation, type Action, type Effect, type Operation } from '../identity/operation.ts';
 import type { NormalisedPath } from '../identity/attributes/profile.ts';
 import type { Call } from '../identity/call.ts';
+import { isRevocation } from '../identity/scim/effects.ts';
 import { planSearch } from '../identity/scim/plan-search.ts';
 import { printCall } from '../identity/scim/print.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
@@ -31,6 +32,8 @@ export type Imagined = Pick<Passage, 'route' | 'snapshot' | 'operation'> &
 export type Preview = Readonly<{
   operation: Operation;
   actions: readonly Action[];
+  /** The same actions with the attributes through which they act. */
+  effects: readonly Effect[];
   normalised: readonly NormalisedPath[];
   verdict:
     | Readonly<{ kind: 'allow'; rule: string; drop: readonly string[]; shadow: readonly Denial[] }>
@@ -57,7 +60,7 @@ const basesOf = ({ snapshot, route, publicBase }: Imagined) => ({
   targetBase: (snapshot.targets[route.target]?.settings.baseUrl ?? '').replace(/\/+$/, ''),
 });
 
-type Told = Pick<Preview, 'operation' | 'actions' | 'normalised' | 'limits'>;
+type Told = Pick<Preview, 'operation' | 'actions' | 'effects' | 'normalised' | 'limits'>;
 
 const denial = (told: Told, refusal: Refusal | Denial): Preview => ({
   ...told,
@@ -103,12 +106,13 @@ const readCalls = (imagined: Imagined, operation: Operation): readonly Call[] | 
 export const preview = (imagined: Imagined): Preview => {
   const { actor, route, before, now } = imagined;
   const normal = normaliseOperation(imagined.operation, route, before);
-  const nothing = { operation: imagined.operation, actions: [], normalised: [], limits: [] };
-  if (isRefusal(normal)) return denial(nothing, normal);
+  const none = { actions: [], effects: [], normalised: [], limits: [] };
+  if (isRefusal(normal)) return denial({ ...none, operation: imagined.operation }, normal);
   const { operation, effects, normalised } = normal;
   const told: Told = {
     operation,
     actions: effects.map((effect) => effect.action),
+    effects,
     normalised,
     limits: limitsOf(imagined, isMutation(operation)),
   };
@@ -125,15 +129,17 @@ export const preview = (imagined: Imagined): Preview => {
   const prepared = prepare({ operation, effects, actor, now }, before);
   if (isRefusal(prepared)) return denial(told, prepared);
   const actions = prepared.effects.map((effect) => effect.action);
+  const judged = { ...told, actions, effects: prepared.effects };
   const decision = decideMutation(prepared, { actor, now });
-  if (!decision.allowed) return denial({ ...told, actions }, decision);
+  if (!decision.allowed) return denial(judged, decision);
   const final = stripped(prepared, decision.drop);
-  if (isRefusal(final)) return denial({ ...told, actions }, final);
-  const unchanged = changesNothing(final, false);
+  if (isRefusal(final)) return denial(judged, final);
+  // What takes access away goes out even where the target seems to hold it, here as in `pass`.
+  const revocation = isRevocation(prepared.effects, prepared.changes ?? []);
+  const unchanged = changesNothing(final, revocation);
   return {
-    ...told,
+    ...judged,
     operation: final.operation,
-    actions,
     limits: [...told.limits, ...decision.limits],
     verdict: {
       kind: 'allow',

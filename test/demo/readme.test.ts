@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 import { filesOnDisk, keptFiles } from '../../src/config/files-on-disk.ts';
@@ -7,6 +9,7 @@ import { loadConfig } from '../../src/config/load.ts';
 import { printProblem } from '../../src/config/problem.ts';
 import { demoRouteFile } from '../../src/demo/route-file.ts';
 import { session } from '../../src/demo/session.ts';
+import { runInProcess } from '../support/run-program.ts';
 
 const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8');
 const path = fileURLToPath(new URL('../../config/readme.yaml', import.meta.url));
@@ -51,6 +54,30 @@ test('the README shows the session as it is', () => {
     const row = rows[at] ?? '';
     assert.ok(row.startsWith(`ok  ${says}  `), `row ${at} of the README is not "${says}"`);
     assert.ok(row.includes(`  ${expect.status}  `), `${says}: not ${expect.status}`);
+  }
+});
+
+test('the README shows what test and diff print of the change it describes', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-readme-'));
+  try {
+    const examples = fileURLToPath(new URL('../../config/examples/', import.meta.url));
+    const old = `${examples}entra-slack.yaml`;
+    const next = join(folder, 'entra-slack.yaml');
+    const text = await readFile(old, 'utf8');
+    await writeFile(
+      next,
+      text.replace(", '*-owners']", ']').replace('{ writes: 20/s }', '{ writes: 10/s }'),
+    );
+    const diff = await runInProcess(['diff', old, next]);
+    assert.equal(diff.code, 1, diff.err);
+    assert.ok(readme.includes(`\n${diff.out}\`\`\``), diff.out);
+    const cases = `${examples}entra-slack.cases.yaml`;
+    const ran = await runInProcess(['test', cases, '--config', next]);
+    assert.equal(ran.code, 1, ran.err);
+    const shown = ran.out.replaceAll(examples, 'config/examples/');
+    assert.ok(readme.includes(`\n${shown}\`\`\``), shown);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 });
 

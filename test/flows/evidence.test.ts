@@ -48,8 +48,12 @@ describe('evidence of a session', () => {
       settledBy: 'answer',
       status: 200,
       traceId: done.headers['trace-id'],
+      requestId: done.headers['x-request-id'],
+      callerRequestId: 'caller-42',
       configVersion: snapshot().version,
       normalised: rest.normalised,
+      repairs: rest.repairs,
+      code: null,
     });
     assert.deepEqual([...rest.actions].sort(), ['users:deactivate', 'users:update']);
     assert.ok(rest.normalised.some(({ path, rule }) => path === 'title' && rule === 'trim'));

@@ -78,6 +78,7 @@ export const denial = (more: Partial<DenialRecord> = {}): DenialRecord => ({
   rule: 'routes.slack.grants',
   traceId: newTraceId(systemClock.now(), systemRandom),
   requestId: newRequestId(systemRandom),
+  callerRequestId: null,
   configVersion: '0123456789ab',
   count: 1,
   ...more,

@@ -1,0 +1,23 @@
+/**
+ * What the route and the client say about reading a request: built here for whoever serves and for
+ * whoever only explains, so that the two cannot drift apart. Pure.
+ */
+import type { ScimView } from '../identity/scim/understand.ts';
+import type { Route } from '../snapshot.ts';
+import type { Actor } from './doors.ts';
+
+/** Does any grant of the client carry `users:password`, so that a password it sends is meant? */
+const mayKeepPassword = ({ grants }: Pick<Actor, 'grants'>): boolean =>
+  grants?.grants.some((grant) => grant.rules['users']?.actions.has('users:password')) ?? false;
+
+/** The view with which `understand` reads what this client sends to this route. */
+export const scimViewOf = (
+  route: Pick<Route, 'types'>,
+  actor: Pick<Actor, 'client' | 'grants'>,
+  publicBase: string,
+): ScimView => ({
+  types: route.types,
+  publicBase,
+  hints: { client: actor.client.settings.dialect ?? null },
+  keepPassword: mayKeepPassword(actor),
+});
