@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import SCIMMY from 'scimmy';
+import { Messages, Schemas, Types } from 'scimmy';
 import { isRefusal } from '../../../src/errors.ts';
 import { parseFilter } from '../../../src/identity/scim/filter.ts';
 import { applyChanges } from '../../../src/identity/scim/patch.ts';
@@ -65,7 +65,7 @@ const readFilters = (): readonly Contest[] =>
     peerTimes: 2_000,
     ours: () => assert.ok(!isRefusal(parseFilter(text, userType))),
     // scimmy knows no comparison behind a value filter (C11).
-    peer: text.includes('].') ? null : () => new SCIMMY.Types.Filter(text),
+    peer: text.includes('].') ? null : () => new Types.Filter(text),
     perSecond,
   }));
 
@@ -80,7 +80,7 @@ const changeGroup = (): readonly Contest[] => {
   const members = { attribute: 'members' } as const;
   const added = Array.from({ length: 100 }, (_unused, at) => ({ value: `new-${at}` }));
   const fewer = (readGroup()['members'] as readonly Resource[]).slice(1);
-  const peer = new SCIMMY.Schemas.Group(JSON.parse(JSON.stringify(group)) as object);
+  const peer = new Schemas.Group(JSON.parse(JSON.stringify(group)) as object);
   return [
     {
       what: 'one of 10,000 members removed',
@@ -94,9 +94,7 @@ const changeGroup = (): readonly Contest[] => {
       peer: () => {
         const path = `members[value eq "${someId()}"]`;
         const operation = { op: 'remove', path } as const;
-        return new SCIMMY.Messages.PatchOp({ schemas: patchOp, Operations: [operation] }).apply(
-          peer,
-        );
+        return new Messages.PatchOp({ schemas: patchOp, Operations: [operation] }).apply(peer);
       },
       perSecond: 5_000,
     },
