@@ -56,6 +56,8 @@ export type Route = Readonly<{
   verify: ReadonlySet<string>;
   deletes: 'passthrough' | 'deactivate';
   trace: 'restart' | 'continue';
+  /** How large a Bulk may be; null where it is not served. */
+  bulk: Readonly<{ operationsMax: number }> | null;
   /** By client name; null prototype. Absent = nothing granted. */
   grants: Readonly<Record<string, Grants>>;
 }>;

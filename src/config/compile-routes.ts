@@ -112,6 +112,7 @@ export const compileRoutes = (parsed: Parsed, problem: ProblemAt): readonly Rout
       verify: new Set(settings.verify),
       deletes: settings.deletes,
       trace: settings.trace,
+      bulk: settings.bulk === 'off' ? null : { operationsMax: settings.bulk.operations },
       grants: compileGrants({
         ...rooms,
         route: name,

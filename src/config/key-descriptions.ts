@@ -12,6 +12,8 @@ const shared = {
   verify: 'Actions after which the resource is read back and compared.',
   deletes: 'deactivate: turn a DELETE into a deactivation, judged and recorded as such.',
   trace: "restart: begin a trace of our own; continue: trust the caller's traceparent.",
+  bulk: 'SCIM Bulk: unrolled into single calls, decided whole before the first is sent. off: not served.',
+  'bulk.operations': 'Operations one Bulk may have; its size is bounded by server.maxBody.',
   grants: 'Who may do what here. Nothing is allowed that no grant allows; grants never mix.',
 } as const;
 

@@ -70,6 +70,12 @@ export const routeSettings = z.strictObject({
   verify: z.array(mutatingAction).max(100).default([]),
   deletes: z.enum(['passthrough', 'deactivate']).default('passthrough'),
   trace: z.enum(['restart', 'continue']).default('restart'),
+  bulk: z
+    .union([
+      z.literal('off'),
+      z.strictObject({ operations: z.int().min(1).max(1_000).default(100) }),
+    ])
+    .prefault({}),
   grants: z.array(grant).max(10_000).default([]),
 });
 

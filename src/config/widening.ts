@@ -80,6 +80,8 @@ const widerRoute = (old: Side, next: Side, before: Route | undefined, after: Rou
   const target = own(next.snapshot.targets, after.target);
   if (target !== undefined) out.push(...widerTarget(oldTarget, target));
   if (before.deletes !== after.deletes) out.push(`deletes: ${after.deletes}`);
+  const operations = after.bulk?.operationsMax ?? 0;
+  if (operations > (before.bulk?.operationsMax ?? 0)) out.push(`Bulk of ${operations} operations`);
   const settings = (side: Side, route: Route): unknown => {
     const name = side.parsed.routes.get(route.name)?.normalise;
     return name === undefined ? null : side.parsed.profiles.get(name);
