@@ -10,8 +10,10 @@ import type { Resource, ResourceType } from '../identity/scim/schema-model.ts';
 import { readResource } from '../identity/scim/target-resource.ts';
 import { understand } from '../identity/scim/understand.ts';
 import { findRoute } from '../http/route-table.ts';
+import { asksBulk } from '../http/serve-bulk.ts';
 import { preview, type Preview } from '../passage/preview.ts';
 import type { Client, Snapshot } from '../snapshot.ts';
+import { explainBulk } from './explain-bulk.ts';
 
 export type ExplainOptions = Readonly<{
   client: string;
@@ -99,6 +101,11 @@ const line = (name: string, value: unknown): string => {
   return `${name.padEnd(11)} ${text}`;
 };
 
+const textOf = (facts: Readonly<Record<string, unknown>>): string =>
+  Object.entries(facts)
+    .map(([name, value]) => line(name, value))
+    .join('\n');
+
 /** Explains one call of one client. */
 export const explain = (snapshot: Snapshot, options: ExplainOptions, now: number): Explained => {
   const [path = '', query = ''] = options.path.split('?', 2);
@@ -113,6 +120,18 @@ export const explain = (snapshot: Snapshot, options: ExplainOptions, now: number
   const { route, rest } = found;
   const grants = Object.hasOwn(route.grants, client.name) ? route.grants[client.name] : undefined;
   const publicBase = `${snapshot.server.publicUrl || 'http://localhost'}${route.path}`;
+  const view = {
+    types: route.types,
+    publicBase,
+    hints: { client: client.settings.dialect ?? null },
+    keepPassword:
+      grants?.grants.some((grant) => grant.rules['users']?.actions.has('users:password')) ?? false,
+  };
+  if (asksBulk(route, rest) && options.method === 'POST') {
+    const imagined = { snapshot, route, actor: { client, grants }, publicBase, now };
+    const bulk = explainBulk(options.body, view, imagined, factsOf);
+    return isRefusal(bulk) ? refusedAs(bulk) : { ...bulk, text: textOf(bulk.facts) };
+  }
   const operation = understand(
     {
       method: options.method,
@@ -122,14 +141,7 @@ export const explain = (snapshot: Snapshot, options: ExplainOptions, now: number
       ifMatch: null,
       ifNoneMatch: null,
     },
-    {
-      types: route.types,
-      publicBase,
-      hints: { client: client.settings.dialect ?? null },
-      keepPassword:
-        grants?.grants.some((grant) => grant.rules['users']?.actions.has('users:password')) ??
-        false,
-    },
+    view,
   );
   if (isRefusal(operation)) return refusedAs(operation);
   const type = operation.verb === 'discover' ? null : operation.type;
@@ -141,8 +153,6 @@ export const explain = (snapshot: Snapshot, options: ExplainOptions, now: number
   return {
     allowed: shown.verdict.kind === 'allow',
     facts,
-    text: Object.entries(facts)
-      .map(([name, value]) => line(name, value))
-      .join('\n'),
+    text: textOf(facts),
   };
 };

@@ -7,7 +7,11 @@
 import { errorTable, isRefusal, refuse, type Refusal } from '../errors.ts';
 import { isMutation, type Mutation } from '../identity/operation.ts';
 import { refusalOfOperation, type BulkOperation } from '../identity/scim/bulk.ts';
-import { dependsOnBulk } from '../identity/scim/bulk-references.ts';
+import {
+  dependsOnBulk,
+  foreseenCompletion,
+  type PlannedOperation,
+} from '../identity/scim/bulk-references.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
 import type { Route, Target } from '../snapshot.ts';
 import type { BulkOutcome, BulkPassage } from './bulk-outcome.ts';
@@ -15,7 +19,7 @@ import type { Outcome } from './doors.ts';
 import { denied, takeLimits, turnAway, type PassageDeps } from './exits.ts';
 import { gatherCurrent, needsCurrent, type Current } from './facts.ts';
 import { judgeEarly } from './judge-early.ts';
-import { abandonedRefusal, beginJourney, type Journey } from './journey.ts';
+import { abandonedRefusal, beginJourney, endJourney, type Journey } from './journey.ts';
 import { withCurrent, type MutationWalk } from './mutate.ts';
 import { normaliseOperation, resourceKey } from './normalise.ts';
 import { decideMutation, prepare, stripped, type Prepared } from './prepare.ts';
@@ -44,9 +48,7 @@ const refusedWhole = (
   of: BulkOperation | null,
 ): Outcome => {
   const outcome = turnAway(deps, journey, refusal);
-  return of === null || isRefusal(outcome.reply) === false
-    ? outcome
-    : { ...outcome, reply: refusalOfOperation(outcome.reply, of) };
+  return of === null ? outcome : { ...outcome, reply: refusalOfOperation(refusal, of) };
 };
 
 /** Without I/O: in canonical values, and what can be denied early. */
@@ -141,7 +143,7 @@ const lookWhole = async (
   const { operation, journey } = walk;
   if (operation.verb === 'create') return decideWith(looking, looked, null);
   if (dependsOnBulk(operation) || !read.has(keyOf(looking, operation))) return null;
-  if (passage.origin.abandoned()) return refusedWhole(deps, journey, abandonedRefusal, null);
+  if (passage.origin.abandoned()) return endJourney(journey, abandonedRefusal);
   if (deps.clock.monotonic() >= deadline) return refusedWhole(deps, journey, tooLong, null);
   const current = await findCurrent(looking, walk, operation);
   if (isRefusal(current)) return refusedWhole(deps, journey, current, of);
@@ -168,13 +170,18 @@ const closed = (deps: PassageDeps, passage: BulkPassage, target: Target): Refusa
 
 const lookAtAll = async (
   looking: Looking,
-  operations: readonly BulkOperation[],
+  plan: readonly PlannedOperation[],
 ): Promise<Outcome | null> => {
   const all: Looked[] = [];
-  for (const of of operations) {
+  for (const { of, later } of plan) {
     const looked = lookEarly(looking, of);
     if ('reply' in looked) return looked;
     all.push(looked);
+    if (later.length === 0 || of.operation.verb !== 'create') continue;
+    // What adds the references of a circle is a change of its own: it may be denied by itself.
+    const completion = foreseenCompletion(of.operation, later);
+    const added = lookEarly(looking, { ...of, operation: completion });
+    if ('reply' in added) return added;
   }
   const read = new Set<string>();
   for (const { walk } of all) {
@@ -189,15 +196,15 @@ const lookAtAll = async (
   return null;
 };
 
-/** Looks at every operation, in the order in which they will run. */
+/** Looks at every operation of a plan, in the order in which they will run. */
 export const foresee = async (
   deps: PassageDeps,
   passage: BulkPassage,
-  operations: readonly BulkOperation[],
+  plan: readonly PlannedOperation[],
   deadline: number,
 ): Promise<Foreseen> => {
   const target = passage.snapshot.targets[passage.route.target];
-  const first = operations[0] as BulkOperation;
+  const { of: first } = plan[0] as PlannedOperation;
   const journey = beginJourney({ ...passage, operation: first.operation });
   const shut =
     target === undefined ? refuse('internal', 'Try again later.') : closed(deps, passage, target);
@@ -208,7 +215,7 @@ export const foresee = async (
     return { refused: turnAway(deps, journey, refusal), foreseen: none };
   }
   const looking = { deps, passage, target, deadline, journeys, known: new Map() };
-  const refused = await lookAtAll(looking, operations);
+  const refused = await lookAtAll(looking, plan);
   return {
     refused,
     foreseen: {

@@ -201,8 +201,7 @@ export const passBulk = async (
   const plan = planBulk(passage.bulk.operations);
   if (isRefusal(plan)) return plan;
   const deadline = deps.clock.monotonic() + bulkMsMax;
-  const order = plan.map(({ of }) => of);
-  const { refused, foreseen } = await foresee(deps, passage, order, deadline);
+  const { refused, foreseen } = await foresee(deps, passage, plan, deadline);
   const running: Running = {
     deps,
     passage,

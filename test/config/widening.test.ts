@@ -94,6 +94,13 @@ const cases: readonly (readonly [string, string, readonly string[], readonly str
     ['deletes: deactivate'],
     ['deletes: passthrough'],
   ],
+  ['    normalise: w\n', '    normalise: w\n    bulk: off\n', [], ['Bulk of 100 operations']],
+  [
+    '    normalise: w\n',
+    '    normalise: w\n    bulk: { operations: 101 }\n',
+    ['Bulk of 101 operations'],
+    [],
+  ],
   ['version: 1', 'version: 1\nreload: auto', ['widening changes take effect unasked'], []],
   [
     'version: 1',

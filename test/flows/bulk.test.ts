@@ -25,12 +25,24 @@ import {
   user,
 } from '../support/scim-calls.ts';
 
+const enterprise = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';
+
 describe('Bulk', () => {
   let fixture: Fixture;
   before(async () => {
     fixture = await startFixture({
       config: (url) =>
-        mainConfig(url).replace('before: capture', 'before: capture\n    bulk: { operations: 20 }'),
+        mainConfig(url)
+          .replace('before: capture', 'before: capture\n    bulk: { operations: 20 }')
+          .replace(
+            'targets:\n',
+            '  maker: { owner: iam@example.com, purpose: makes users, expires: 2099-12-31, auth: [{ apiKey: {} }] }\ntargets:\n',
+          )
+          .replace(
+            'grants:\n',
+            'grants:\n      - { client: maker, users: { actions: [read, create] } }\n',
+          ),
+      clients: ['full', 'narrow', 'maker'],
     });
   });
   after(() => fixture.stop());
@@ -163,7 +175,6 @@ describe('Bulk', () => {
   });
 
   it('makes managers in a circle, and a manager of oneself', async () => {
-    const enterprise = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';
     const led = (userName: string, manager: string) =>
       user(userName, {
         [enterprise]: { manager: { value: manager, $ref: `../Users/${manager}` } },
@@ -254,6 +265,24 @@ describe('Bulk', () => {
       const { rule } = answer.body['urn:sallyport:error'] as { rule: string };
       const detail = assertScimError(answer, 403, 'action_denied', { rule });
       assert.match(detail, /^Operation 2: .*users:delete/);
+    }));
+
+  it('sends nothing where what would add a circular reference is denied by itself', () =>
+    unsent(async () => {
+      const led = (userName: string, manager: string) =>
+        user(userName, { active: undefined, [enterprise]: { manager: { value: manager } } });
+      const answer = await sendBulk(
+        fixture,
+        [
+          post('ann', '/Users', led('maker-ann@example.com', 'bulkId:bob')),
+          post('bob', '/Users', led('maker-bob@example.com', 'bulkId:ann')),
+        ],
+        {},
+        { key: fixture.keys['maker'] as string },
+      );
+      const { rule } = answer.body['urn:sallyport:error'] as { rule: string };
+      const detail = assertScimError(answer, 403, 'action_denied', { rule });
+      assert.match(detail, /^Operation 2 \(bulkId "bob"\): .*users:update/);
     }));
 
   it('sends nothing of a Bulk of which one operation is denied by the current resource', async () => {

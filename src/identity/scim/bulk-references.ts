@@ -118,6 +118,17 @@ export const resolveReferences = (
   });
 
 type Create = Extract<Mutation, { verb: 'create' }>;
+type Patch = Extract<Mutation, { verb: 'patch' }>;
+
+const addition = ({ type }: Create, id: string): Patch => ({
+  verb: 'patch',
+  type,
+  id,
+  changes: [],
+  preconditions: {},
+  projection: {},
+  repairs: [],
+});
 
 /** A value in two: what refers to one of `some` (undefined where nothing does), and the rest. */
 const split = (
@@ -162,21 +173,20 @@ export const detachReferences = (
   return { operation: { ...operation, resource }, changes };
 };
 
+/** The PATCH that will add what a create goes out without, its ids not yet known. */
+export const foreseenCompletion = (operation: Create, later: readonly string[]): Patch => ({
+  ...addition(operation, ''),
+  changes: detachReferences(operation, later).changes,
+});
+
 /** Changes that add references, as far as the ids are known: what refers to others is left out. */
 export const resolveChanges = (
-  { type }: Create,
+  create: Create,
   id: string,
   changes: readonly Change[],
   ids: ReadonlyMap<string, string>,
-): Extract<Mutation, { verb: 'patch' }> => {
-  const patch = {
-    verb: 'patch',
-    type,
-    id,
-    preconditions: {},
-    projection: {},
-    repairs: [],
-  } as const;
+): Patch => {
+  const patch = addition(create, id);
   const resolved = rewriteReferences({ ...patch, changes }, (bulkId) => ids.get(bulkId));
   return { ...patch, changes: resolved.verb === 'patch' ? resolved.changes : [] };
 };
