@@ -292,7 +292,7 @@ describe('the command line', () => {
         [3, ['users:delete'], [], 1],
       ],
     );
-    const denied = await run([...['explain', '--client', 'reader', ...args, '--config', config()]]);
+    const denied = await run(['explain', '--client', 'reader', ...args, '--config', config()]);
     assert.equal(denied.code, 1);
     assert.match(denied.out, /deny/);
   });

@@ -16,7 +16,7 @@ import {
   type Result,
 } from '../support/bulk-calls.ts';
 import { mainConfig, startFixture, type Fixture } from '../support/fixture.ts';
-import { assertScimError, base, group, make, patch, user } from '../support/scim-calls.ts';
+import { assertScimError, base, group, make, patch } from '../support/scim-calls.ts';
 import { startSlowTarget, type SlowTarget } from '../support/slow-target.ts';
 
 describe('trouble on the way of a Bulk', () => {
@@ -127,11 +127,11 @@ describe('trouble on the way of a Bulk', () => {
       },
     ]);
     // A read is tried again: whatever of it arrives is cut.
-    let answered = false;
+    const run = { answered: false };
     void running.finally(() => {
-      answered = true;
+      run.answered = true;
     });
-    while (!answered) {
+    while (!run.answered) {
       slow.cut();
       await new Promise(setImmediate);
     }

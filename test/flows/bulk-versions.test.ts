@@ -4,7 +4,7 @@ import { after, before, describe, it } from 'node:test';
 import { inShort, operationExtension, post, resultsOf, sendBulk } from '../support/bulk-calls.ts';
 import { mainConfig, startFixture, type Fixture } from '../support/fixture.ts';
 import { base, group, user } from '../support/scim-calls.ts';
-import { startStubTarget, type StubTarget } from '../support/stub-target.ts';
+import { startStubTarget, type StubCall, type StubTarget } from '../support/stub-target.ts';
 
 describe('versions in a Bulk', () => {
   let stub: StubTarget;
@@ -54,7 +54,7 @@ describe('versions in a Bulk', () => {
     assert.match(String(b?.location), new RegExp(`${base}/Groups/made-[0-9]+$`));
     assert.match(String(b?.[operationExtension]?.completionLedgerId), /^led_/);
     const patched = stub.calls.findLast(({ method }) => method === 'PATCH');
-    const added = (patched?.body as { Operations: unknown }).Operations;
+    const { Operations: added } = (patched as StubCall).body as { Operations: unknown };
     const id = String(a?.location?.split('/').at(-1));
     assert.deepEqual(added, [{ op: 'add', path: 'members', value: [{ value: id }] }]);
   });

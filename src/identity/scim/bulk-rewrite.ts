@@ -24,7 +24,7 @@ export type Visit = (bulkId: string, at: Attribute | null | 'path') => string | 
 const prefix = 'bulkid:';
 
 /** The bulkId a text refers to, or null where it is no reference. */
-export const referenceIn = (text: Json | undefined): string | null =>
+const referenceIn = (text: Json | undefined): string | null =>
   typeof text === 'string' && text.slice(0, prefix.length).toLowerCase() === prefix
     ? text.slice(prefix.length)
     : null;

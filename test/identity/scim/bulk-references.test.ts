@@ -1,7 +1,7 @@
 /** In which order a Bulk runs, and what its references become (RFC 7644 §3.7.1-2). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isRefusal } from '../../../src/errors.ts';
 import type { Mutation } from '../../../src/identity/operation.ts';
 import { readBulk, type BulkOperation } from '../../../src/identity/scim/bulk.ts';
@@ -255,7 +255,7 @@ test('whatever refers to what, in circles too, every reference is there in the e
       for (const operation of sent) {
         const id =
           operation.verb === 'create'
-            ? `id-${String(operation.resource['displayName'])}`
+            ? `id-${operation.resource['displayName'] as string}`
             : operation.id;
         const before = {
           displayName: 'x',

@@ -1,7 +1,7 @@
 /** What a BulkRequest says, and what is refused of it (RFC 7644 §3.7). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isRefusal } from '../../../src/errors.ts';
 import { readBulk, type Bulk } from '../../../src/identity/scim/bulk.ts';
 import { bulkRequest } from '../../support/bulk-calls.ts';
