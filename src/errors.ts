@@ -84,7 +84,7 @@ const rows = {
     false,
     'debug',
     'This part of SCIM is not served here.',
-    'Bulk, .search and /Me come with a later release.',
+    'Bulk is switched off here (`bulk: off`), or it is .search or /Me, which come with a later release.',
   ),
   body_too_large: row(
     413,
@@ -132,6 +132,13 @@ const rows = {
     'An attribute path matches nothing.',
     'RFC 7644 §3.5.2.',
     'noTarget',
+  ),
+  reference_unresolved: row(
+    409,
+    false,
+    'info',
+    'A reference by bulkId cannot be resolved.',
+    'RFC 7644 §3.7.1: what it refers to was not made, or stands in a circle that cannot be opened.',
   ),
   request_suspicious: row(
     400,

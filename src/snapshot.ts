@@ -63,6 +63,8 @@ export type Route = Readonly<{
   /** Words of the types the target does not have: their lists are answered empty (C12). */
   emptyLists: ReadonlySet<string>;
   trace: 'restart' | 'continue';
+  /** How large a Bulk may be; null where it is not served. */
+  bulk: Readonly<{ operationsMax: number }> | null;
   /** By client name; null prototype. Absent = nothing granted. */
   grants: Readonly<Record<string, Grants>>;
 }>;

@@ -115,6 +115,19 @@ const sending = ({ calls, unchanged }: Facts): readonly Section[] => {
   return [{ label: 'calls', lines: [why] }];
 };
 
+/** The operations of a Bulk, one a line; their calls follow in the same order. */
+const bulkRows = ({ operations = [] }: Facts): readonly string[] =>
+  aligned(
+    operations.map((each) => [
+      `${each.position}`,
+      each.bulkId ?? '-',
+      operationLine(each),
+      each.decision,
+      each.rule ?? each.code ?? '',
+      each.addedLater.length === 0 ? '' : `members added later: ${each.addedLater.join(', ')}`,
+    ]),
+  );
+
 /** The text of `explain` for one call. */
 export const printFacts = (facts: Facts): string =>
   printSections([
@@ -124,6 +137,7 @@ export const printFacts = (facts: Facts): string =>
       lines: facts.route === null ? [] : [`${facts.route}, to the target ${facts.target}`],
     },
     { label: 'operation', lines: facts.operation === null ? [] : [operationLine(facts)] },
+    { label: 'operations', lines: bulkRows(facts) },
     ...meaning(facts),
     { label: 'actions', lines: effectRows(facts) },
     {

@@ -13,11 +13,13 @@ import { printPath } from '../identity/scim/path.ts';
 import type { Change, Repair, Resource } from '../identity/scim/schema-model.ts';
 import { readResource } from '../identity/scim/target-resource.ts';
 import { understand } from '../identity/scim/understand.ts';
+import { asksBulk } from '../http/serve-bulk.ts';
 import { withoutSecrets } from '../passage/hidden.ts';
 import { preview, type Preview } from '../passage/preview.ts';
 import { scimViewOf } from '../passage/scim-view.ts';
 import type { Denial, Grants } from '../policy/decision.ts';
 import type { Client, Route, Snapshot } from '../snapshot.ts';
+import { explainBulk, type InBulk } from './explain-bulk.ts';
 
 /** A call as its client would send it. */
 export type AskedCall = Readonly<{
@@ -56,6 +58,8 @@ export type Facts = Readonly<{
   limits: readonly Readonly<{ policy: string; count: number; seconds: number; burst: number }>[];
   unchanged: boolean;
   calls: readonly ShownCall[];
+  /** Of a Bulk: each operation in the order in which it would run. */
+  operations?: readonly (Facts & InBulk)[];
 }>;
 
 const hiddenPassword = '********';
@@ -245,15 +249,45 @@ const understood = (
   asked: AskedCall,
 ): Operation | Refusal => {
   const { method, body } = asked;
-  if (body !== null && Buffer.byteLength(body) > snapshot.server.maxBodyBytes) {
-    return refuse('body_too_large', 'The body is larger than server.maxBody.');
-  }
   const actor = { client, grants: grantsOf(route, client) };
   const query = splitPath(asked.path)[1];
   return understand(
     { method, segments: rest, query, body, ifMatch: null, ifNoneMatch: null },
     scimViewOf(route, actor, publicBaseOf(snapshot, route)),
   );
+};
+
+/** A Bulk: denied as a whole where one of its operations is, with that one's reason. */
+const explainWhole = (
+  snapshot: Snapshot,
+  route: Route,
+  client: Client,
+  asked: AskedCall,
+  now: number,
+): Facts => {
+  const where = { client: client.name, route };
+  const actor = { client, grants: grantsOf(route, client) };
+  const publicBase = publicBaseOf(snapshot, route);
+  const imagined = { snapshot, route, actor, publicBase, now };
+  const view = scimViewOf(route, actor, publicBase);
+  const bulk = explainBulk(asked.body, view, imagined, (shown) => factsOf(shown, where));
+  if (isRefusal(bulk)) return deniedFacts(where, bulk);
+  const { decision, operations } = bulk;
+  const telling = operations.find((each) => each.decision === decision && decision !== 'allow');
+  return {
+    ...nothing,
+    client: client.name,
+    route: route.name,
+    target: route.target,
+    operation: 'bulk',
+    actions: [...new Set(operations.flatMap(({ actions }) => actions))],
+    decision,
+    code: telling?.code ?? null,
+    rule: telling?.rule ?? null,
+    detail: telling?.detail ?? null,
+    calls: operations.flatMap(({ calls }) => calls),
+    operations,
+  };
 };
 
 /** Explains one call of one client, in the order in which it would be served. */
@@ -268,6 +302,12 @@ export const explainCall = (snapshot: Snapshot, asked: AskedCall, now: number): 
   }
   const ended = endedClient(client, now);
   if (ended !== null) return deniedFacts(where, ended);
+  if (asked.body !== null && Buffer.byteLength(asked.body) > snapshot.server.maxBodyBytes) {
+    return deniedFacts(where, refuse('body_too_large', 'The body is larger than server.maxBody.'));
+  }
+  if (asksBulk(route, found.rest) && asked.method === 'POST') {
+    return explainWhole(snapshot, route, client, asked, now);
+  }
   const operation = understood(snapshot, found, client, asked);
   if (isRefusal(operation)) return deniedFacts(where, operation);
   const before = readBefore(asked.before, operation);

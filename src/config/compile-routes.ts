@@ -126,6 +126,7 @@ export const compileRoutes = (parsed: Parsed, problem: ProblemAt): readonly Rout
       deletes: settings.deletes,
       emptyLists: new Set(settings.emptyLists.map((endpoint) => endpoint.toLowerCase())),
       trace: settings.trace,
+      bulk: settings.bulk === 'off' ? null : { operationsMax: settings.bulk.operations },
       grants: compileGrants({
         ...rooms,
         route: name,

@@ -15,6 +15,8 @@ const shared = {
   emptyLists:
     'Endpoints the target does not have: a list there is answered empty with 200, all else refused. For clients whose connection test lists them.',
   trace: "restart: begin a trace of our own; continue: trust the caller's traceparent.",
+  bulk: 'SCIM Bulk: unrolled into single calls, decided whole before the first is sent. off: not served.',
+  'bulk.operations': 'Operations one Bulk may have; its size is bounded by server.maxBody.',
   grants: 'Who may do what here. Nothing is allowed that no grant allows; grants never mix.',
 } as const;
 

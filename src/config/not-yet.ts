@@ -21,7 +21,7 @@ const keys: ReadonlyMap<string, readonly string[]> = new Map([
   ['clients.*.auth.*', ['jwt', 'internal']],
   ['targets.*', ['guards', 'protected', 'privileged']],
   ['targets.*.auth.*', ['oauth2']],
-  ['routes.*', ['webhook', 'rest', 'catalogue', 'enrich', 'event', 'deliver', 'approval', 'bulk']],
+  ['routes.*', ['webhook', 'rest', 'catalogue', 'enrich', 'event', 'deliver', 'approval']],
 ]);
 
 /** Values by their place. */

@@ -74,6 +74,12 @@ export const routeSettings = z.strictObject({
     .max(64)
     .default([]),
   trace: z.enum(['restart', 'continue']).default('restart'),
+  bulk: z
+    .union([
+      z.literal('off'),
+      z.strictObject({ operations: z.int().min(1).max(1_000).default(100) }),
+    ])
+    .prefault({}),
   grants: z.array(grant).max(10_000).default([]),
 });
 

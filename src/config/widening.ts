@@ -82,6 +82,8 @@ const widerRoute = (old: Side, next: Side, before: Route | undefined, after: Rou
   if (before.deletes !== after.deletes) out.push(`deletes: ${after.deletes}`);
   for (const word of before.emptyLists)
     if (!after.emptyLists.has(word)) out.push(`${word} reach the target`);
+  const operations = after.bulk?.operationsMax ?? 0;
+  if (operations > (before.bulk?.operationsMax ?? 0)) out.push(`Bulk of ${operations} operations`);
   const settings = (side: Side, route: Route): unknown => {
     const name = side.parsed.routes.get(route.name)?.normalise;
     return name === undefined ? null : side.parsed.profiles.get(name);

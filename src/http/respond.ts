@@ -63,18 +63,20 @@ export const respond = (presented: Presented, marks: Marks): Reply => {
 };
 
 /** The status a refusal is answered with. */
-const statusOf = (refusal: Refusal): number =>
+export const statusOf = (refusal: Refusal): number =>
   refusal.status ?? (errorTable[refusal.refused].status || 502);
 
 /** Seconds a caller should wait where the fault is ours or passing and nothing better is known. */
 const patienceSeconds = 5;
 
-/** Prints a refusal. */
-export const respondRefusal = (refusal: Refusal, marks: Marks): Reply => {
-  const row = errorTable[refusal.refused];
+/** What an error body says of a refusal. */
+export const errorContentOf = (
+  refusal: Refusal,
+  marks: Pick<Marks, 'requestId' | 'traceId' | 'ledgerId' | 'outcome'>,
+): ErrorContent => {
   const status = statusOf(refusal);
-  const scimType = refusal.scimType ?? row.scimType;
-  const content: ErrorContent = {
+  const scimType = refusal.scimType ?? errorTable[refusal.refused].scimType;
+  return {
     status,
     detail: refusal.detail,
     ...(scimType === undefined || status >= 500 ? {} : { scimType }),
@@ -87,6 +89,12 @@ export const respondRefusal = (refusal: Refusal, marks: Marks): Reply => {
       ...(marks.outcome === null ? {} : { outcome: marks.outcome }),
     },
   };
+};
+
+/** Prints a refusal. */
+export const respondRefusal = (refusal: Refusal, marks: Marks): Reply => {
+  const content = errorContentOf(refusal, marks);
+  const { status } = content;
   const retryAfter =
     refusal.retryAfterSeconds ?? (status === 503 || status === 429 ? patienceSeconds : 0);
   const headers = markHeaders(marks, retryAfter);

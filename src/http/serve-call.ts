@@ -8,9 +8,10 @@ import { identifyCaller } from '../callers/table.ts';
 import type { Clock, ClockWatch } from '../clock.ts';
 import { GatewayError, isRefusal, refuse, type Refusal } from '../errors.ts';
 import { isMutation, type Operation } from '../identity/operation.ts';
+import type { Bulk } from '../identity/scim/bulk.ts';
 import { understand } from '../identity/scim/understand.ts';
 import { newRequestId, type Random } from '../ids.ts';
-import type { Actor, Doors, Outcome } from '../passage/doors.ts';
+import type { Actor, Doors, Origin, Outcome } from '../passage/doors.ts';
 import { scimViewOf } from '../passage/scim-view.ts';
 import type { Client, Route, Snapshot } from '../snapshot.ts';
 import type { Observer } from '../telemetry/observe.ts';
@@ -18,6 +19,7 @@ import type { Exchange, Reply } from './exchange.ts';
 import { inspect, inspectMediaType } from './hygiene.ts';
 import { respond, respondRefusal, type Marks } from './respond.ts';
 import { callerAddress, findRoute } from './route-table.ts';
+import { asksBulk, readBulkCall, serveBulk } from './serve-bulk.ts';
 import { settledRecord, type Finished, type Glimpse } from './settled-record.ts';
 import { beginTrace, parseTraceParent } from './trace-parent.ts';
 
@@ -65,11 +67,14 @@ const readOperation = async (
   seen: Glimpse,
   actor: Actor,
   rest: readonly string[],
-): Promise<Operation | Refusal> => {
+): Promise<Operation | Bulk | Refusal> => {
   const media = inspectMediaType(exchange.headers['content-type']);
   if (media !== null) return media;
   const body = await exchange.body(seen.snapshot.server.maxBodyBytes);
   if (isRefusal(body)) return body;
+  const route = seen.route as Route;
+  const view = scimViewOf(route, actor, seen.publicBase);
+  if (seen.bulk) return readBulkCall({ method: exchange.method, body }, view, route);
   return understand(
     {
       method: exchange.method,
@@ -79,7 +84,7 @@ const readOperation = async (
       ifMatch: exchange.headers['if-match'] ?? null,
       ifNoneMatch: exchange.headers['if-none-match'] ?? null,
     },
-    scimViewOf(seen.route as Route, actor, seen.publicBase),
+    view,
   );
 };
 
@@ -97,6 +102,7 @@ const walk = async (
   seen.route = found.route;
   const base = snapshot.server.publicUrl || `http://${exchange.headers['host']}`;
   seen.publicBase = `${base}${found.route.path}`;
+  seen.bulk = asksBulk(found.route, found.rest);
   if (found.route.trace === 'continue' && seen.parent !== null) {
     seen.continued = true;
     seen.traceId = beginTrace(seen.parent, true, 0, deps.random).traceId;
@@ -105,25 +111,24 @@ const walk = async (
   const actor = identifyActor(deps, exchange, seen, found.route);
   if (isRefusal(actor)) return actor;
   seen.actor = actor;
-  const operation = await readOperation(exchange, seen, actor, found.rest);
-  if (isRefusal(operation)) return operation;
-  seen.operation = operation;
-  return deps.doors.pass({
-    snapshot,
-    route: found.route,
-    actor,
-    operation,
-    origin: {
-      requestId: seen.requestId,
-      traceId: seen.traceId,
-      spanId: seen.spanId,
-      callerRequestId: seen.callerRequestId,
-      remote: seen.remote,
-      publicBase: seen.publicBase,
-      abandoned: exchange.abandoned,
-    },
-  });
+  const meant = await readOperation(exchange, seen, actor, found.rest);
+  if (isRefusal(meant)) return meant;
+  const origin = originOf(exchange, seen);
+  const passage = { snapshot, route: found.route, actor, origin };
+  if ('operations' in meant) return serveBulk(deps.doors, { ...passage, bulk: meant });
+  seen.operation = meant;
+  return deps.doors.pass({ ...passage, operation: meant });
 };
+
+const originOf = (exchange: Exchange, seen: Glimpse): Origin => ({
+  requestId: seen.requestId,
+  traceId: seen.traceId,
+  spanId: seen.spanId,
+  callerRequestId: seen.callerRequestId,
+  remote: seen.remote,
+  publicBase: seen.publicBase,
+  abandoned: exchange.abandoned,
+});
 
 const callerRequestIdPattern = /^[\w-]{1,64}$/;
 
@@ -148,6 +153,7 @@ const glimpse = (deps: ServeDeps, exchange: Exchange): Glimpse => {
     route: null,
     actor: null,
     operation: null,
+    bulk: false,
   };
 };
 
@@ -195,7 +201,8 @@ export const serveCall = async (deps: ServeDeps, exchange: Exchange): Promise<Re
     cause,
     status: reply.status,
     endedAt: seen.startedAt + (deps.clock.monotonic() - seen.startedMonotonic),
-    mutating: seen.operation !== null && isMutation(seen.operation),
+    mutating:
+      outcome?.operation === 'bulk' || (seen.operation !== null && isMutation(seen.operation)),
   });
   return reply;
 };

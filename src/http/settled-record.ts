@@ -1,11 +1,13 @@
 /** Puts together what is observed of one finished request; no value of a query, body or header but the user agent goes in. */
-import type { Refusal } from '../errors.ts';
+import { isRefusal, type Refusal } from '../errors.ts';
 import type { RequestId, SpanId, TraceId } from '../ids.ts';
 import type { Operation } from '../identity/operation.ts';
 import type { Actor, Outcome } from '../passage/doors.ts';
 import type { Route, Snapshot } from '../snapshot.ts';
-import type { RequestSettled } from '../telemetry/observe.ts';
+import type { Tried } from '../passage/bulk-outcome.ts';
+import type { RequestSettled, SettledPart } from '../telemetry/observe.ts';
 import type { Exchange } from './exchange.ts';
+import { statusOf } from './respond.ts';
 import type { RemoteSpan } from './trace-parent.ts';
 
 /** What is known of a request so far; filled in as it is read. */
@@ -24,12 +26,15 @@ export type Glimpse = {
   route: Route | null;
   actor: Actor | null;
   operation: Operation | null;
+  /** It is addressed to the Bulk endpoint, whatever it says. */
+  bulk: boolean;
 };
 
 /** `/scim/slack/Users/{id}`: low-cardinality, whatever the caller sent. */
 const templateOf = (seen: Glimpse): string => {
   if (seen.route === null) return '/{unknown}';
   const { operation } = seen;
+  if (seen.bulk) return `${seen.route.path}/Bulk`;
   if (operation === null) return `${seen.route.path}/{unread}`;
   if (operation.verb === 'discover') {
     return `${seen.route.path}/${operation.document}${operation.id === undefined ? '' : '/{id}'}`;
@@ -64,6 +69,32 @@ export type Finished = Readonly<{
   endedAt: number;
   mutating: boolean;
 }>;
+
+const mutationOf = ({ ledger }: Outcome): SettledPart['mutation'] =>
+  ledger && { ledgerId: ledger.id, outcome: ledger.outcome, settledBy: ledger.settledBy };
+
+/** One mutation of a Bulk, as it is told for itself. */
+const partOf = ({ outcome, startedAt, endedAt }: Tried): SettledPart => {
+  const { reply } = outcome;
+  const refusal = isRefusal(reply) ? reply : null;
+  return {
+    startedAt,
+    endedAt,
+    status: isRefusal(reply) ? statusOf(reply) : reply.status,
+    code: refusal?.refused ?? null,
+    internal: outcome.internal ?? null,
+    operation: outcome.operation,
+    actions: outcome.actions,
+    resourceType: outcome.resourceType,
+    decision: outcome.decision,
+    rule: outcome.rule,
+    normalisedCount: outcome.normalised.length,
+    repairs: outcome.repairs,
+    targetMs: outcome.targetMs,
+    attempts: outcome.attempts,
+    mutation: mutationOf(outcome),
+  };
+};
 
 export const settledRecord = (finished: Finished): RequestSettled => {
   const { exchange, seen, outcome, refusal } = finished;
@@ -102,14 +133,8 @@ export const settledRecord = (finished: Finished): RequestSettled => {
     abandoned: exchange.abandoned(),
     targetMs: outcome?.targetMs ?? 0,
     attempts: outcome?.attempts ?? [],
-    mutation:
-      outcome === null || outcome.ledger === null
-        ? null
-        : {
-            ledgerId: outcome.ledger.id,
-            outcome: outcome.ledger.outcome,
-            settledBy: outcome.ledger.settledBy,
-          },
+    mutation: outcome === null ? null : mutationOf(outcome),
     mutating: finished.mutating,
+    ...(outcome?.parts === undefined ? {} : { parts: outcome.parts.map(partOf) }),
   };
 };

@@ -12,6 +12,7 @@ import type { LimitState } from '../limits/limiter.ts';
 import type { Grants } from '../policy/decision.ts';
 import type { Client, Route, Snapshot } from '../snapshot.ts';
 import type { RequestSettled } from '../telemetry/observe.ts';
+import type { BulkOutcome, BulkPassage, Tried } from './bulk-outcome.ts';
 
 /** Who walks: for now the client of a request. Deliveries, plans and people come with their steps. */
 export type Actor = Readonly<{
@@ -49,7 +50,7 @@ export type Attempted = RequestSettled['attempts'][number];
 /** What came of one passage, whole: answer, decision, record and what it took. */
 export type Outcome = Readonly<{
   reply: Presented | Refusal;
-  operation: Operation['verb'];
+  operation: Operation['verb'] | 'bulk';
   actions: readonly Action[];
   resourceType: string | null;
   decision: 'allow' | 'deny' | null;
@@ -64,6 +65,8 @@ export type Outcome = Readonly<{
   targetMs: number;
   /** Why, for log and trace. */
   internal: string | null;
+  /** Of a Bulk: each mutation it was unrolled into, with its wall times; else absent. */
+  parts?: readonly Tried[];
 }>;
 
 /** How doubts left by time-outs and crashes were settled in one round. */
@@ -71,6 +74,8 @@ export type Recovered = Readonly<{ seen: number; applied: number; stillInDoubt: 
 
 export interface Doors {
   pass(passage: Passage): Promise<Outcome>;
+  /** Carries out a Bulk, operation by operation; a Refusal where its references lead nowhere. */
+  passBulk(passage: BulkPassage): Promise<BulkOutcome | Refusal>;
   /** Settles due doubts by reading back; safe to call at any time, one round at a time. */
   recover(): Promise<Recovered>;
 }

@@ -239,7 +239,7 @@ const carryOut = async (walk: MutationWalk, ready: Ready): Promise<Outcome> => {
 };
 
 /** With the current resource at hand a PATCH is normalised against it (a phone by its country, say). */
-const withCurrent = (walk: MutationWalk, current: Current | null): Approached | Refusal => {
+export const withCurrent = (walk: MutationWalk, current: Current | null): Approached | Refusal => {
   const { deps, journey, operation, effects } = walk;
   const { actor, route } = journey.passage;
   const now = deps.clock.now();

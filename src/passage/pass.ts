@@ -7,6 +7,7 @@ import { errorTable, isRefusal, refuse, type Refusal } from '../errors.ts';
 import { isRevocation } from '../identity/scim/effects.ts';
 import { isMutation } from '../identity/operation.ts';
 import type { Target } from '../snapshot.ts';
+import { passBulk } from './bulk.ts';
 import type { Doors, Outcome, Passage } from './doors.ts';
 import { absentProblem } from './empty-lists.ts';
 import { denied, turnAway, type PassageDeps } from './exits.ts';
@@ -67,6 +68,7 @@ export const makeDoors = (
   const recovery = makeRecovery(known);
   return {
     pass: (passage) => pass(known, passage),
+    passBulk: (passage) => passBulk(known, passage, (each) => pass(known, each)),
     load: recovery.load,
     recover: recovery.round,
   };

@@ -12,7 +12,7 @@ import { printCall } from '../identity/scim/print.ts';
 import { decide } from '../policy/decide.ts';
 import type { CompiledLimit, Decision } from '../policy/decision.ts';
 import { dispatch } from './dispatch.ts';
-import type { Outcome } from './doors.ts';
+import type { Outcome, Passage } from './doors.ts';
 import { emptyAnswer } from './empty-lists.ts';
 import { endJourney } from './journey.ts';
 import { denied, takeLimits, turnAway } from './exits.ts';
@@ -171,6 +171,12 @@ const passGated = async (walk: ReadWalk, operation: Search): Promise<Outcome> =>
   );
 };
 
+/** What discovery says of the route itself. */
+const servedBy = ({ route, snapshot }: Passage) => ({
+  types: route.types,
+  bulk: route.bulk && { ...route.bulk, payloadBytesMax: snapshot.server.maxBodyBytes },
+});
+
 /** A read, from its operation to its outcome. */
 export const passRead = async (walk: ReadWalk): Promise<Outcome> => {
   const { deps, journey, target, operation } = walk;
@@ -188,7 +194,7 @@ export const passRead = async (walk: ReadWalk): Promise<Outcome> => {
   return endJourney(
     journey,
     operation.verb === 'discover'
-      ? presentDiscovery(answer, operation, { ...view, types: journey.passage.route.types })
+      ? presentDiscovery(answer, operation, { ...view, ...servedBy(journey.passage) })
       : present(answer, operation, view),
   );
 };

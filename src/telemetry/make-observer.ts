@@ -15,6 +15,7 @@ import {
 } from './log-fields.ts';
 import { makeMetrics, type Metrics } from './metrics.ts';
 import type { Observer, RequestSettled } from './observe.ts';
+import { isUnrolled, mutationsOf } from './parts.ts';
 import { printPrometheus } from './prometheus-text.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -30,9 +31,14 @@ export type TelemetryObserver = Observer &
 const waitingMax = 1_000;
 
 const logRequest = (log: Log, record: RequestSettled): void => {
-  const level = levelOf(record);
-  if (!log.enabled(level)) return;
-  log.line(level, record.mutating ? mutationEvent : requestEvent, requestFields(record));
+  if (!record.mutating || isUnrolled(record)) {
+    const level = levelOf(record);
+    if (log.enabled(level)) log.line(level, requestEvent, requestFields(record));
+  }
+  for (const mutation of mutationsOf(record)) {
+    const level = levelOf(mutation);
+    if (log.enabled(level)) log.line(level, mutationEvent, requestFields(mutation));
+  }
 };
 
 /** What is logged of the smaller events; requests and notes have their own fields. */

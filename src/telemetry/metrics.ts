@@ -15,6 +15,7 @@ import {
   type MetricAttributes,
 } from './instruments.ts';
 import type { Observer, RequestSettled } from './observe.ts';
+import { isUnrolled, mutationsOf } from './parts.ts';
 
 /** HTTP semantic conventions 1.44: boundaries of the duration histograms, seconds. */
 const httpSeconds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
@@ -146,21 +147,19 @@ const filled = (
 /** A series is its attributes: equal ones share it, whoever asks. Only on the cold path. */
 const keyOf = (attributes: MetricAttributes): string => JSON.stringify(attributes);
 
-const bind = (instruments: Instruments, settled: RequestSettled): Bound => {
-  const { status, route, target, operation, decision, code, mutation } = settled;
-  const at = {
-    'sallyport.route': route,
-    'sallyport.target': target,
-    'sallyport.operation': operation,
-  };
-  const server = filled({
-    'http.request.method': knownMethod(settled.method),
-    'url.scheme': settled.scheme,
-    'http.route': settled.httpRoute,
-    'http.response.status_code': status,
-    'error.type': serverErrorType(settled),
-  });
-  const gateway = filled(at);
+const placeOf = ({ route, target, operation }: RequestSettled) => ({
+  'sallyport.route': route,
+  'sallyport.target': target,
+  'sallyport.operation': operation,
+});
+
+/** What is counted of a decision and of a mutation. */
+const countersOf = (
+  instruments: Instruments,
+  settled: RequestSettled,
+): Pick<Bound, 'decision' | 'mutation'> => {
+  const { decision, code, mutation } = settled;
+  const at = placeOf(settled);
   const decided = filled({
     ...at,
     'sallyport.decision': decision,
@@ -168,12 +167,32 @@ const bind = (instruments: Instruments, settled: RequestSettled): Bound => {
   });
   const mutated = filled({ ...at, 'sallyport.outcome': mutation?.outcome });
   return {
-    server: distributionOf(instruments.serverDuration, keyOf(server), () => server),
-    gateway: distributionOf(instruments.gatewayDuration, keyOf(gateway), () => gateway),
     decision:
       decision === null ? null : cellOf(instruments.decisions, keyOf(decided), () => decided),
     mutation:
       mutation === null ? null : cellOf(instruments.mutations, keyOf(mutated), () => mutated),
+  };
+};
+
+const count = ({ decision, mutation }: Pick<Bound, 'decision' | 'mutation'>): void => {
+  if (decision !== null) decision.value += 1;
+  if (mutation !== null) mutation.value += 1;
+};
+
+const bind = (instruments: Instruments, settled: RequestSettled): Bound => {
+  const { status } = settled;
+  const server = filled({
+    'http.request.method': knownMethod(settled.method),
+    'url.scheme': settled.scheme,
+    'http.route': settled.httpRoute,
+    'http.response.status_code': status,
+    'error.type': serverErrorType(settled),
+  });
+  const gateway = filled(placeOf(settled));
+  return {
+    server: distributionOf(instruments.serverDuration, keyOf(server), () => server),
+    gateway: distributionOf(instruments.gatewayDuration, keyOf(gateway), () => gateway),
+    ...countersOf(instruments, settled),
   };
 };
 
@@ -229,8 +248,10 @@ const makeRequestRecorder = (instruments: Instruments): ((settled: RequestSettle
     const ms = Math.max(0, settled.endedAt - settled.startedAt);
     record(instruments.serverDuration, bound.server, ms / 1_000);
     record(instruments.gatewayDuration, bound.gateway, Math.max(0, ms - settled.targetMs) / 1_000);
-    if (bound.decision !== null) bound.decision.value += 1;
-    if (bound.mutation !== null) bound.mutation.value += 1;
+    count(bound);
+    if (isUnrolled(settled)) {
+      for (const part of mutationsOf(settled)) count(countersOf(instruments, part));
+    }
     recordAttempts(instruments, settled);
   };
 };

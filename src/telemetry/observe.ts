@@ -71,7 +71,29 @@ export type RequestSettled = Readonly<{
   /** Present on mutations that reached the ledger. */
   mutation: Readonly<{ ledgerId: LedgerId; outcome: string; settledBy: string }> | null;
   mutating: boolean;
+  /** Of a Bulk: the mutations it was unrolled into, each told as one (parts.ts); else absent. */
+  parts?: readonly SettledPart[];
 }>;
+
+/** What one mutation of a Bulk says for itself; the rest it shares with its request. */
+export type SettledPart = Pick<
+  RequestSettled,
+  | 'startedAt'
+  | 'endedAt'
+  | 'status'
+  | 'code'
+  | 'internal'
+  | 'operation'
+  | 'actions'
+  | 'resourceType'
+  | 'decision'
+  | 'rule'
+  | 'normalisedCount'
+  | 'repairs'
+  | 'targetMs'
+  | 'attempts'
+  | 'mutation'
+>;
 
 export interface Observer {
   requestSettled(record: RequestSettled): void;

@@ -24,6 +24,7 @@ import { doubtLogRecord, mutationLogRecord } from './log-records.ts';
 import { metricProducer } from './metric-producer.ts';
 import type { Metrics } from './metrics.ts';
 import type { RequestSettled } from './observe.ts';
+import { mutationsOf } from './parts.ts';
 import {
   addMetricProducer,
   logPipeline,
@@ -126,7 +127,10 @@ const feed = (
         for (const span of spansOf(spanOrigin, record, attributes)) spans.processor.onEnd(span);
       }
       if (!record.mutating || logRecords === null || logOrigin === null) return;
-      logRecords.processor.onEmit(mutationLogRecord(logOrigin, record, attributes));
+      for (const mutation of mutationsOf(record)) {
+        const own = mutation === record ? attributes : requestAttributes(mutation);
+        logRecords.processor.onEmit(mutationLogRecord(logOrigin, mutation, own));
+      }
     },
     doubtSettled: (doubt, at) => {
       if (logRecords === null || logOrigin === null) return;

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { startSandbox, type Sandbox } from '../../src/demo/sandbox.ts';
+import { bulk, post } from '../support/bulk-calls.ts';
 import { mainConfig, targetToken } from '../support/fixture.ts';
 import {
   runSallyport,
@@ -14,7 +15,7 @@ import {
   type Ran,
   type Serving,
 } from '../support/sallyport-process.ts';
-import { user } from '../support/scim-calls.ts';
+import { group, user } from '../support/scim-calls.ts';
 
 const scimJson = 'application/scim+json';
 
@@ -262,4 +263,47 @@ describe('the command line', () => {
     assert.equal(denied.code, 1);
     assert.equal(sandbox.seen().length, count);
   });
+
+  it('explains each operation of a Bulk, in the order in which they would run', async () => {
+    const body = join(directory, 'bulk.json');
+    await writeFile(
+      body,
+      JSON.stringify(
+        bulk([
+          post('a', '/Groups', group('a', ['bulkId:b'])),
+          post('b', '/Groups', group('b', ['bulkId:a'])),
+          { method: 'DELETE', path: '/Users/1' },
+        ]),
+      ),
+    );
+    const args = ['POST', '/scim/sandbox/Bulk', '--body', body];
+    const facts = (await json(['explain', '--client', 'full', ...args])) as Explained;
+    assert.equal(facts.decision, 'allow');
+    assert.deepEqual(
+      facts.operations.map(({ position, actions, addedLater, calls }) => [
+        position,
+        actions,
+        addedLater,
+        calls.length,
+      ]),
+      [
+        [2, ['groups:create'], ['a'], 1],
+        [1, ['groups:create', 'groups:add-member'], [], 1],
+        [3, ['users:delete'], [], 1],
+      ],
+    );
+    const denied = await run(['explain', '--client', 'reader', ...args, '--config', config()]);
+    assert.equal(denied.code, 1);
+    assert.match(denied.out, /deny/);
+  });
 });
+
+type Explained = Readonly<{
+  decision: string;
+  operations: readonly Readonly<{
+    position: number;
+    actions: readonly string[];
+    addedLater: readonly string[];
+    calls: readonly unknown[];
+  }>[];
+}>;

@@ -193,6 +193,30 @@ plans: { leaver: {} }
   assert.equal((await problemsOf(text)).length, problems.length);
 });
 
+test('bulk: up to 100 operations unless a route says otherwise, or switches it off', async () => {
+  const bulkOf = async (written: string, defaults = '') => {
+    const text = small({
+      routes: `  r1: { path: /a, scim: t1, ${written}grants: [{ client: c1, use: p1 }] }\n`,
+    });
+    const { snapshot, problems } = await load(text + defaults);
+    return problems.length > 0 ? problems.length : snapshot?.routes[0]?.bulk;
+  };
+  assert.deepEqual(await bulkOf(''), { operationsMax: 100 });
+  assert.deepEqual(await bulkOf('bulk: {}, '), { operationsMax: 100 });
+  assert.deepEqual(await bulkOf('bulk: { operations: 1 }, '), { operationsMax: 1 });
+  assert.deepEqual(await bulkOf('bulk: { operations: 1000 }, '), { operationsMax: 1_000 });
+  assert.equal(await bulkOf('bulk: off, '), null);
+  const defaults = 'defaults: { route: { bulk: off } }\n';
+  assert.equal(await bulkOf('', defaults), null);
+  assert.deepEqual(await bulkOf('bulk: { operations: 5 }, ', defaults), { operationsMax: 5 });
+  for (const wrong of ['0', '1001', '1.5', 'many']) {
+    assert.equal(await bulkOf(`bulk: { operations: ${wrong} }, `), 1, wrong);
+  }
+  for (const wrong of ['on', 'false', '100', '{ operation: 5 }']) {
+    assert.equal(await bulkOf(`bulk: ${wrong}, `), 1, wrong);
+  }
+});
+
 test('names that only look harmless are harmless', async () => {
   const text = small({
     clients: `  constructor: &c { owner: abc, purpose: abc, expires: 2027-12-31, auth: [{ apiKey: {} }] }

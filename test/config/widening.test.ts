@@ -100,6 +100,13 @@ const cases: readonly (readonly [string, string, readonly string[], readonly str
     [],
     ['groups reach the target'],
   ],
+  ['    normalise: w\n', '    normalise: w\n    bulk: off\n', [], ['Bulk of 100 operations']],
+  [
+    '    normalise: w\n',
+    '    normalise: w\n    bulk: { operations: 101 }\n',
+    ['Bulk of 101 operations'],
+    [],
+  ],
   ['version: 1', 'version: 1\nreload: auto', ['widening changes take effect unasked'], []],
   [
     'version: 1',

@@ -182,9 +182,8 @@ describe('a provisioning session', () => {
     }
   });
 
-  it('does not serve Bulk, .search and /Me', async () => {
+  it('does not serve .search and /Me', async () => {
     const asked = [
-      ['POST', '/Bulk'],
       ['POST', '/.search'],
       ['POST', '/Users/.search'],
       ['GET', '/Me'],

@@ -26,6 +26,7 @@ describe('serveCall', () => {
     observer: { ...silentObserver, requestSettled: (record) => observed.push(record) },
     doors: {
       pass: () => Promise.reject(new Error(secret)),
+      passBulk: () => Promise.reject(new Error(secret)),
       recover: () => Promise.reject(new Error(secret)),
     },
     callers: fixture.gateway.foundation.callers,

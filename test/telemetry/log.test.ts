@@ -6,7 +6,7 @@ import { describeFailure } from '../../src/telemetry/failure.ts';
 import { makeLog } from '../../src/telemetry/log.ts';
 import { makeObserver } from '../../src/telemetry/make-observer.ts';
 import type { RequestSettled } from '../../src/telemetry/observe.ts';
-import { settled, settledRead } from './settled.ts';
+import { part, refusedPart, settled, settledRead } from './settled.ts';
 
 const canary = 'canary-jane.doe@example.com';
 
@@ -62,6 +62,51 @@ test('a mutation is one line with these fields and no others', async () => {
     config_version: 'c0ffee',
     client_address: '203.0.113.7',
   });
+});
+
+test('a Bulk is one line of a request and one of a mutation for each of its operations', async () => {
+  const { observer, lines } = logging();
+  const whole = {
+    operation: 'bulk',
+    httpRoute: '/scim/slack/Bulk',
+    mutation: null,
+    decision: null,
+  };
+  observer.requestSettled(settled({ ...whole, parts: [part({}), refusedPart] }));
+  const told = await lines();
+  assert.deepEqual(
+    told.map(({ event, operation, status, code, ledger_id, outcome, http_route }) => [
+      event,
+      operation,
+      status,
+      code,
+      ledger_id,
+      outcome,
+      http_route,
+    ]),
+    [
+      ['sallyport.request', 'bulk', 200, undefined, undefined, undefined, '/scim/slack/Bulk'],
+      [
+        'sallyport.mutation',
+        'create',
+        201,
+        undefined,
+        'led_0123abcd000002',
+        'applied',
+        '/scim/slack/Bulk',
+      ],
+      [
+        'sallyport.mutation',
+        'create',
+        409,
+        'reference_unresolved',
+        undefined,
+        undefined,
+        '/scim/slack/Bulk',
+      ],
+    ],
+  );
+  assert.equal(new Set(told.map((line) => line['trace_id'])).size, 1);
 });
 
 test('levels follow the error table; changes and denials are never below info', async () => {

@@ -4,7 +4,7 @@ import { systemClock } from '../../src/clock.ts';
 import { makeMetrics } from '../../src/telemetry/metrics.ts';
 import { metricProducer } from '../../src/telemetry/metric-producer.ts';
 import { printPrometheus } from '../../src/telemetry/prometheus-text.ts';
-import { attempt, settled, settledRead } from './settled.ts';
+import { attempt, part, refusedPart, settled, settledRead } from './settled.ts';
 
 const resource = { 'service.name': 'sallyport', 'service.instance.id': 'a"b\\c\nd' };
 
@@ -143,4 +143,26 @@ test('series are bounded, and the rest is told as one', () => {
     ({ name, labels }) => name === 'sallyport_mutations_total' && 'otel_metric_overflow' in labels,
   );
   assert.equal(overflow?.value, 3_000);
+});
+
+test('a Bulk counts once as a request and once for each mutation it was unrolled into', () => {
+  const metrics = makeMetrics(systemClock);
+  metrics.requestSettled(
+    settled({
+      operation: 'bulk',
+      decision: null,
+      mutation: null,
+      attempts: [attempt(1), attempt(1)],
+      parts: [part(), part(), refusedPart],
+    }),
+  );
+  const samples = parse(printPrometheus(metrics.instruments, resource));
+  const sum = (name: string): number =>
+    samples.filter((sample) => sample.name === name).reduce((total, { value }) => total + value, 0);
+  assert.equal(sum('http_server_request_duration_seconds_count'), 1);
+  assert.equal(sum('http_client_request_duration_seconds_count'), 2);
+  assert.equal(sum('sallyport_mutations_total'), 2);
+  assert.equal(sum('sallyport_decisions_total'), 2);
+  const counted = samples.find(({ name }) => name === 'sallyport_mutations_total');
+  assert.equal(counted?.labels['sallyport_operation'], 'create');
 });

@@ -1,6 +1,6 @@
 /** Finished requests for tests. */
 import type { LedgerId, RequestId, SpanId, TraceId } from '../../src/ids.ts';
-import type { RequestSettled } from '../../src/telemetry/observe.ts';
+import type { RequestSettled, SettledPart } from '../../src/telemetry/observe.ts';
 
 /** One attempt that answered 200. */
 export const attempt = (
@@ -75,3 +75,37 @@ export const settledRead = (change: Partial<RequestSettled> = {}): RequestSettle
     mutating: false,
     ...change,
   });
+
+/** One mutation of a Bulk, as it is told for itself. */
+export const part = (change: Partial<SettledPart> = {}): SettledPart => ({
+  startedAt: 1_700_000_000_000,
+  endedAt: 1_700_000_000_006,
+  status: 201,
+  code: null,
+  internal: null,
+  operation: 'create',
+  actions: ['users:create'],
+  resourceType: 'User',
+  decision: 'allow',
+  rule: 'routes.slack.grants.0',
+  normalisedCount: 0,
+  repairs: [],
+  targetMs: 4,
+  attempts: [attempt(1)],
+  mutation: {
+    ledgerId: 'led_0123abcd000002' as LedgerId,
+    outcome: 'applied',
+    settledBy: 'answer',
+  },
+  ...change,
+});
+
+/** One that was not sent, for what it refers to was not made. */
+export const refusedPart = part({
+  status: 409,
+  code: 'reference_unresolved',
+  decision: null,
+  rule: null,
+  attempts: [],
+  mutation: null,
+});

@@ -1,6 +1,6 @@
 /**
- * Shows a target's discovery documents as the gateway serves them: nothing advertised that is
- * refused here (Bulk, T38), only the resource types of the route, links to the gateway.
+ * Shows a target's discovery documents as the gateway serves them: Bulk as the gateway unrolls it,
+ * whatever the target says of its own (T38), only the resource types of the route, links to here.
  */
 import type { Refusal } from '../../errors.ts';
 import type { Answer } from '../call.ts';
@@ -21,6 +21,8 @@ export type DiscoveryView = Readonly<{
   publicBase: string;
   /** Wall time, ms since the epoch. */
   now: number;
+  /** Limits of a Bulk on this route; null where none is served. */
+  bulk: Readonly<{ operationsMax: number; payloadBytesMax: number }> | null;
 }>;
 
 type Discover = Extract<Operation, { verb: 'discover' }>;
@@ -45,13 +47,20 @@ const supportOf = (document: JsonObject, name: string): JsonObject => {
 };
 
 /** RFC 7643 §5: what target and gateway together really do. */
-const presentConfig = (document: JsonObject, publicBase: string): JsonObject => {
+const presentConfig = (
+  document: JsonObject,
+  { publicBase, bulk }: Pick<DiscoveryView, 'publicBase' | 'bulk'>,
+): JsonObject => {
   const help = document['documentationUri'];
   return {
     schemas: [configUrn],
     ...(typeof help === 'string' ? { documentationUri: help } : {}),
     patch: supportOf(document, 'patch'),
-    bulk: { supported: false, maxOperations: 0, maxPayloadSize: 0 },
+    bulk: {
+      supported: bulk !== null,
+      maxOperations: bulk?.operationsMax ?? 0,
+      maxPayloadSize: bulk?.payloadBytesMax ?? 0,
+    },
     filter: supportOf(document, 'filter'),
     changePassword: supportOf(document, 'changePassword'),
     sort: supportOf(document, 'sort'),
@@ -107,7 +116,7 @@ const presentOne = (
   kind: DiscoveryDocument,
   view: DiscoveryView,
 ): JsonObject | null => {
-  if (kind === 'ServiceProviderConfig') return presentConfig(document, view.publicBase);
+  if (kind === 'ServiceProviderConfig') return presentConfig(document, view);
   return kind === 'ResourceTypes'
     ? presentType(document, view)
     : withMeta(document, kind, view.publicBase);

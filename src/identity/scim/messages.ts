@@ -12,6 +12,8 @@ const listResponseUrn = 'urn:ietf:params:scim:api:messages:2.0:ListResponse';
 export const patchOpUrn = 'urn:ietf:params:scim:api:messages:2.0:PatchOp';
 export const searchRequestUrn = 'urn:ietf:params:scim:api:messages:2.0:SearchRequest';
 export const errorUrn = 'urn:ietf:params:scim:api:messages:2.0:Error';
+export const bulkRequestUrn = 'urn:ietf:params:scim:api:messages:2.0:BulkRequest';
+const bulkResponseUrn = 'urn:ietf:params:scim:api:messages:2.0:BulkResponse';
 
 /** Member of a SCIM error that holds what the gateway adds (interface.md §3). */
 const errorExtensionUrn = 'urn:sallyport:error';
@@ -100,4 +102,36 @@ export type PrintedChange = Readonly<{
 export const patchOp = (operations: readonly PrintedChange[]): JsonObject => ({
   schemas: [patchOpUrn],
   Operations: operations,
+});
+
+/** What became of one operation of a Bulk; `status` is the HTTP status it would have had alone. */
+export type BulkResultContent = Readonly<{
+  method: string;
+  bulkId: string | null;
+  version: string | null;
+  location: string | null;
+  status: number;
+  /** The SCIM error, where it failed. */
+  response: JsonObject | null;
+  /** Ledger entries of the operation; empty where none was opened. */
+  ledger: Readonly<{ ledgerId?: string; completionLedgerId?: string }>;
+}>;
+
+/** Member of a Bulk's operation that holds what the gateway adds. */
+const operationExtensionUrn = 'urn:sallyport:operation';
+
+const bulkResult = (result: BulkResultContent): JsonObject => ({
+  ...(result.location === null ? {} : { location: result.location }),
+  method: result.method,
+  ...(result.bulkId === null ? {} : { bulkId: result.bulkId }),
+  ...(result.version === null ? {} : { version: result.version }),
+  status: String(result.status),
+  ...(result.response === null ? {} : { response: result.response }),
+  ...(Object.keys(result.ledger).length === 0 ? {} : { [operationExtensionUrn]: result.ledger }),
+});
+
+/** A BulkResponse body (RFC 7644 §3.7.3): `status` of each operation is a string. */
+export const bulkResponse = (results: readonly BulkResultContent[]): JsonObject => ({
+  schemas: [bulkResponseUrn],
+  Operations: results.map(bulkResult),
 });

@@ -27,8 +27,8 @@ export type ScimRequest = Readonly<{
   segments: readonly string[];
   /** Raw, without `?`. */
   query: string;
-  /** Decoded UTF-8 text; null where there was none. */
-  body: string | null;
+  /** Decoded UTF-8 text, or an object that was strictly parsed (in a Bulk); null where there was none. */
+  body: string | JsonObject | null;
   ifMatch: string | null;
   ifNoneMatch: string | null;
 }>;
@@ -103,10 +103,11 @@ const understandSearch = (type: ResourceType, query: Query): Operation | Refusal
   return isRefusal(filter) ? filter : { ...common, filter };
 };
 
-const readBody = (text: string | null): JsonObject | Refusal => {
+const readBody = (text: string | JsonObject | null): JsonObject | Refusal => {
   if (text === null || text === '') {
     return refuse('body_malformed', 'This call needs a JSON object as its body.');
   }
+  if (typeof text !== 'string') return text;
   const parsed = parseJson(text);
   if (isRefusal(parsed) || isObject(parsed)) return parsed;
   return refuse('body_malformed', 'The body must be a JSON object.');

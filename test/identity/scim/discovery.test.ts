@@ -3,15 +3,15 @@ import { test } from 'node:test';
 import { isRefusal } from '../../../src/errors.ts';
 import type { Answer } from '../../../src/identity/call.ts';
 import type { Json, JsonObject } from '../../../src/identity/json-value.ts';
-import { presentDiscovery } from '../../../src/identity/scim/discovery.ts';
+import { presentDiscovery, type DiscoveryView } from '../../../src/identity/scim/discovery.ts';
 import { listResponse, problem, scimError } from '../../../src/identity/scim/messages.ts';
 import { accepted, answerOf, meant, plain, publicBase, types, userUrn } from './scim-fixture.ts';
 
-const view = { types, publicBase, now: 0 };
-const presented = (target: string, answer: Answer) => {
+const view = { types, publicBase, now: 0, bulk: null };
+const presented = (target: string, answer: Answer, bulk: DiscoveryView['bulk'] = null) => {
   const operation = meant('GET', target);
   assert.ok(operation.verb === 'discover');
-  return presentDiscovery(answer, operation, view);
+  return presentDiscovery(answer, operation, { ...view, bulk });
 };
 const shown = (target: string, body: Json): JsonObject =>
   plain(accepted(presented(target, answerOf(200, body))).body) as JsonObject;
@@ -36,6 +36,19 @@ test('ServiceProviderConfig says what target and gateway do together (T38)', () 
   );
   assert.ok(!JSON.stringify(body).includes('internal.example'));
   assert.equal((body['meta'] as JsonObject)['location'], `${publicBase}/ServiceProviderConfig`);
+});
+
+test('ServiceProviderConfig shows Bulk as the gateway unrolls it, whatever the target does (T38)', () => {
+  const bulk = { operationsMax: 100, payloadBytesMax: 65_536 };
+  for (const supported of [true, false]) {
+    const answer = answerOf(200, { bulk: { supported, maxOperations: 7, maxPayloadSize: 7 } });
+    const { body } = accepted(presented('/ServiceProviderConfig', answer, bulk));
+    assert.deepEqual(plain(body?.['bulk'] ?? null), {
+      supported: true,
+      maxOperations: 100,
+      maxPayloadSize: 65_536,
+    });
+  }
 });
 
 test('ResourceTypes are those of the route, at the gateway', () => {

@@ -121,6 +121,7 @@ test('any answer is presented, classified and compared', () => {
   ];
   const view = {
     publicBase,
+    bulk: null,
     targetBase,
     types,
     now: 0,
