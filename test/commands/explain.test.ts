@@ -228,3 +228,46 @@ call        PATCH /Users/7
     assert.match(printFacts(long), /^calls {7}none$/m);
   });
 });
+
+describe('explain of a Bulk', () => {
+  const bulk = (...operations: readonly object[]): Facts =>
+    explained({
+      method: 'POST',
+      path: '/scim/r1/Bulk',
+      client: 'keeper',
+      send: {
+        schemas: ['urn:ietf:params:scim:api:messages:2.0:BulkRequest'],
+        Operations: operations,
+      },
+    });
+  const create = (bulkId: string) => ({
+    method: 'POST',
+    path: '/Users',
+    bulkId,
+    data: user(`${bulkId}@example.com`),
+  });
+
+  it('shows each operation and all calls in the order in which they would go out', () => {
+    const facts = bulk(create('a'), create('b'));
+    assert.equal(facts.decision, 'allow');
+    assert.deepEqual(
+      facts.operations?.map(({ position, bulkId, decision }) => [position, bulkId, decision]),
+      [
+        [1, 'a', 'allow'],
+        [2, 'b', 'allow'],
+      ],
+    );
+    assert.deepEqual(
+      facts.calls.map(({ method, path }) => `${method} ${path}`),
+      ['POST /Users', 'POST /Users'],
+    );
+    assert.match(printFacts(facts), /operations {2}1 {2}a {2}create User {2}allow/);
+  });
+
+  it('is denied whole, with the reason of the operation that is', () => {
+    const facts = bulk(create('a'), { method: 'DELETE', path: '/Users/7' });
+    assert.equal(facts.decision, 'deny');
+    assert.equal(facts.code, 'action_denied');
+    assert.equal(facts.operations?.[1]?.decision, 'deny');
+  });
+});
