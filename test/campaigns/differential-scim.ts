@@ -114,8 +114,9 @@ const hasKind = (filter: Filter, kind: Filter['kind']): boolean => {
   return filter.kind === 'not' && hasKind(filter.term, kind);
 };
 
-/** Beside an `or`, SCIMMY takes the terms of a value filter for alternatives. */
-const takesApart = (filter: Filter): boolean => hasKind(filter, 'values') && hasKind(filter, 'or');
+/** Beside an `or`, SCIMMY takes the terms of a value filter for alternatives, and loses a `not`. */
+const takesApart = (filter: Filter): boolean =>
+  hasKind(filter, 'or') && (hasKind(filter, 'values') || hasKind(filter, 'not'));
 
 const triple = /\(\(\(/;
 
