@@ -43,11 +43,12 @@ const contentOf = (result: BulkResult, origin: Origin): BulkResultContent => {
   const { of, reply, id, ledger, completion, made } = result;
   const { method, bulkId, operation } = of;
   const failed = isRefusal(reply);
-  const outcome = ledger?.outcome;
+  const last = completion ?? ledger;
+  const outcome = last?.outcome;
   const error = failed
     ? errorContentOf(reply, {
         ...origin,
-        ledgerId: completion ?? ledger?.id ?? null,
+        ledgerId: last?.id ?? null,
         outcome: outcome === 'not-sent' || outcome === 'in-doubt' ? outcome : null,
       })
     : null;
@@ -63,7 +64,7 @@ const contentOf = (result: BulkResult, origin: Origin): BulkResultContent => {
     response: error === null ? null : scimError(error),
     ledger: {
       ...(ledger === null || (failed && !made) ? {} : { ledgerId: ledger.id }),
-      ...(completion === null ? {} : { completionLedgerId: completion }),
+      ...(completion === null ? {} : { completionLedgerId: completion.id }),
     },
   };
 };

@@ -5,7 +5,6 @@
 import type { Refusal } from '../errors.ts';
 import type { Bulk, BulkOperation } from '../identity/scim/bulk.ts';
 import type { Presented } from '../identity/scim/present.ts';
-import type { LedgerId } from '../ids.ts';
 import type { Outcome, Passage } from './doors.ts';
 
 /** A Bulk on its way: as a passage, with all of its operations. */
@@ -22,8 +21,8 @@ export type BulkResult = Readonly<{
   id: string | null;
   /** Of the mutation itself. */
   ledger: Outcome['ledger'];
-  /** Entry of the PATCH that added references of a circle, where there was one. */
-  completion: LedgerId | null;
+  /** Of the PATCH that added references of a circle, where there was one. */
+  completion: Outcome['ledger'];
   /** The refusal speaks of the completion; the mutation itself was made. */
   made: boolean;
 }>;

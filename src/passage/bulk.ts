@@ -155,7 +155,7 @@ const complete = async (running: Running, open: Open): Promise<void> => {
     reply = { ...outcome.reply, detail };
   } else if (missing.length > 0) reply = incomplete(missing);
   else if (outcome !== null) reply = withVersionOf(open.reply, outcome.reply as Presented);
-  const completion = outcome?.ledger?.id ?? null;
+  const completion = outcome?.ledger ?? null;
   answer(running, { of: planned.of, reply, id, ledger: open.ledger, completion, made: true });
 };
 

@@ -95,6 +95,25 @@ describe('trouble on the way of a Bulk', () => {
     assert.deepEqual(told, ['applied', 'in-doubt', undefined, 'applied']);
   });
 
+  it('names a completion in doubt: the resource was made, its circular reference perhaps', async () => {
+    slow.shut((method) => method === 'PATCH');
+    const running = sendBulk(fixture, [
+      post('a', '/Groups', group('doubt-a', ['bulkId:b'])),
+      post('b', '/Groups', group('doubt-b', ['bulkId:a'])),
+    ]);
+    await slow.waiting(1);
+    slow.cut();
+    const results = resultsOf(await running);
+    assert.deepEqual(inShort(results), ['POST a 201', 'POST b 502']);
+    const b = results[1] as Result;
+    const { ledgerId, outcome } = errorOf(b);
+    assert.equal(outcome, 'in-doubt');
+    assert.equal(ledgerId, b[operationExtension]?.completionLedgerId);
+    assert.deepEqual(await settledAs(b[operationExtension]?.ledgerId), ['applied']);
+    assert.deepEqual(await settledAs(ledgerId), ['in-doubt']);
+    assert.match(String(b.location), /\/Groups\/[^/]+$/);
+  });
+
   it('has an end: what has not begun after two minutes is 503 and not sent', async () => {
     let posts = 0;
     slow.shut((method) => method === 'POST' && ++posts === 1);

@@ -14,6 +14,8 @@ import {
   type PlannedOperation,
 } from '../../../src/identity/scim/bulk-references.ts';
 import { applyChanges } from '../../../src/identity/scim/patch.ts';
+import type { Attribute } from '../../../src/identity/scim/schema-model.ts';
+import { groupType } from '../../../src/identity/scim/schemas.ts';
 import { bulk, post } from '../../support/bulk-calls.ts';
 import { groupUrn, scimView, userUrn } from './scim-fixture.ts';
 
@@ -79,6 +81,33 @@ test('of a circle the create that runs first is made without its reference', () 
   assert.deepEqual(orderOf(planOf([group('a', 'bulkId:a')])), ['a a']);
   const three = [group('a', 'bulkId:b'), group('b', 'bulkId:c'), group('c', 'bulkId:a', 'x')];
   assert.deepEqual(orderOf(planOf(three)), ['c a', 'b', 'a']);
+});
+
+test('a circle opens only where its reference may be added later: not what is required or fixed', () => {
+  const { attributes } = groupType.schema;
+  const members = attributes['members'] as Attribute;
+  for (const change of [{ required: true }, { mutability: 'immutable' } as const]) {
+    const schema = {
+      ...groupType.schema,
+      attributes: { ...attributes, members: { ...members, ...change } },
+    };
+    const given = operationsOf([group('a', 'bulkId:b'), group('b', 'bulkId:a'), user('c')]).map(
+      (of): BulkOperation =>
+        of.bulkId === 'c'
+          ? of
+          : { ...of, operation: { ...of.operation, type: { ...groupType, schema } } },
+    );
+    const plan = planBulk(given);
+    assert.ok(!isRefusal(plan));
+    assert.deepEqual(
+      plan.map(({ of, needs, later, stuck }) => [of.bulkId, needs, later, stuck]),
+      [
+        ['b', [], [], true],
+        ['a', ['b'], [], false],
+        ['c', [], [], false],
+      ],
+    );
+  }
 });
 
 test('a reference leads to a POST of the same Bulk, or the Bulk is refused', () => {
