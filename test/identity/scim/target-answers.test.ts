@@ -18,6 +18,7 @@ import {
   meant,
   plain,
   publicBase,
+  scimErrorUrn,
   targetBase,
   userUrn,
 } from './scim-fixture.ts';
@@ -72,7 +73,12 @@ test('T24 JSON that calls itself HTML is read, an error without status and a 201
     present(created, operationOf('POST', '/Users', { schemas: [userUrn], userName: 'a' }), view),
   );
   assert.equal(shown.headers['Location'], `${publicBase}/Users/7`);
-  const failed = readAnswer(404, headers, Buffer.from('{"detail":"no such user"}'), []);
+  const failed = readAnswer(
+    404,
+    headers,
+    Buffer.from(`{"schemas":["${scimErrorUrn}"],"detail":"no such user"}`),
+    [],
+  );
   const refused = present(failed, operationOf('GET', '/Users/7'), view);
   assert.ok(isRefusal(refused));
   assert.equal(refused.status, 404);
@@ -93,7 +99,7 @@ test('T37 links and locations of an internal host lead to the gateway', () => {
 test('T16 only a 400 that says that the id is not there is an absence, and only of what is addressed', () => {
   const knobs = { ...rfcKnobs, absentStatus: '400' } as const;
   const read = readCall(userType, '1');
-  const missing = { detail: 'Resource 1 does not exist.' };
+  const missing = { schemas: [scimErrorUrn], detail: 'Resource 1 does not exist.' };
   const patch = operationOf('PATCH', '/Users/1', {
     schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],
     Operations: [{ op: 'replace', path: 'title', value: 'x' }],
