@@ -4,6 +4,7 @@
  */
 import type { AddressPin, ClientSettings, PersonSettings } from './callers/settings.ts';
 import type { Profile } from './identity/attributes/profile.ts';
+import type { Paging } from './identity/scim/pages.ts';
 import type { ResourceType } from './identity/scim/schema-model.ts';
 import type { CompiledLimit, Grants } from './policy/decision.ts';
 import type { TargetSettings } from './targets/settings.ts';
@@ -28,6 +29,8 @@ export type Target = Readonly<{
   unconfigured: string | null;
   limitReads: CompiledLimit | null;
   limitWrites: CompiledLimit | null;
+  /** Which paging it serves (RFC 9865); absent = by index, as far as its answers do not tell. */
+  paging?: Paging;
 }>;
 
 export type Client = Readonly<{

@@ -7,6 +7,7 @@ import type { LedgerId } from '../ids.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Limiter } from '../limits/limiter.ts';
 import type { CompiledLimit, Denial } from '../policy/decision.ts';
+import type { KeyRing } from '../sealing.ts';
 import type { Observer } from '../telemetry/observe.ts';
 import type { DispatchDeps } from './dispatch.ts';
 import type { Outcome } from './doors.ts';
@@ -19,6 +20,8 @@ export type PassageDeps = DispatchDeps &
     limiter: Limiter;
     turns: Turns;
     ledger: Ledger;
+    /** Seals and opens the cursors of pages. */
+    keyRing: Pick<KeyRing, 'seal' | 'open'>;
     observer: Pick<Observer, 'limitRejected' | 'doubtSettled' | 'note'>;
     /** Told of each entry that ended in doubt, and after how many ms it may be read back. */
     doubted(entry: LedgerId, settleAfterMs: number): void;

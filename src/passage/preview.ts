@@ -6,6 +6,7 @@ import { isRefusal, type Refusal } from '../errors.ts';
 import { isMutation, type Action, type Operation } from '../identity/operation.ts';
 import type { NormalisedPath } from '../identity/attributes/profile.ts';
 import type { Call } from '../identity/call.ts';
+import { pageAt } from '../identity/scim/pages.ts';
 import { printCall } from '../identity/scim/print.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
 import { decide } from '../policy/decide.ts';
@@ -65,6 +66,12 @@ const denial = (told: Told, refusal: Refusal | Denial): Preview => ({
   unchanged: false,
 });
 
+/** A cursor is not opened here: what is shown is how its first page would be asked for. */
+const firstPage = (operation: Operation): Operation =>
+  operation.verb !== 'search' || operation.page.cursor === undefined
+    ? operation
+    : { ...operation, page: pageAt(operation.page, null, 'index') };
+
 const previewRead = (imagined: Imagined, told: Told, operation: Operation): Preview => {
   const decision = decide(imagined.actor.grants, {
     type: operation.verb === 'discover' ? null : operation.type,
@@ -78,7 +85,7 @@ const previewRead = (imagined: Imagined, told: Told, operation: Operation): Prev
     ...told,
     limits: [...told.limits, ...limits],
     verdict: { kind: 'allow', rule, drop, shadow },
-    calls: [printCall(operation, basesOf(imagined))],
+    calls: [printCall(firstPage(operation), basesOf(imagined))],
     unchanged: false,
   };
 };

@@ -9,6 +9,7 @@ import type { Json, JsonObject } from '../json-value.ts';
 
 /** Schema URNs of RFC 7644 messages (§3.4.2, §3.5.2, §3.12). */
 const listResponseUrn = 'urn:ietf:params:scim:api:messages:2.0:ListResponse';
+export const searchRequestUrn = 'urn:ietf:params:scim:api:messages:2.0:SearchRequest';
 export const patchOpUrn = 'urn:ietf:params:scim:api:messages:2.0:PatchOp';
 export const errorUrn = 'urn:ietf:params:scim:api:messages:2.0:Error';
 
@@ -72,18 +73,21 @@ export const problem = ({ status, scimType, detail, extension }: ErrorContent): 
   ...printExtension(extension),
 });
 
-/** One page of a search; `startIndex` is 1-based (RFC 7644 §3.4.2.4). */
+/**
+ * One page of a search; `startIndex` is 1-based (RFC 7644 §3.4.2.4). By cursor there is no index, and
+ * the total may be unknown (RFC 9865 §2).
+ */
 export type ListContent = Readonly<{
-  totalResults: number;
-  startIndex: number;
+  totalResults?: number;
+  startIndex?: number;
   resources: readonly JsonObject[];
 }>;
 
 /** A ListResponse body; `Resources` is always present, an empty page too (C28). */
 export const listResponse = ({ totalResults, startIndex, resources }: ListContent): JsonObject => ({
   schemas: [listResponseUrn],
-  totalResults,
-  startIndex,
+  ...(totalResults === undefined ? {} : { totalResults }),
+  ...(startIndex === undefined ? {} : { startIndex }),
   itemsPerPage: resources.length,
   Resources: resources,
 });

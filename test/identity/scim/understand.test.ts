@@ -21,6 +21,9 @@ const noop = {
   Operations: [{ op: 'replace', path: 'title', value: 'x' }],
 };
 
+const searchUrn = 'urn:ietf:params:scim:api:messages:2.0:SearchRequest';
+const search = { schemas: [searchUrn] };
+
 type Case = readonly [method: string, target: string, body: unknown, code: ErrorCode | null];
 
 const cases: readonly Case[] = [
@@ -46,10 +49,34 @@ const cases: readonly Case[] = [
   ['GET', '/bulk', null, 'not_supported'],
   ['GET', '/Me', null, 'not_supported'],
   ['PATCH', '/me', noop, 'not_supported'],
-  ['POST', '/.search', {}, 'not_supported'],
-  ['POST', '/Users/.search', {}, 'not_supported'],
-  ['POST', '/Users/1/.SEARCH', {}, 'not_supported'],
-  ['POST', '/Users/%2esearch', {}, 'not_supported'],
+  ['POST', '/.search', search, 'not_supported'],
+  ['POST', '/Schemas/.search', search, 'not_supported'],
+  ['POST', '/Users/.search', search, null],
+  ['POST', '/groups/.SEARCH/', search, null],
+  ['POST', '/Devices/.search', search, null],
+  ['POST', '/Users/.search?count=1', search, 'request_suspicious'],
+  ['POST', '/Users/.search?filter=title%20pr', search, 'request_suspicious'],
+  ['POST', '/Users/.search?x=1', search, null],
+  ['POST', '/Users/.search', null, 'body_malformed'],
+  ['POST', '/Users/.search', [], 'body_malformed'],
+  ['POST', '/Users/.search', {}, 'body_malformed'],
+  ['POST', '/Users/.search', { schemas: [userUrn] }, 'body_malformed'],
+  ['POST', '/Users/.search', { schemas: [searchUrn, userUrn] }, 'body_malformed'],
+  ['POST', '/Users/.search', { ...search, count: '1', Filter: 'title pr', x: {} }, null],
+  ['POST', '/Users/.search', { ...search, count: 1.5 }, 'value_invalid'],
+  ['POST', '/Users/.search', { ...search, count: true }, 'body_malformed'],
+  ['POST', '/Users/.search', { ...search, filter: ['title pr'] }, 'body_malformed'],
+  ['POST', '/Users/.search', { ...search, filter: 'title eq "\u0000"' }, 'request_suspicious'],
+  ['POST', '/Users/.search', { ...search, filter: null }, null],
+  ['POST', '/Users/.search', { ...search, attributes: [1] }, 'body_malformed'],
+  ['POST', '/Users/.search', { ...search, attributes: ['a,b'] }, 'body_malformed'],
+  ['POST', '/Users/.search', { ...search, filter: 'nope' }, 'filter_malformed'],
+  ['POST', '/Users/.search', '{"filter":"title pr","Filter":"title pr"}', 'request_suspicious'],
+  ['GET', '/Users/.search', null, 'method_unsupported'],
+  ['PUT', '/Users/.search', search, 'method_unsupported'],
+  ['DELETE', '/Users/.search', null, 'method_unsupported'],
+  ['POST', '/Users/1/.SEARCH', search, 'route_unknown'],
+  ['POST', '/Users/%2esearch', search, 'request_suspicious'],
   // Ids.
   ['GET', '/Users/a%20b', null, null],
   ['GET', '/Users/urn:x:1@y', null, null],
@@ -123,7 +150,13 @@ const cases: readonly Case[] = [
   ['GET', '/Users?Access_Token=x', null, 'request_suspicious'],
   ['GET', '/Users?api%5Fkey=x', null, 'request_suspicious'],
   ['GET', '/Users?key', null, 'request_suspicious'],
-  ['GET', '/Users?cursor=', null, 'not_supported'],
+  ['GET', '/Users?cursor=', null, null],
+  ['GET', '/Users?cursor', null, null],
+  ['GET', '/Users?cursor=x&cursor=y', null, 'request_suspicious'],
+  ['GET', '/Users?cursor=x&startIndex=1', null, 'value_invalid'],
+  ['GET', '/Users?cursor=x&count=0', null, 'value_invalid'],
+  ['GET', '/Users?cursor=x&count=-1', null, 'value_invalid'],
+  ['GET', `/Users?cursor=${'x'.repeat(8_193)}`, null, 'value_invalid'],
   ['GET', '/Users?filter=%zz', null, 'request_suspicious'],
   ['GET', '/Users?filter=%C3', null, 'request_suspicious'],
   ['GET', '/Users?filter=title%20eq%20"%00"', null, 'request_suspicious'],
