@@ -129,6 +129,7 @@ export const explain = (snapshot: Snapshot, options: ExplainOptions, now: number
       keepPassword:
         grants?.grants.some((grant) => grant.rules['users']?.actions.has('users:password')) ??
         false,
+      me: grants?.me ?? null,
     },
   );
   if (isRefusal(operation)) return refusedAs(operation);

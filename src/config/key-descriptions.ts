@@ -90,6 +90,7 @@ const grantKeys = {
   limits: 'How fast this grant may be used, beside the limits of the client.',
   mode: 'shadow: refusals of this grant are only recorded. Needs until.',
   until: 'Last day of this grant, 24:00 UTC.',
+  me: 'Id of the user at the target whom the client is: what /Me stands for. Default: /Me is 501.',
 } as const;
 
 const below = (

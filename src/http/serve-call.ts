@@ -8,6 +8,7 @@ import { identifyCaller } from '../callers/table.ts';
 import type { Clock, ClockWatch } from '../clock.ts';
 import { GatewayError, isRefusal, refuse, type Refusal } from '../errors.ts';
 import { isMutation, type Operation } from '../identity/operation.ts';
+import { permanentLocation } from '../identity/scim/me.ts';
 import { understand } from '../identity/scim/understand.ts';
 import { newRequestId, type Random } from '../ids.ts';
 import type { Actor, Doors, Outcome } from '../passage/doors.ts';
@@ -89,6 +90,7 @@ const readOperation = async (
       publicBase: seen.publicBase,
       hints: clientHint(actor.client),
       keepPassword: mayKeepPassword(actor),
+      me: actor.grants?.me ?? null,
     },
   );
 };
@@ -118,7 +120,7 @@ const walk = async (
   const operation = await readOperation(exchange, seen, actor, found.rest);
   if (isRefusal(operation)) return operation;
   seen.operation = operation;
-  return deps.doors.pass({
+  const outcome = await deps.doors.pass({
     snapshot,
     route: found.route,
     actor,
@@ -133,7 +135,18 @@ const walk = async (
       abandoned: exchange.abandoned,
     },
   });
+  const location = permanentLocation(found.rest, operation, seen.publicBase);
+  return location === null ? outcome : located(outcome, location);
 };
+
+/** RFC 7644 §3.11: an answer to /Me names the permanent address. */
+const located = (outcome: Outcome, location: string): Outcome =>
+  isRefusal(outcome.reply)
+    ? outcome
+    : {
+        ...outcome,
+        reply: { ...outcome.reply, headers: { ...outcome.reply.headers, Location: location } },
+      };
 
 const callerRequestIdPattern = /^[\w-]{1,64}$/;
 

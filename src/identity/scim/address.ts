@@ -6,6 +6,7 @@
 import { refuse } from '../../errors.ts';
 import type { Refusal } from '../../errors.ts';
 import type { DiscoveryDocument } from '../operation.ts';
+import { isMe, meUnmapped } from './me.ts';
 import type { ResourceType } from './schema-model.ts';
 
 /** Longest resource id, characters. */
@@ -32,10 +33,9 @@ const discoveryDocuments: ReadonlyMap<string, DiscoveryDocument> = new Map(
   ]),
 );
 
-/** Parts of SCIM that are refused by name, at any level of the path (C32, RFC 7644 §3.7, §3.11). */
+/** Parts of SCIM that are refused by name, at any level of the path (C32, RFC 7644 §3.7). */
 const unservedEndpoints: ReadonlyMap<string, string> = new Map([
   ['bulk', 'Bulk is not served; send the operations one by one.'],
-  ['me', '/Me is not served; address the user by id.'],
 ]);
 const searchDetail =
   'A .search over all resource types is not served; send it to one of them, such as /Users/.search.';
@@ -89,10 +89,12 @@ const readId = (id: string): string | Refusal => {
 /**
  * Reads raw, still percent-encoded segments after the route's prefix. One trailing empty segment (a
  * trailing slash, C38) is tolerated; endpoints match case-insensitively and are printed canonically.
+ * `me` is the user whom `/Me` stands for.
  */
 export const readAddress = (
   segments: readonly string[],
   types: TypesByEndpoint,
+  me: string | null = null,
 ): Address | Refusal => {
   const raw = segments.length > 0 && segments.at(-1) === '' ? segments.slice(0, -1) : segments;
   const decoded: string[] = [];
@@ -110,6 +112,7 @@ export const readAddress = (
   if (lower === searchSegment) return unserved(searchDetail);
   const reason = unservedEndpoints.get(lower);
   if (reason !== undefined) return unserved(reason);
+  if (isMe(raw)) return readMe(me, decoded.length, types);
   const document = discoveryDocuments.get(lower);
   const type = Object.hasOwn(types, lower) ? types[lower] : undefined;
   if (document === undefined && type === undefined) return unknownEndpoint(types);
@@ -122,6 +125,15 @@ export const readAddress = (
   if (id.toLowerCase() === searchSegment) return readSearch(type, raw[1] ?? '');
   const checked = readId(id);
   return typeof checked === 'string' ? { kind: 'resource', type, id: checked } : checked;
+};
+
+/** `/Me` is the user that `me` names, and nobody where there is none. */
+const readMe = (me: string | null, depth: number, types: TypesByEndpoint): Address | Refusal => {
+  const type = types['users'];
+  if (me === null || type === undefined || idProblem(me) !== null) return meUnmapped;
+  return depth === 1
+    ? { kind: 'resource', type, id: me }
+    : refuse('route_unknown', 'Nothing is served below /Me.');
 };
 
 const readSearch = (type: ResourceType, raw: string): Address | Refusal =>

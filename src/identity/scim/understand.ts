@@ -12,6 +12,7 @@ import { allowedMethods, readAddress } from './address.ts';
 import type { Address, TypesByEndpoint } from './address.ts';
 import { canonicalChanges, canonicalResource } from './canonical.ts';
 import type { DialectHints } from './canonical.ts';
+import { isMe, meNotCreated } from './me.ts';
 import { readProjection } from './projection.ts';
 import { readQuery } from './query.ts';
 import type { Query } from './query.ts';
@@ -40,6 +41,8 @@ export type ScimView = Readonly<{
   hints: DialectHints;
   /** The client holds `users:password` on this route, so a password it sends is meant. */
   keepPassword: boolean;
+  /** Id of the user at the target whom this client is (`/Me`); absent or null where nobody said. */
+  me?: string | null;
 }>;
 
 type Located<Kind extends Address['kind']> = Extract<Address, { kind: Kind }>;
@@ -207,8 +210,9 @@ const understandSearchRequest = (
  * nothing (only its own id, C23; no operations, C17) gives an empty list of changes.
  */
 export const understand = (request: ScimRequest, view: ScimView): Operation | Refusal => {
-  const address = readAddress(request.segments, view.types);
+  const address = readAddress(request.segments, view.types, view.me);
   if (isRefusal(address)) return address;
+  if (request.method === 'POST' && isMe(request.segments)) return meNotCreated;
   const allowed = allowedMethods(address);
   if (!allowed.includes(request.method)) {
     return refuse('method_unsupported', `Served here: ${allowed.join(', ')}.`, {

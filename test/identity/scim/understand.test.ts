@@ -266,3 +266,48 @@ test('no detail repeats much of the caller, or control characters', () => {
     assert.ok(!refusal.detail.includes('z'.repeat(61)));
   }
 });
+
+suite('/Me (RFC 7644 §3.11)', () => {
+  const view = { ...scimView, me: 'u 1' };
+  const asMe = (method: string, target: string, body: unknown = null) =>
+    understand(requestOf(method, target, body), view);
+
+  test('is the user whom the client was said to be', () => {
+    for (const [method, body] of [
+      ['GET', null],
+      ['PATCH', noop],
+      ['PUT', { ...user, id: 'u 1' }],
+      ['DELETE', null],
+    ] as const) {
+      assert.deepEqual(asMe(method, '/Me', body), meant(method, '/Users/u%201', body));
+    }
+    assert.deepEqual(
+      asMe('GET', '/me/?attributes=title'),
+      meant('GET', '/Users/u%201?attributes=title'),
+    );
+  });
+
+  const refusals: readonly (readonly [string, string, unknown, ErrorCode])[] = [
+    ['POST', '/Me', user, 'not_supported'],
+    ['GET', '/Me/emails', null, 'route_unknown'],
+    ['GET', '/Users/me', null, 'request_suspicious'],
+    ['PUT', '/Me', { ...user, id: 'u2' }, 'value_invalid'],
+    ['GET', '/%4De', null, 'request_suspicious'],
+    ['HEAD', '/Me', null, 'method_unsupported'],
+  ];
+  for (const [method, target, body, code] of refusals) {
+    test(`${method} ${target} is ${code}`, () => {
+      const refusal = asMe(method, target, body);
+      assert.ok(isRefusal(refusal) && refusal.refused === code);
+    });
+  }
+
+  test('is refused where the id is none that a path could hold, or there are no users', () => {
+    for (const me of ['', '..', 'a/b', 'x'.repeat(257)]) {
+      const refusal = understand(requestOf('GET', '/Me'), { ...scimView, me });
+      assert.ok(isRefusal(refusal) && refusal.refused === 'not_supported', me);
+    }
+    const refusal = understand(requestOf('GET', '/Me'), { ...view, types: {} });
+    assert.ok(isRefusal(refusal) && refusal.refused === 'not_supported');
+  });
+});
