@@ -254,7 +254,11 @@ export const passRead = async (walk: ReadWalk): Promise<Outcome> => {
   return endJourney(
     journey,
     paged.operation.verb === 'discover'
-      ? presentDiscovery(answer, paged.operation, { ...view, types: journey.passage.route.types })
+      ? presentDiscovery(answer, paged.operation, {
+          ...view,
+          types: journey.passage.route.types,
+          paging: target.paging ?? 'index',
+        })
       : withCursors(deps, paged.scope, present(answer, paged.operation, view)),
   );
 };

@@ -16,6 +16,9 @@ const byUrn = (schemas: readonly Schema[]): Readonly<Record<string, Schema>> => 
   return Object.freeze(table);
 };
 
+/** Lower-cased names of the attributes that every resource has (RFC 7643 §3, §3.1). */
+export const commonAttributes: ReadonlySet<string> = new Set(Object.keys(unknownSchema.attributes));
+
 /** User with the enterprise extension; open to extensions nobody gave a meaning. */
 export const userType: ResourceType = Object.freeze({
   name: 'User',
