@@ -3,7 +3,7 @@
  * found wanting, 2 wrong usage. Commands on state come from a table over the admin operations.
  */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { adminOperations } from '../admin/operations.ts';
 import type { AdminOperation } from '../admin/operation.ts';
 import { printProblem } from '../config/problem.ts';
@@ -14,6 +14,7 @@ import { silentObserver } from '../telemetry/observe.ts';
 import { runOperation, type Answered, type Reach } from './admin-client.ts';
 import { checkAsJson, reportCheck } from './check.ts';
 import type { CommandContext } from './command.ts';
+import { discover } from './discover.ts';
 import { explain, type ExplainOptions } from './explain.ts';
 import { initFiles } from './init.ts';
 import { printVerified, verifyFile } from './ledger-verify.ts';
@@ -207,6 +208,30 @@ const addRest = (program: Command, run: Run): void => {
   });
 };
 
+const addDiscover = (program: Command, run: Run): void => {
+  const command = common(program.command('discover <target>'))
+    .description("read a target's schemas, as a file to review and to name in `schemas:`")
+    .option('--write <file>', 'write it there instead of printing it');
+  command.action(async (target: string) => {
+    const options = command.opts();
+    const found = await discover(await usableSnapshot(run, String(options['config'])), target);
+    if ('failed' in found) {
+      run.context.error(escaped(found.failed));
+      run.code = 1;
+      return;
+    }
+    const { leftOut, unnamed } = found;
+    if (leftOut.length > 0) run.context.error(escaped(`left out: ${leftOut.join(', ')}`));
+    if (unnamed.length > 0) {
+      run.context.error(escaped(`name in resources: what to serve of ${unnamed.join(', ')}`));
+    }
+    const file = text(options['write']);
+    if (file === null) return run.context.write(`${escaped(found.text.trimEnd())}\n`);
+    await writeFile(file, found.text);
+    return run.context.write(`wrote ${file}\n`);
+  });
+};
+
 /** Builds the program; exported for the list of commands in the README. */
 export const makeProgram = (run: Run): Command => {
   const program = new Command('sallyport')
@@ -216,6 +241,7 @@ export const makeProgram = (run: Run): Command => {
     .configureOutput({ writeErr: (line) => run.context.error(line.trimEnd()) });
   addRest(program, run);
   addCheck(program, run);
+  addDiscover(program, run);
   addState(program, run);
   addVerify(program, run);
   return program;

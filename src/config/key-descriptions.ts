@@ -81,6 +81,8 @@ const target = {
   'breaker.window': 'Over how long failures are counted.',
   'breaker.open': 'How long it stays open.',
   allowPrivate: 'Private CIDR ranges the gateway may connect to. Metadata addresses stay blocked.',
+  schemas:
+    'File of the schemas this target declares, relative to this file: `sallyport discover TARGET`.',
   resources: 'Endpoints beside Users and Groups: [Devices] is granted as `devices:`.',
 } as const;
 

@@ -22,6 +22,7 @@ import { inOrder, printPath, type Path, type Problem } from './problem.ts';
 import { checkReferences } from './references.ts';
 import type { StoreFileSettings } from './schema.ts';
 import { decodeEncryptionKey, isCheckpointKey, readSecrets, type Secrets } from './secrets.ts';
+import { readSchemasFiles } from './schemas-files.ts';
 import { rememberSettings } from './settings-of.ts';
 import { findWarnings } from './warnings.ts';
 
@@ -133,6 +134,13 @@ const fingerprints = (keys: readonly Buffer[]): ((text: string) => string) => {
   return (text) => ring.fingerprint(text).toString('hex');
 };
 
+/** Digest of the effective configuration; schemas files count as if they were written in it. */
+const versionOf = (file: unknown, declared: Parsed['declared']): string =>
+  digestOf(declared.size === 0 ? file : { file, schemas: Object.fromEntries(declared) }).slice(
+    0,
+    12,
+  );
+
 type Made = Readonly<{ parsed: Parsed; file: MapTree; directory: string; secrets: Secrets | null }>;
 
 const compile = (
@@ -163,7 +171,7 @@ const compile = (
     return secret !== undefined && 'text' in secret ? fingerprint(secret.text) : reference;
   };
   return Object.freeze({
-    version: digestOf(withFingerprints(file, [], secretDigest)).slice(0, 12),
+    version: versionOf(withFingerprints(file, [], secretDigest), parsed.declared),
     environment,
     server: {
       listen: server.listen,
@@ -230,11 +238,18 @@ export const loadConfig = async (input: LoadInput): Promise<Loaded> => {
           warn(spot, at, message);
         },
   }) as MapTree;
-  const parsed = parseSections(file, later, report);
+  const sections = parseSections(file, later, report);
+  const directory = dirname(path);
+  const declared = await readSchemasFiles(sections.targets, {
+    directory,
+    files: input,
+    tree: file,
+    report,
+  });
+  const parsed: Parsed = { ...sections, declared: declared.byTarget };
   checkReferences(file, parsed, complete, report);
   findWarnings({ file, parsed, warn, now }, complete);
   for (const profile of parsed.profiles.values()) for (const load of loadsOf(profile)) await load();
-  const directory = dirname(path);
   const secrets = resolve
     ? await readSecrets(referencesOf(parsed), { directory, env, readFile: input.readFile })
     : null;
@@ -251,11 +266,12 @@ export const loadConfig = async (input: LoadInput): Promise<Loaded> => {
   if (good !== null) rememberSettings(good, parsed);
   return {
     ...base,
+    sources: { ...sources, ...declared.sources },
     snapshot: good,
     store: good?.store ?? readableStore(parsed, directory, secrets),
     problems: inOrder(problems),
     warnings: inOrder(warnings),
     effective: plain(whole, 'written'),
-    files: [...base.files, ...(secrets?.files ?? [])],
+    files: [...base.files, ...declared.paths, ...(secrets?.files ?? [])],
   };
 };

@@ -147,7 +147,9 @@ const resolveUrn = (type: ResourceType, text: string): AttributePath | null => {
   const core = type.schema.id.toLowerCase();
   if (core !== '' && folded === core) return resolveBelow(type.schema, undefined, name, false);
   const extension = own(type.extensions, folded);
-  if (extension !== undefined) return resolveBelow(extension, extension.id, name, false);
+  if (extension !== undefined) {
+    return resolveBelow(extension, extension.id, name, extension.open === true);
+  }
   if (!type.open || !urnPattern.test(urn)) return null;
   if (reservedPrefixes.some((prefix) => folded.startsWith(prefix))) return null;
   if (Object.keys(type.extensions).some((known) => overlap(known, folded))) return null;
