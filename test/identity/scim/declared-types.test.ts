@@ -339,8 +339,9 @@ suite('what a target answers is pinned', () => {
 
   test('also where it serves no resource types, and not where it serves no schemas', () => {
     const pinned = pinSchemas(undefined, answered);
-    assert.deepEqual(pinned?.file['resourceTypes'], []);
-    assert.equal((pinned?.file['schemas'] as readonly unknown[]).length, 3);
+    assert.ok(pinned !== null);
+    assert.deepEqual(pinned.file['resourceTypes'], []);
+    assert.equal((pinned.file['schemas'] as readonly unknown[]).length, 3);
     assert.equal(pinSchemas(listed, 'x'), null);
   });
 });

@@ -27,6 +27,10 @@ const presented = (target: string, answer: Answer) => {
 const shown = (target: string, body: Json): JsonObject =>
   plain(accepted(presented(target, answerOf(200, body))).body) as JsonObject;
 
+/** Objects of a list inside a document; none where there is no such list. */
+const membersOf = (document: JsonObject | null | undefined, name: string): readonly JsonObject[] =>
+  (document?.[name] ?? []) as readonly JsonObject[];
+
 test('ServiceProviderConfig says what target and gateway do together (T38)', () => {
   const body = shown('/ServiceProviderConfig', {
     patch: { supported: true },
@@ -148,7 +152,7 @@ suite('a target without discovery', () => {
         listed.map(({ id }) => id),
         [userUrn, enterpriseUrn, groupUrn],
       );
-      const names = (listed[0]?.['attributes'] as JsonObject[]).map(({ name }) => name);
+      const names = membersOf(listed[0], 'attributes').map(({ name }) => name);
       assert.equal(names[0], 'userName');
       assert.ok(!names.includes('meta'));
     }
@@ -197,7 +201,7 @@ suite('a target that is wrong about itself', () => {
     assert.deepEqual(attributeOf(group, 'extra'), { name: 'extra', type: 'string' });
     const members = attributeOf(group, 'members');
     assert.deepEqual([members?.['type'], members?.['multiValued']], ['complex', true]);
-    const [value] = members?.['subAttributes'] as JsonObject[];
+    const [value] = membersOf(members, 'subAttributes');
     assert.deepEqual([value?.['type'], value?.['mutability']], ['string', 'immutable']);
     const user = shown(`/Schemas/${userUrn}`, {
       id: userUrn,
@@ -224,7 +228,7 @@ suite('a target that is wrong about itself', () => {
       Resources: [{ id: userUrn }, { id: device }, { id: 'urn:x:y' }],
     });
     const body = accepted(presentDiscovery(answer, operation, served)).body;
-    const ids = (body?.['Resources'] as JsonObject[]).map(({ id }) => id);
+    const ids = membersOf(body, 'Resources').map(({ id }) => id);
     assert.deepEqual(ids, [userUrn, 'urn:x:y']);
     const robot = presented(
       '/ResourceTypes/Robot',
