@@ -84,7 +84,7 @@ const rows = {
     false,
     'debug',
     'This part of SCIM is not served here.',
-    'Bulk is switched off here (`bulk: off`), or it is .search or /Me, which come with a later release.',
+    'The detail says which part, and what serves instead.',
   ),
   body_too_large: row(
     413,

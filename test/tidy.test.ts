@@ -224,7 +224,17 @@ describe('purity', () => {
     const senders = sources
       .filter(({ code }) => /\btargets\.send\(/.test(code))
       .map(({ file }) => file);
-    assert.deepEqual(senders, ['src/passage/dispatch.ts', 'src/passage/recover.ts']);
+    // `discover` reads two documents for a person at a terminal; it has no route and no client.
+    assert.deepEqual(senders, [
+      'src/commands/discover.ts',
+      'src/passage/dispatch.ts',
+      'src/passage/recover.ts',
+    ]);
+    const discover = sources.find(({ file }) => file === 'src/commands/discover.ts');
+    assert.ok(
+      /printCall\(\{ verb: 'discover'/.test(String(discover?.code)),
+      'discovery only reads',
+    );
     const recover = sources.find(({ file }) => file === 'src/passage/recover.ts');
     assert.ok(!/\b(?:printCall|dispatch)\(/.test(String(recover?.code)), 'recovery only reads');
     const http = sources

@@ -3,7 +3,7 @@
  * found wanting, 2 wrong usage. Commands on state come from a table over the admin operations.
  */
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { isRefusal } from '../errors.ts';
 import type { Verified } from '../ledger/verify.ts';
 import { runOperation, type Answered } from './admin-client.ts';
@@ -16,9 +16,11 @@ import {
   reaching,
   reachOf,
   text,
+  usableSnapshot,
   type Options,
   type Run,
 } from './command-run.ts';
+import { discover } from './discover.ts';
 import { addExplain } from './explain-command.ts';
 import { initFiles } from './init.ts';
 import { printVerified, verifyFile } from './ledger-verify.ts';
@@ -150,6 +152,33 @@ const addRest = (program: Command, run: Run): void => {
   });
 };
 
+const addDiscover = (program: Command, run: Run): void => {
+  const command = common(program.command('discover <target>'))
+    .description("read a target's schemas, as a file to review and to name in `schemas:`")
+    .option('--write <file>', 'write it there instead of printing it');
+  command.action(async (target: string) => {
+    const options = command.opts();
+    const found = await discover(
+      await usableSnapshot(run, String(options['config']), { secrets: true, code: 1 }),
+      target,
+    );
+    if ('failed' in found) {
+      run.context.error(escaped(found.failed));
+      run.code = 1;
+      return;
+    }
+    const { leftOut, unnamed } = found;
+    if (leftOut.length > 0) run.context.error(escaped(`left out: ${leftOut.join(', ')}`));
+    if (unnamed.length > 0) {
+      run.context.error(escaped(`name in resources: what to serve of ${unnamed.join(', ')}`));
+    }
+    const file = text(options['write']);
+    if (file === null) return run.context.write(`${escaped(found.text.trimEnd())}\n`);
+    await writeFile(file, found.text);
+    return run.context.write(`wrote ${file}\n`);
+  });
+};
+
 /** Builds the program; exported for the list of commands in the README. */
 export const makeProgram = (run: Run): Command => {
   const program = new Command('sallyport')
@@ -161,6 +190,7 @@ export const makeProgram = (run: Run): Command => {
   addExplain(program, run);
   addPolicy(program, run);
   addCheck(program, run);
+  addDiscover(program, run);
   addState(program, run);
   addVerify(program, run);
   return program;

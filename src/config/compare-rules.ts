@@ -4,7 +4,12 @@
  * wider, so a careful reload errs towards asking.
  */
 import type { CompiledGrant, CompiledLimit, CompiledRule } from '../policy/decision.ts';
-import type { GrantSettings, PermissionSettings, ResourceRule } from '../policy/settings.ts';
+import {
+  grantKeys,
+  type GrantSettings,
+  type PermissionSettings,
+  type ResourceRule,
+} from '../policy/settings.ts';
 
 type Lists = Readonly<{
   only?: readonly string[] | undefined;
@@ -17,7 +22,7 @@ export type WrittenGrant = Readonly<{
   rules: Readonly<Record<string, ResourceRule>>;
 }>;
 
-const keysOfGrant: ReadonlySet<string> = new Set(['client', 'use', 'limits', 'mode', 'until']);
+const keysOfGrant: ReadonlySet<string> = new Set(grantKeys);
 
 /** The rules of a grant by resource word; null prototype. */
 export const writtenRules = (
@@ -111,6 +116,8 @@ const widerGrant = (old: WrittenGrant, next: WrittenGrant): string[] => {
         ...widerRule(word, { written: oldWritten, compiled: oldCompiled }, { written, compiled }),
       );
   }
+  if (next.compiled.me !== null && next.compiled.me !== old.compiled.me)
+    out.push(`/Me is the user ${next.compiled.me}`);
   if (old.compiled.mode === 'enforce' && next.compiled.mode === 'shadow')
     out.push('shadow mode: refusals of this grant are only recorded');
   if (next.compiled.until > old.compiled.until)

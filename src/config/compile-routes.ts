@@ -4,6 +4,7 @@
  */
 import { compileProfile } from '../identity/attributes/compile-profile.ts';
 import type { Profile } from '../identity/attributes/profile.ts';
+import { declareTypes } from '../identity/scim/declared-types.ts';
 import {
   attributeName,
   coreTypes,
@@ -27,8 +28,8 @@ type Types = Readonly<Record<string, ResourceType>>;
 /** Tells a problem at its place. */
 export type ProblemAt = (path: Path, message: string) => void;
 
-/** Resource types by lower-cased endpoint: users, groups and what the target declares. */
-export const typesOf = (settings: TargetSettings | undefined): Types => {
+/** Resource types by lower-cased endpoint: users, groups and what the route file names. */
+const namedTypes = (settings: TargetSettings | undefined): Types => {
   const declared = settings?.resources ?? [];
   if (declared.length === 0) return coreTypes;
   const types = Object.assign(Object.create(null) as Record<string, ResourceType>, coreTypes);
@@ -37,6 +38,13 @@ export const typesOf = (settings: TargetSettings | undefined): Types => {
     if (!Object.hasOwn(types, type.word)) types[type.word] = type;
   }
   return Object.freeze(types);
+};
+
+/** The same, with what the target's schemas file says of them. */
+export const typesOf = (target: string, { targets, declared }: Parsed): Types => {
+  const file = declared.get(target);
+  const named = namedTypes(targets.get(target));
+  return file === undefined ? named : declareTypes(named, file);
 };
 
 const ruleName = (type: ResourceType, text: string): string | null => {
@@ -110,7 +118,7 @@ export const compileRoutes = (parsed: Parsed, problem: ProblemAt): readonly Rout
   const permissions = permissionTable(parsed);
   const profiles: Profiles = new Map();
   const compileOne = (name: string, settings: RouteSettings): Route => {
-    const types = typesOf(parsed.targets.get(settings.scim));
+    const types = typesOf(settings.scim, parsed);
     const all = Object.values(types);
     checkVerify(name, settings.verify, types, problem);
     checkEmptyLists(name, settings.emptyLists, types, problem);
@@ -149,8 +157,8 @@ export const compileRoutes = (parsed: Parsed, problem: ProblemAt): readonly Rout
 export const checkUnreached = (parsed: Parsed, problem: ProblemAt): void => {
   const permissions = permissionTable(parsed);
   const types = new Map<string, ResourceType>();
-  for (const each of [undefined, ...parsed.targets.values()])
-    for (const type of Object.values(typesOf(each))) types.set(type.word, type);
+  for (const each of ['', ...parsed.targets.keys()])
+    for (const type of Object.values(typesOf(each, parsed))) types.set(type.word, type);
   const all = [...types.values()];
   const judge = (grant: GrantSettings, route: string, tell: ProblemAt): void => {
     compileGrants({ ...rooms, route, grants: [grant], permissions, types: all, problem: tell });

@@ -6,13 +6,14 @@ import { compilePin } from '../callers/pin.ts';
 import type { ClientSettings } from '../callers/settings.ts';
 import { rfcKnobs } from '../identity/dialects/knobs.ts';
 import { searchesAsAsked } from '../identity/scim/plan-search.ts';
+import type { ResourceType } from '../identity/scim/schema-model.ts';
 import { compileLimit } from '../policy/compile-grants.ts';
 import type { CompiledLimit } from '../policy/decision.ts';
 import type { LimitSetting, SecretReference } from '../scalars.ts';
 import type { Client, ResolvedCredential, Target } from '../snapshot.ts';
 import type { CredentialSettings, TargetSettings } from '../targets/settings.ts';
 import { compileKnobs, limitSetting } from './compile-knobs.ts';
-import { typesOf, type ProblemAt } from './compile-routes.ts';
+import type { ProblemAt } from './compile-routes.ts';
 import { digestOf } from './digest.ts';
 import type { Path } from './problem.ts';
 import type { SecretText } from './secrets.ts';
@@ -52,6 +53,8 @@ export type TargetContext = Readonly<{
   /** Null: secrets were not asked for; every target with credentials stays closed. */
   resolve: Resolve | null;
   fingerprint(text: string): string;
+  /** Resource types the target serves. */
+  types: Readonly<Record<string, ResourceType>>;
   problem: ProblemAt;
   /** A slot that cannot be used; `closed` where it leaves the target without any. */
   unusable(path: Path, reason: string, closed: boolean): void;
@@ -95,7 +98,7 @@ export const compileTarget = (
 ): Target => {
   const { credentials, unconfigured } = credentialsOf(name, settings.auth ?? [], context);
   const { auth: _, ...shape } = settings;
-  const knobs = compileKnobs(name, settings, typesOf(settings), context.problem);
+  const knobs = compileKnobs(name, settings, context.types, context.problem);
   return Object.freeze({
     name,
     settings,

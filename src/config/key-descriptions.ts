@@ -88,6 +88,8 @@ const target = {
   'breaker.window': 'Over how long failures are counted.',
   'breaker.open': 'How long it stays open.',
   allowPrivate: 'Private CIDR ranges the gateway may connect to. Metadata addresses stay blocked.',
+  schemas:
+    'File of the schemas this target declares, relative to this file: `sallyport discover TARGET`.',
   resources: 'Endpoints beside Users and Groups: [Devices] is granted as `devices:`.',
 } as const;
 
@@ -97,6 +99,7 @@ const grantKeys = {
   limits: 'How fast this grant may be used, beside the limits of the client.',
   mode: 'shadow: refusals of this grant are only recorded. Needs until.',
   until: 'Last day of this grant, 24:00 UTC.',
+  me: 'Id of the user at the target whom the client is: what /Me stands for. Default: /Me is 501.',
 } as const;
 
 const below = (

@@ -9,7 +9,7 @@ import { systemRandom } from '../ids.ts';
 import { makeKeyRing } from '../sealing.ts';
 import { loadsOf } from '../identity/attributes/compile-profile.ts';
 import type { Snapshot, StoreSettings, Target } from '../snapshot.ts';
-import { checkUnreached, compileRoutes } from './compile-routes.ts';
+import { checkUnreached, compileRoutes, typesOf } from './compile-routes.ts';
 import { compileClient, compileTarget } from './compile-targets.ts';
 import { applyDefaults } from './defaults.ts';
 import { digestOf, withFingerprints } from './digest.ts';
@@ -22,6 +22,7 @@ import { inOrder, printPath, type Path, type Problem } from './problem.ts';
 import { checkReferences } from './references.ts';
 import type { StoreFileSettings } from './schema.ts';
 import { decodeEncryptionKey, isCheckpointKey, readSecrets, type Secrets } from './secrets.ts';
+import { readSchemasFiles } from './schemas-files.ts';
 import { rememberSettings } from './settings-of.ts';
 import { findWarnings } from './warnings.ts';
 
@@ -133,6 +134,13 @@ const fingerprints = (keys: readonly Buffer[]): ((text: string) => string) => {
   return (text) => ring.fingerprint(text).toString('hex');
 };
 
+/** Digest of the effective configuration; schemas files count as if they were written in it. */
+const versionOf = (file: unknown, declared: Parsed['declared']): string =>
+  digestOf(declared.size === 0 ? file : { file, schemas: Object.fromEntries(declared) }).slice(
+    0,
+    12,
+  );
+
 type Made = Readonly<{ parsed: Parsed; file: MapTree; directory: string; secrets: Secrets | null }>;
 
 const compile = (
@@ -151,7 +159,13 @@ const compile = (
   const targets = record<Target>(
     [...parsed.targets].map(([name, each]) => [
       name,
-      compileTarget(name, each, { resolve, fingerprint, problem: tell, unusable }),
+      compileTarget(name, each, {
+        resolve,
+        fingerprint,
+        types: typesOf(name, parsed),
+        problem: tell,
+        unusable,
+      }),
     ]),
   );
   const { environment, server, admin, reload } = parsed;
@@ -163,7 +177,7 @@ const compile = (
     return secret !== undefined && 'text' in secret ? fingerprint(secret.text) : reference;
   };
   return Object.freeze({
-    version: digestOf(withFingerprints(file, [], secretDigest)).slice(0, 12),
+    version: versionOf(withFingerprints(file, [], secretDigest), parsed.declared),
     environment,
     server: {
       listen: server.listen,
@@ -230,11 +244,18 @@ export const loadConfig = async (input: LoadInput): Promise<Loaded> => {
           warn(spot, at, message);
         },
   }) as MapTree;
-  const parsed = parseSections(file, later, report);
+  const sections = parseSections(file, later, report);
+  const directory = dirname(path);
+  const declared = await readSchemasFiles(sections.targets, {
+    directory,
+    files: input,
+    tree: file,
+    report,
+  });
+  const parsed: Parsed = { ...sections, declared: declared.byTarget };
   checkReferences(file, parsed, complete, report);
   findWarnings({ file, parsed, warn, now }, complete);
   for (const profile of parsed.profiles.values()) for (const load of loadsOf(profile)) await load();
-  const directory = dirname(path);
   const secrets = resolve
     ? await readSecrets(referencesOf(parsed), { directory, env, readFile: input.readFile })
     : null;
@@ -251,11 +272,12 @@ export const loadConfig = async (input: LoadInput): Promise<Loaded> => {
   if (good !== null) rememberSettings(good, parsed);
   return {
     ...base,
+    sources: { ...sources, ...declared.sources },
     snapshot: good,
     store: good?.store ?? readableStore(parsed, directory, secrets),
     problems: inOrder(problems),
     warnings: inOrder(warnings),
     effective: plain(whole, 'written'),
-    files: [...base.files, ...(secrets?.files ?? [])],
+    files: [...base.files, ...declared.paths, ...(secrets?.files ?? [])],
   };
 };

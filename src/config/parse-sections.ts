@@ -5,6 +5,7 @@
 import type { z } from 'zod';
 import type { ClientSettings } from '../callers/settings.ts';
 import type { ProfileSettings } from '../identity/attributes/settings.ts';
+import type { SchemasFile } from '../identity/scim/declared-settings.ts';
 import {
   grant as grantSchema,
   grantKeys,
@@ -55,6 +56,8 @@ export type Parsed = Readonly<{
   routes: ReadonlyMap<string, RouteSettings>;
   /** Grants that are right by themselves, of routes that are not: to be judged all the same. */
   strayGrants: readonly StrayGrant[];
+  /** Schemas files by target (`schemas:`); read after everything else is parsed. */
+  declared: ReadonlyMap<string, SchemasFile>;
 }>;
 
 /** A grant of a route that did not parse. */
@@ -229,5 +232,6 @@ export const parseSections = (file: MapTree, later: Later, report: Report): Pars
     permissions: parseNamed('permissions', namedSections.permissions, file, later, report),
     routes,
     strayGrants: parseStrayGrants(file, routes),
+    declared: new Map(),
   };
 };

@@ -4,6 +4,7 @@
  */
 import type { Client, Route, Snapshot, Target } from '../snapshot.ts';
 import { canonical } from './digest.ts';
+import { widerTypes } from './compare-types.ts';
 import { beyond, widerLimit, writtenRules, type WrittenGrant } from './compare-rules.ts';
 import type { Parsed } from './parse-sections.ts';
 import { settingsOf } from './settings-of.ts';
@@ -90,6 +91,7 @@ const widerRoute = (old: Side, next: Side, before: Route | undefined, after: Rou
   };
   if (canonical(settings(old, before)) !== canonical(settings(next, after)))
     out.push('normalisation changed');
+  out.push(...widerTypes(before.types, after.types));
   return out;
 };
 

@@ -9,6 +9,7 @@ import type { Clock, ClockWatch } from '../clock.ts';
 import { GatewayError, isRefusal, refuse, type Refusal } from '../errors.ts';
 import { isMutation, type Operation } from '../identity/operation.ts';
 import type { Bulk } from '../identity/scim/bulk.ts';
+import { permanentLocation } from '../identity/scim/me.ts';
 import { understand } from '../identity/scim/understand.ts';
 import { newRequestId, type Random } from '../ids.ts';
 import type { Actor, Doors, Origin, Outcome } from '../passage/doors.ts';
@@ -117,7 +118,9 @@ const walk = async (
   const passage = { snapshot, route: found.route, actor, origin };
   if ('operations' in meant) return serveBulk(deps.doors, { ...passage, bulk: meant });
   seen.operation = meant;
-  return deps.doors.pass({ ...passage, operation: meant });
+  const outcome = await deps.doors.pass({ ...passage, operation: meant });
+  const location = permanentLocation(found.rest, meant, seen.publicBase);
+  return location === null ? outcome : located(outcome, location);
 };
 
 const originOf = (exchange: Exchange, seen: Glimpse): Origin => ({
@@ -129,6 +132,15 @@ const originOf = (exchange: Exchange, seen: Glimpse): Origin => ({
   publicBase: seen.publicBase,
   abandoned: exchange.abandoned,
 });
+
+/** RFC 7644 §3.11: an answer to /Me names the permanent address. */
+const located = (outcome: Outcome, location: string): Outcome =>
+  isRefusal(outcome.reply)
+    ? outcome
+    : {
+        ...outcome,
+        reply: { ...outcome.reply, headers: { ...outcome.reply.headers, Location: location } },
+      };
 
 const callerRequestIdPattern = /^[\w-]{1,64}$/;
 

@@ -31,13 +31,16 @@ export type Glimpse = {
 };
 
 /** `/scim/slack/Users/{id}`: low-cardinality, whatever the caller sent. */
-const templateOf = (seen: Glimpse): string => {
+const templateOf = (seen: Glimpse, method: string): string => {
   if (seen.route === null) return '/{unknown}';
   const { operation } = seen;
   if (seen.bulk) return `${seen.route.path}/Bulk`;
   if (operation === null) return `${seen.route.path}/{unread}`;
   if (operation.verb === 'discover') {
     return `${seen.route.path}/${operation.document}${operation.id === undefined ? '' : '/{id}'}`;
+  }
+  if (operation.verb === 'search' && method === 'POST') {
+    return `${seen.route.path}/${operation.type.endpoint}/.search`;
   }
   const id = 'id' in operation ? '/{id}' : '';
   return `${seen.route.path}/${operation.type.endpoint}${id}`;
@@ -105,7 +108,7 @@ export const settledRecord = (finished: Finished): RequestSettled => {
     parent: seen.parent === null ? null : { ...seen.parent, continued: seen.continued },
     requestId: seen.requestId,
     method: known.has(exchange.method) ? exchange.method : '_OTHER',
-    httpRoute: templateOf(seen),
+    httpRoute: templateOf(seen, exchange.method),
     query: redacted(exchange.query),
     scheme: seen.snapshot.server.publicUrl.startsWith('https') ? 'https' : 'http',
     serverAddress: seen.route === null ? '' : host.replace(/:[0-9]+$/, '').slice(0, 253),

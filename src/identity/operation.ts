@@ -19,8 +19,12 @@ export type Projection = Readonly<{
 /** ETag preconditions, passed through (RFC 7644 §3.14). */
 export type Preconditions = Readonly<{ ifMatch?: string; ifNoneMatch?: string }>;
 
-/** Paging and order of a search, already clamped (RFC 7644 §3.4.2.3-4). */
+/**
+ * Paging and order of a search, already clamped (RFC 7644 §3.4.2.3-4). `cursor` is opaque text and
+ * excludes `startIndex`; '' asks for the first page (RFC 9865 §2).
+ */
 export type Page = Readonly<{
+  cursor?: string;
   startIndex?: number;
   count?: number;
   sortBy?: AttributeName;

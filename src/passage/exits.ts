@@ -8,6 +8,7 @@ import { isMutation } from '../identity/operation.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Limiter } from '../limits/limiter.ts';
 import type { CompiledLimit, Denial } from '../policy/decision.ts';
+import type { KeyRing } from '../sealing.ts';
 import type { Observer } from '../telemetry/observe.ts';
 import type { Target } from '../snapshot.ts';
 import { takeOrWait } from './absorb.ts';
@@ -22,6 +23,8 @@ export type PassageDeps = DispatchDeps &
     limiter: Limiter;
     turns: Turns;
     ledger: Ledger;
+    /** Seals and opens the cursors of pages. */
+    keyRing: Pick<KeyRing, 'seal' | 'open'>;
     observer: Pick<Observer, 'limitRejected' | 'doubtSettled' | 'note'>;
     /** Told of each entry that ended in doubt, and after how many ms it may be read back. */
     doubted(entry: LedgerId, settleAfterMs: number): void;

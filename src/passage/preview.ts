@@ -7,6 +7,7 @@ import { isMutation, type Action, type Effect, type Operation } from '../identit
 import type { NormalisedPath } from '../identity/attributes/profile.ts';
 import type { Call } from '../identity/call.ts';
 import { isRevocation } from '../identity/scim/effects.ts';
+import { pageAt } from '../identity/scim/pages.ts';
 import { planSearch } from '../identity/scim/plan-search.ts';
 import { printCall } from '../identity/scim/print.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
@@ -69,6 +70,12 @@ const denial = (told: Told, refusal: Refusal | Denial): Preview => ({
   unchanged: false,
 });
 
+/** A cursor is not opened here: what is shown is how its first page would be asked for. */
+const firstPage = <Read extends Operation>(operation: Read): Read =>
+  operation.verb !== 'search' || operation.page.cursor === undefined
+    ? operation
+    : { ...operation, page: pageAt(operation.page, null, 'index') };
+
 const previewRead = (imagined: Imagined, told: Told, operation: Operation): Preview => {
   const decision = decide(imagined.actor.grants, {
     type: operation.verb === 'discover' ? null : operation.type,
@@ -94,12 +101,12 @@ const readCalls = (imagined: Imagined, operation: Operation): readonly Call[] | 
   const target = imagined.snapshot.targets[imagined.route.target];
   const bases = basesOf(imagined);
   if (operation.verb !== 'search' || target === undefined || target.searchesAsAsked) {
-    return [printCall(operation, bases)];
+    return [printCall(firstPage(operation), bases)];
   }
-  const plan = planSearch(operation, target.knobs);
+  const plan = planSearch(firstPage(operation), target.knobs);
   if (plan.kind === 'refused') return plan.refusal;
   if (plan.kind === 'empty') return [];
-  return [printCall(plan.search, { ...bases, postsSearch: target.knobs.search === 'post' })];
+  return [printCall(plan.search, { ...bases, search: target.knobs.search })];
 };
 
 /** Looks at a passage. Never throws for what the call says. */

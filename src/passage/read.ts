@@ -7,10 +7,13 @@ import type { Answer } from '../identity/call.ts';
 import { isArray, isObject, type Json, type JsonObject } from '../identity/json-value.ts';
 import type { AttributeName, ReadOperation } from '../identity/operation.ts';
 import { presentDiscovery } from '../identity/scim/discovery.ts';
+import type { PagesBeside, Paging } from '../identity/scim/pages.ts';
 import { present, type Presented } from '../identity/scim/present.ts';
 import { printCall } from '../identity/scim/print.ts';
 import { decide } from '../policy/decide.ts';
 import type { CompiledLimit, Decision } from '../policy/decision.ts';
+import { openPage, withCursors, type Paged } from './cursors.ts';
+import type { Target } from '../snapshot.ts';
 import { dispatch } from './dispatch.ts';
 import type { Outcome, Passage } from './doors.ts';
 import { emptyAnswer } from './empty-lists.ts';
@@ -45,56 +48,80 @@ const unhidden = (operation: Search): Search => {
   const projection = excluded === undefined || excluded.length === 0 ? {} : { excluded };
   if (operation.verb === 'read') return { ...operation, projection, preconditions: {} };
   if (operation.filter === undefined) return { ...operation, projection };
-  const { startIndex: _startIndex, count: _count, ...page } = operation.page;
+  const { startIndex: _startIndex, count: _count, cursor: _cursor, ...page } = operation.page;
   return { ...operation, projection, page };
 };
 
+/** A list that is judged: what came, what of it may be shown, and how it was asked for. */
+type Thinned = Readonly<{
+  body: JsonObject;
+  list: readonly Json[];
+  shown: readonly Json[];
+  beside: PagesBeside;
+  paged: Paged<Search>;
+}>;
+
+/** A page, with what lies beside it. */
+type Page = Readonly<{ body: JsonObject; beside: PagesBeside }>;
+
 /**
- * A thinned list as the page that was asked for. Without a filter the target has paged it, and its
- * total stays as long as there are more pages: a smaller one would end the reading before the last.
+ * A thinned page. Without a filter the target has paged it, and its total stays as long as there are
+ * more pages: a smaller one would end the reading before the last. By cursor nobody needs it, so it
+ * is left out.
  */
-const pageOf = (
-  body: JsonObject,
-  list: readonly Json[],
-  shown: readonly Json[],
-  operation: Search,
-): JsonObject => {
-  if (operation.verb !== 'search' || operation.filter === undefined) {
-    const whole = body['totalResults'] === list.length;
-    const total = whole ? { totalResults: shown.length } : {};
-    return { ...body, ...total, itemsPerPage: shown.length, Resources: shown };
-  }
+const thinnedPage = ({ body, list, shown, beside, paged }: Thinned): Page => {
+  const { totalResults, ...rest } = body;
+  const byCursor = paged.byCursor || beside.next !== undefined;
+  const whole = totalResults === list.length && beside.next === undefined;
+  const total = whole ? { totalResults: shown.length } : byCursor ? {} : { totalResults };
+  return { body: { ...rest, ...total, itemsPerPage: shown.length, Resources: shown }, beside };
+};
+
+/** The page that was asked for of a list that came whole, as if nothing hidden were there. */
+const pageOf = (thinned: Thinned): Page => {
+  const { body, shown, paged } = thinned;
+  const { operation, byCursor } = paged;
+  if (operation.verb !== 'search' || operation.filter === undefined) return thinnedPage(thinned);
   const { startIndex = 1, count = shown.length } = operation.page;
   const items = shown.slice(startIndex - 1, startIndex - 1 + count);
+  const after = startIndex + items.length;
+  const more = byCursor && items.length > 0 && after <= shown.length;
   return {
-    ...body,
-    totalResults: shown.length,
-    startIndex,
-    itemsPerPage: items.length,
-    Resources: items,
+    body: {
+      ...body,
+      totalResults: shown.length,
+      startIndex,
+      itemsPerPage: items.length,
+      Resources: items,
+    },
+    beside: more ? { next: { kind: 'index', startIndex: after } } : {},
   };
 };
 
-const isCut = (body: JsonObject | null, list: readonly Json[], operation: Search): boolean => {
+const isCut = ({ body, beside }: Presented, list: readonly Json[], operation: Search): boolean => {
   const total = body?.['totalResults'];
   return (
     operation.verb === 'search' &&
     operation.filter !== undefined &&
-    typeof total === 'number' &&
-    total > list.length
+    (beside?.next !== undefined || (typeof total === 'number' && total > list.length))
   );
 };
 
 /** What a judged answer may show: the body without hidden groups, and the view all of it shares. */
-type Judged = Readonly<{ body: JsonObject | null; mayRead: (name: AttributeName) => boolean }>;
+type Judged = Readonly<{
+  body: JsonObject | null;
+  beside: PagesBeside;
+  mayRead: (name: AttributeName) => boolean;
+}>;
 
 /**
  * Judges an answer by its groups' names: a single group is denied, a list is thinned. What is shown
  * of a list is what may be shown of every group in it.
  */
-const judgeShown = (walk: ReadWalk, operation: Search, { body }: Presented): Judged | Refusal => {
+const judgeShown = (walk: ReadWalk, paged: Paged<Search>, seen: Presented): Judged | Refusal => {
+  const { body, beside = {} } = seen;
   const list = body?.['Resources'];
-  if (isArray(list) && isCut(body, list, operation)) {
+  if (isArray(list) && isCut(seen, list, paged.operation)) {
     return refuse(
       'value_invalid',
       'More groups match than can be judged at once. Narrow the filter.',
@@ -116,9 +143,9 @@ const judgeShown = (walk: ReadWalk, operation: Search, { body }: Presented): Jud
   walk.journey.rule = allowed[0]?.decision.rule ?? null;
   const mayRead = (name: AttributeName): boolean =>
     allowed.every(({ decision }) => decision.view.covers(name));
-  if (body === null || !isArray(list)) return { body, mayRead };
+  if (body === null || !isArray(list)) return { body, beside: {}, mayRead };
   const shown = allowed.map(({ item }) => item);
-  return { body: pageOf(body, list, shown, operation), mayRead };
+  return { ...pageOf({ body, list, shown, beside, paged }), mayRead };
 };
 
 /** Limits of every grant of the caller that speaks of these actions. */
@@ -153,21 +180,31 @@ const sendRead = async (
 
 const everything = (): boolean => true;
 
+/** A judged list is a page already: it is not cut again. */
+const asPage = (operation: Search): Search =>
+  operation.verb === 'search' ? { ...operation, page: {} } : operation;
+
 /** Group patterns speak: the answer is read whole, judged by its names, then shown as asked. */
-const passGated = async (walk: ReadWalk, operation: Search): Promise<Outcome> => {
+const passGated = async (walk: ReadWalk, paged: Paged<Search>): Promise<Outcome> => {
   const { deps, journey, target } = walk;
+  const { operation, byCursor, scope } = paged;
   const whole = unhidden(operation);
   const answer = await sendRead(walk, whole, grantLimits(walk));
   if ('reply' in answer) return answer;
   const view = viewOf(deps, journey, target, everything);
-  const seen = present(answer, whole, view);
-  if (isRefusal(seen)) return endJourney(journey, seen);
-  const judged = judgeShown(walk, operation, seen);
+  const local = operation.verb === 'search' && operation.filter !== undefined;
+  const seen = present(answer, whole, { ...view, byCursor: byCursor && !local });
+  if (isRefusal(seen)) return endJourney(journey, withCursors(deps, scope, seen));
+  const judged = judgeShown(walk, paged, seen);
   if (isRefusal(judged)) return turnAway(deps, journey, judged);
   const shown = { ...answer, body: judged.body ?? undefined };
+  const shownView = { ...viewOf(deps, journey, target, judged.mayRead), byCursor };
+  const presented = present(shown, asPage(operation), shownView);
   return endJourney(
     journey,
-    present(shown, operation, viewOf(deps, journey, target, judged.mayRead)),
+    isRefusal(presented)
+      ? presented
+      : withCursors(deps, scope, { ...presented, beside: judged.beside }),
   );
 };
 
@@ -177,24 +214,51 @@ const servedBy = ({ route, snapshot }: Passage) => ({
   bulk: route.bulk && { ...route.bulk, payloadBytesMax: snapshot.server.maxBodyBytes },
 });
 
+/** The page to ask of the target, or why this cursor opens none. */
+const pageOfCaller = <Read extends ReadOperation>(
+  { deps, journey, target }: ReadWalk,
+  operation: Read,
+  gated: boolean,
+): Paged<Read> | Refusal => {
+  const { actor, route } = journey.passage;
+  const bound = {
+    client: actor.client.name,
+    route: route.name,
+    targetBase: target.settings.baseUrl,
+    gated,
+  };
+  return openPage(deps, operation, bound, pagingOf(target));
+};
+
+/** Lists that a target does not page are paged here, by index. */
+const pagingOf = ({ knobs }: Target): Paging => (knobs.paging === 'none' ? 'index' : knobs.paging);
+
 /** A read, from its operation to its outcome. */
 export const passRead = async (walk: ReadWalk): Promise<Outcome> => {
   const { deps, journey, target, operation } = walk;
   const { grants } = journey.passage.actor;
   if (operation.verb !== 'discover' && (grants?.needsGroupName(journey.actions) ?? false)) {
-    return passGated(walk, operation);
+    const paged = pageOfCaller(walk, operation, true);
+    return isRefusal(paged) ? endJourney(journey, paged) : passGated(walk, paged);
   }
   const decision = decideRead(walk);
   if (!decision.allowed) return turnAway(deps, journey, denied(journey, decision));
   journey.decision = 'allow';
   journey.rule = decision.rule;
-  const answer = await sendRead(walk, operation, decision.limits);
+  const paged = pageOfCaller(walk, operation, false);
+  if (isRefusal(paged)) return endJourney(journey, paged);
+  const answer = await sendRead(walk, paged.operation, decision.limits);
   if ('reply' in answer) return answer;
-  const view = viewOf(deps, journey, target, decision.view.covers);
+  const view = { ...viewOf(deps, journey, target, decision.view.covers), byCursor: paged.byCursor };
   return endJourney(
     journey,
-    operation.verb === 'discover'
-      ? presentDiscovery(answer, operation, { ...view, ...servedBy(journey.passage) })
-      : present(answer, operation, view),
+    paged.operation.verb === 'discover'
+      ? presentDiscovery(answer, paged.operation, {
+          ...view,
+          ...servedBy(journey.passage),
+          paging: pagingOf(target),
+          patches: target.knobs.patch !== 'whole' || target.knobs.put === 'none',
+        })
+      : withCursors(deps, paged.scope, present(answer, paged.operation, view)),
   );
 };

@@ -20,4 +20,5 @@ export const scimViewOf = (
   publicBase,
   hints: { client: actor.client.settings.dialect ?? null },
   keepPassword: mayKeepPassword(actor),
+  me: actor.grants?.me ?? null,
 });

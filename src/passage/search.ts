@@ -5,7 +5,7 @@
  */
 import { isRefusal, refuse, type Refusal } from '../errors.ts';
 import type { Answer } from '../identity/call.ts';
-import type { Effect, Operation, ReadOperation } from '../identity/operation.ts';
+import type { Effect, Operation, Page, ReadOperation } from '../identity/operation.ts';
 import { matches } from '../identity/scim/evaluate.ts';
 import { listResponse } from '../identity/scim/messages.ts';
 import { planSearch, type SearchPlan } from '../identity/scim/plan-search.ts';
@@ -53,7 +53,7 @@ const answerOf = (resources: readonly Resource[], total: number, startIndex: num
 const ask = async (walk: ReadWalk, search: Search): Promise<Answer | Refusal> => {
   const { deps, journey, target } = walk;
   const view = viewOf(deps, journey, target, () => true);
-  const parts = { ...view, postsSearch: target.knobs.search === 'post' };
+  const parts = { ...view, search: target.knobs.search };
   const sent = await dispatch(deps, journey, target, printCall(search, parts), 'call', null);
   return sent.kind === 'answered' ? sent.answer : unanswered(sent);
 };
@@ -74,13 +74,14 @@ const readPages = async (walk: ReadWalk, plan: Sift): Promise<Whole | Answer | R
   const { deps, journey, target } = walk;
   const { search, pageSize } = plan;
   const found = new Map<string, Resource>();
-  const paged = target.knobs.paging !== 'none';
-  for (let startIndex = 1; ;) {
-    if (startIndex > 1) {
+  const { paging } = target.knobs;
+  let at: Page = paging === 'cursor' ? { cursor: '' } : { startIndex: 1 };
+  for (let read = 0; ;) {
+    if (read > 0) {
       const limited = await takeLimits(deps, journey, [target.limitReads], target);
       if (limited !== null) return limited;
     }
-    const page = paged ? { startIndex, count: pageSize } : {};
+    const page = paging === 'none' ? {} : { ...at, count: pageSize };
     const answer = await ask(walk, { ...search, page });
     if (isRefusal(answer)) return answer;
     const list = answer.status === 200 ? readList(answer.body, search.type) : null;
@@ -91,9 +92,10 @@ const readPages = async (walk: ReadWalk, plan: Sift): Promise<Whole | Answer | R
       found.set(typeof id === 'string' ? id : `\u0000${found.size}`, resource);
     }
     if (found.size > siftedMax || list.totalResults > siftedMax) return tooMany;
-    startIndex += list.resources.length;
-    const done = found.size === before || startIndex > list.totalResults;
-    if (!paged || done) return { whole: [...found.values()] };
+    read += list.resources.length;
+    const more = paging === 'cursor' ? list.nextCursor !== null : read < list.totalResults;
+    if (paging === 'none' || !more || found.size === before) return { whole: [...found.values()] };
+    at = list.nextCursor === null ? { startIndex: read + 1 } : { cursor: list.nextCursor };
   }
 };
 

@@ -47,12 +47,16 @@ export const compileGrants = (input: GrantsInput): Readonly<Record<string, Grant
       rules,
       mode: settings.mode,
       until: settings.until ?? Number.POSITIVE_INFINITY,
+      me: settings.me ?? null,
       limitReads:
         reads === undefined ? null : compileLimit(reads, `${bucket}:reads`, 'grant-reads'),
       limitWrites:
         writes === undefined ? null : compileLimit(writes, `${bucket}:writes`, 'grant-writes'),
     });
     const held = byClient.get(settings.client);
+    if (grant.me !== null && (meOf(held) ?? grant.me) !== grant.me) {
+      input.problem([...path, 'me'], 'another grant of this client on this route names another me');
+    }
     if (held === undefined) byClient.set(settings.client, [grant]);
     else held.push(grant);
   });
@@ -139,6 +143,9 @@ const compileRules = (
   return Object.freeze(rules);
 };
 
+const meOf = (grants: readonly CompiledGrant[] = []): string | null =>
+  grants.find(({ me }) => me !== null)?.me ?? null;
+
 /** All that one client holds on the route, with the facts its rules can ask for. */
 const holdings = (client: string, grants: readonly CompiledGrant[]): Grants => {
   const onBefore = new Set<Action>();
@@ -154,6 +161,7 @@ const holdings = (client: string, grants: readonly CompiledGrant[]): Grants => {
   return Object.freeze({
     client,
     grants: Object.freeze([...grants]),
+    me: meOf(grants),
     // What is being created has no former self, whatever other actions the call carries.
     needsBefore: (actions: readonly Action[]): boolean =>
       onBefore.size > 0 &&

@@ -4,7 +4,7 @@
  */
 import { compileExpression, type Expression } from '../expressions.ts';
 import type { Action, AttributeName } from '../identity/operation.ts';
-import type { Resource, ResourceType } from '../identity/scim/schema-model.ts';
+import type { Attribute, Resource, ResourceType, Schema } from '../identity/scim/schema-model.ts';
 import { actionsNamed, actionsOf, isReadAction, verbsOwning } from './actions.ts';
 import { attributeSet } from './attribute-set.ts';
 import type { AttributeSet, CompiledRule } from './decision.ts';
@@ -106,11 +106,30 @@ const compileWrite = (
   });
 };
 
-/** Core and enterprise attributes that no action owns; other extensions must be named. */
+/**
+ * Core and enterprise attributes that no action owns; other extensions must be named, and so must
+ * what a target adds to the schemas of RFC 7643.
+ */
 const writableByDefault = (type: ResourceType): string[] => {
-  const names = Object.values(type.schema.attributes).map(({ name }) => name);
-  const known = Object.hasOwn(type.extensions, enterpriseUser) ? [enterpriseUser] : [];
-  return [...names, 'externalId', ...known].filter((name) => verbsOwning(type.word, name) === null);
+  const core = withoutAdditions(type.schema).map(({ name }) => name);
+  const extension = Object.hasOwn(type.extensions, enterpriseUser)
+    ? type.extensions[enterpriseUser]
+    : undefined;
+  return [...core, 'externalId', ...enterpriseNames(extension)].filter(
+    (name) => verbsOwning(type.word, name) === null,
+  );
+};
+
+const withoutAdditions = ({ attributes }: Schema): readonly Attribute[] =>
+  Object.values(attributes).filter(({ beyond }) => beyond !== true);
+
+/** The URN alone covers all below it, so a schema with additions is named by its attributes. */
+const enterpriseNames = (extension: Schema | undefined): readonly string[] => {
+  if (extension === undefined) return [];
+  const known = withoutAdditions(extension);
+  return known.length === Object.keys(extension.attributes).length
+    ? [enterpriseUser]
+    : known.map(({ name }) => `${extension.id}:${name}`);
 };
 
 const compileRead = (

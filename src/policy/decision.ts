@@ -34,6 +34,7 @@ export type CompiledGrant = Readonly<{
   mode: 'enforce' | 'shadow';
   /** End of the grant (shadow always has one), ms since the epoch; Infinity where none. */
   until: number;
+  me: string | null;
   limitReads: CompiledLimit | null;
   limitWrites: CompiledLimit | null;
 }>;
@@ -53,6 +54,8 @@ export type CompiledLimit = Readonly<{
 export type Grants = Readonly<{
   client: string;
   grants: readonly CompiledGrant[];
+  /** Id of the user at the target whom the client is (`/Me`); null where no grant says. */
+  me: string | null;
   /** Does any live rule need the current resource (its condition mentions before or changed)? */
   needsBefore(actions: readonly Action[]): boolean;
   /** Does any live rule restrict groups by name? */

@@ -31,7 +31,13 @@ export const resourceRule = z.strictObject({
 });
 export type ResourceRule = z.output<typeof resourceRule>;
 
-const grantKeys = ['client', 'use', 'limits', 'mode', 'until'] as const;
+const grantKeys = ['client', 'use', 'limits', 'mode', 'until', 'me'] as const;
+
+/** An id as a path may hold it; the target gave it, so nothing else is known of it. */
+const userId = z
+  .string()
+  .regex(/^(?!\.{1,2}$)[^\s\p{C}/\\%?#;]{1,256}$/u, 'write the id of a user at the target');
+
 const resourceWord = /^[a-z][a-z0-9]{0,63}$/;
 
 /** A permission: resource word -> rule. */
@@ -49,6 +55,8 @@ export const grant = z
     limits: readWriteLimits.optional(),
     mode: z.enum(['enforce', 'shadow']).default('enforce'),
     until: endDate.optional(),
+    /** The user at the target whom the client is: what /Me stands for. */
+    me: userId.optional(),
   })
   .catchall(resourceRule);
 export type GrantSettings = z.output<typeof grant>;

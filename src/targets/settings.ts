@@ -68,5 +68,11 @@ export const targetSettings = z.strictObject({
     .array(z.string().regex(/^[A-Z][A-Za-z0-9]{0,62}$/, 'write an endpoint such as Devices'))
     .max(64)
     .optional(),
+  /** File of schemas this target declares, relative to the route file (`sallyport discover`). */
+  schemas: z
+    .string()
+    .max(500)
+    .regex(/^[^/\\]./, 'write the path of a file relative to the route file')
+    .optional(),
 });
 export type TargetSettings = z.output<typeof targetSettings>;

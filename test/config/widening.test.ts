@@ -60,6 +60,7 @@ const cases: readonly (readonly [string, string, readonly string[], readonly str
   [", except: ['*-admins']", '', ['groups by name no longer excepted: *-admins'], []],
   ['until: 2027-03-31', 'until: 2027-05-31', ['until 2027-05-31'], []],
   [', until: 2027-03-31', '', ['no end any more'], []],
+  ['use: p1, until', 'use: p1, me: u1, until', ['/Me is the user u1'], []],
   ['writes: 5/s', 'writes: 50/s', ['writes limit 50 per 1s, burst 50'], []],
   [', limits: { writes: 5/s }', '', ['writes limit removed'], []],
   [

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { actionsOf } from '../../src/policy/actions.ts';
 import { compileLimit } from '../../src/policy/compile-grants.ts';
+import { grant } from '../../src/policy/settings.ts';
 import { limit } from '../../src/scalars.ts';
 import { compile, custom, enterprise } from './fixtures.ts';
 
@@ -235,4 +236,27 @@ test('facts are asked for only where a rule needs them', () => {
   ]);
   assert.equal(grants['c']?.needsGroupName(['groups:add-member']), true);
   assert.equal(grants['c']?.needsGroupName(['groups:delete', 'users:update']), false);
+});
+
+test('a client is one user of a route at most (RFC 7644 §3.11)', () => {
+  const users = { actions: ['read'] };
+  const none = compile([{ users }]);
+  assert.equal(none.grants['c']?.me, null);
+  const one = compile([{ users }, { users, me: 'u1' }, { users, me: 'u1' }]);
+  assert.deepEqual(one.problems, []);
+  assert.equal(one.grants['c']?.me, 'u1');
+  const two = compile([
+    { users, me: 'u1' },
+    { users, me: 'u2' },
+  ]);
+  assert.match(String(two.problems[0]), /grants\.1\.me: .*another me/);
+  assert.equal(two.problems.length, 1);
+});
+
+test('me is an id that a path can hold', () => {
+  const parsed = (me: string) => grant.safeParse({ client: 'c', use: 'p', me }).success;
+  for (const id of ['u1', '2819c223-7f76', 'a@b', 'é', 'urn:x:1']) assert.ok(parsed(id), id);
+  for (const id of ['', '.', '..', 'a/b', 'a b', 'a%2Fb', 'a\u0000', 'a\u202e', 'x'.repeat(257)]) {
+    assert.ok(!parsed(id), id);
+  }
 });

@@ -6,6 +6,7 @@
 import { refuse } from '../../errors.ts';
 import type { Refusal } from '../../errors.ts';
 import type { DiscoveryDocument } from '../operation.ts';
+import { isMe, meUnmapped } from './me.ts';
 import type { ResourceType } from './schema-model.ts';
 
 /** Longest resource id, characters. */
@@ -14,6 +15,8 @@ const idLengthMax = 256;
 /** What a path addresses. */
 export type Address =
   | Readonly<{ kind: 'collection'; type: ResourceType }>
+  /** `/Users/.search` (RFC 7644 §3.4.3). */
+  | Readonly<{ kind: 'search'; type: ResourceType }>
   | Readonly<{ kind: 'resource'; type: ResourceType; id: string }>
   | Readonly<{ kind: 'discovery'; document: DiscoveryDocument; id?: string }>;
 
@@ -30,12 +33,15 @@ const discoveryDocuments: ReadonlyMap<string, DiscoveryDocument> = new Map(
   ]),
 );
 
-/** Parts of SCIM that are refused by name, at any level of the path (C32, RFC 7644 §3.7, §3.11). */
+/** Parts of SCIM that are refused by name, at any level of the path (C32, RFC 7644 §3.7). */
 const unservedEndpoints: ReadonlyMap<string, string> = new Map([
   ['bulk', 'Bulk is not served; send the operations one by one.'],
-  ['me', '/Me is not served; address the user by id.'],
 ]);
-const searchDetail = 'POST .search is not served; search with GET and a filter.';
+const searchDetail =
+  'A .search over all resource types is not served; send it to one of them, such as /Users/.search.';
+
+/** Last segment of a search by POST, in any letter case. */
+const searchSegment = '.search';
 
 /** `/ \ NUL ; % ? #` in escaped form, either case. */
 const encodedSeparator = /%(?:2f|5c|00|3b|25|3f|23)/i;
@@ -75,9 +81,7 @@ const idProblem = (id: string): string | null => {
 };
 
 const readId = (id: string): string | Refusal => {
-  const lower = id.toLowerCase();
-  if (lower === '.search') return unserved(searchDetail);
-  if (lower === 'me') return suspicious('`me` is not an id; address the user by id.');
+  if (id.toLowerCase() === 'me') return suspicious('`me` is not an id; address the user by id.');
   const wrong = idProblem(id);
   return wrong === null ? id : suspicious(wrong);
 };
@@ -85,10 +89,12 @@ const readId = (id: string): string | Refusal => {
 /**
  * Reads raw, still percent-encoded segments after the route's prefix. One trailing empty segment (a
  * trailing slash, C38) is tolerated; endpoints match case-insensitively and are printed canonically.
+ * `me` is the user whom `/Me` stands for.
  */
 export const readAddress = (
   segments: readonly string[],
   types: TypesByEndpoint,
+  me: string | null = null,
 ): Address | Refusal => {
   const raw = segments.length > 0 && segments.at(-1) === '' ? segments.slice(0, -1) : segments;
   const decoded: string[] = [];
@@ -103,9 +109,10 @@ export const readAddress = (
   }
   if (raw[0].includes('%')) return suspicious('Endpoint names are written without escapes.');
   const lower = endpoint.toLowerCase();
-  if (decoded.some((text) => text.toLowerCase() === '.search')) return unserved(searchDetail);
+  if (lower === searchSegment) return unserved(searchDetail);
   const reason = unservedEndpoints.get(lower);
   if (reason !== undefined) return unserved(reason);
+  if (isMe(raw)) return readMe(me, decoded.length, types);
   const document = discoveryDocuments.get(lower);
   const type = Object.hasOwn(types, lower) ? types[lower] : undefined;
   if (document === undefined && type === undefined) return unknownEndpoint(types);
@@ -115,14 +122,32 @@ export const readAddress = (
   if (document !== undefined) return readDiscovery(document, id);
   if (type === undefined) return unknownEndpoint(types);
   if (id === undefined) return { kind: 'collection', type };
+  if (id.toLowerCase() === searchSegment) return readSearch(type, raw[1] ?? '');
   const checked = readId(id);
   return typeof checked === 'string' ? { kind: 'resource', type, id: checked } : checked;
 };
+
+/** `/Me` is the user that `me` names, and nobody where there is none. */
+const readMe = (me: string | null, depth: number, types: TypesByEndpoint): Address | Refusal => {
+  const type = types['users'];
+  if (me === null || type === undefined || idProblem(me) !== null) return meUnmapped;
+  return depth === 1
+    ? { kind: 'resource', type, id: me }
+    : refuse('route_unknown', 'Nothing is served below /Me.');
+};
+
+const readSearch = (type: ResourceType, raw: string): Address | Refusal =>
+  raw.includes('%')
+    ? suspicious('Endpoint names are written without escapes.')
+    : { kind: 'search', type };
 
 const readDiscovery = (document: DiscoveryDocument, id: string | undefined): Address | Refusal => {
   if (id === undefined) return { kind: 'discovery', document };
   if (document === 'ServiceProviderConfig') {
     return refuse('route_unknown', 'Nothing is served below ServiceProviderConfig.');
+  }
+  if (id.toLowerCase() === searchSegment) {
+    return unserved('Discovery documents are not searched; read them with GET.');
   }
   const wrong = idProblem(id);
   return wrong === null ? { kind: 'discovery', document, id } : suspicious(wrong);
@@ -135,6 +160,7 @@ const unknownEndpoint = (types: TypesByEndpoint): Refusal => {
 
 const methodsByKind: Readonly<Record<Address['kind'], readonly string[]>> = {
   collection: ['GET', 'POST'],
+  search: ['POST'],
   resource: ['GET', 'PUT', 'PATCH', 'DELETE'],
   discovery: ['GET'],
 };

@@ -66,7 +66,8 @@ const readSchemaWhole = (context: Context, op: Op, urn: string, raw: Json | unde
   const { type, reading } = context;
   const extension = type.extensions[urn.toLowerCase()];
   if (op === 'remove' || (raw === null && op === 'replace')) {
-    if (extension === undefined || (op === 'remove' && raw !== undefined)) {
+    const unknown = extension === undefined || extension.open === true;
+    if (unknown || (op === 'remove' && raw !== undefined)) {
       return refused(reading, 'value_invalid', 'Name the attributes to remove.', mutability);
     }
     for (const { name } of Object.values(extension.attributes)) {

@@ -1,17 +1,28 @@
 /**
- * Shows a target's discovery documents as the gateway serves them: Bulk as the gateway unrolls it,
- * whatever the target says of its own (T38), only the resource types of the route, links to here.
+ * Shows discovery as target and gateway together really are: Bulk as the gateway unrolls it, whatever
+ * the target says of its own (T38), only the resource types of the route, links to the gateway, and
+ * our knowledge where the target's is wrong. A target that serves no discovery has it made up from
+ * the route's types.
  */
+import { refuse } from '../../errors.ts';
 import type { Refusal } from '../../errors.ts';
 import type { Answer } from '../call.ts';
 import { isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 import type { DiscoveryDocument, Operation } from '../operation.ts';
 import type { TypesByEndpoint } from './address.ts';
+import {
+  correctSchema,
+  isServedSchema,
+  plainConfig,
+  schemaDocuments,
+  typeDocuments,
+} from './discovery-documents.ts';
 import { resourceLink } from './links.ts';
 import { listResponse } from './messages.ts';
+import type { Paging } from './pages.ts';
 import type { Presented } from './present.ts';
-import { failureOf, unreadableAnswer } from './target-failure.ts';
+import { failureOf } from './target-failure.ts';
 import { isErrorMessage, readRawList } from './target-resource.ts';
 
 /** How discovery is to be shown. */
@@ -23,6 +34,10 @@ export type DiscoveryView = Readonly<{
   now: number;
   /** Limits of a Bulk on this route; null where none is served. */
   bulk: Readonly<{ operationsMax: number; payloadBytesMax: number }> | null;
+  /** Which paging the target serves; by index where nobody said. */
+  paging?: Paging;
+  /** PATCH is served whatever the target says of itself (it is sent as something else). */
+  patches?: boolean;
 }>;
 
 type Discover = Extract<Operation, { verb: 'discover' }>;
@@ -46,16 +61,38 @@ const supportOf = (document: JsonObject, name: string): JsonObject => {
   };
 };
 
+/** Lifetime of a cursor, seconds; that of a sealed one (passage/cursors.ts). */
+const cursorTimeoutSeconds = 3_600;
+
+const wholeNumber = (value: Json | undefined): number | null =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value > 0 ? value : null;
+
+/** RFC 9865 §4. Cursors are served on every route: sealed from the target's, or made of indices. */
+const presentPagination = (document: JsonObject, paging: Paging): JsonObject => {
+  const own = document['pagination'];
+  const stated: JsonObject = isObject(own) ? own : {};
+  const sizes = (['defaultPageSize', 'maxPageSize'] as const).flatMap((name) => {
+    const size = wholeNumber(stated[name]);
+    return size === null ? [] : [[name, size] as const];
+  });
+  const timeout = wholeNumber(stated['cursorTimeout']) ?? cursorTimeoutSeconds;
+  return {
+    cursor: true,
+    index: paging !== 'cursor',
+    defaultPaginationMethod: paging === 'cursor' ? 'cursor' : 'index',
+    ...Object.fromEntries(sizes),
+    cursorTimeout: Math.min(timeout, cursorTimeoutSeconds),
+  };
+};
+
 /** RFC 7643 §5: what target and gateway together really do. */
-const presentConfig = (
-  document: JsonObject,
-  { publicBase, bulk }: Pick<DiscoveryView, 'publicBase' | 'bulk'>,
-): JsonObject => {
+const presentConfig = (document: JsonObject, view: DiscoveryView): JsonObject => {
+  const { publicBase, bulk, paging = 'index', patches = false } = view;
   const help = document['documentationUri'];
   return {
     schemas: [configUrn],
     ...(typeof help === 'string' ? { documentationUri: help } : {}),
-    patch: supportOf(document, 'patch'),
+    patch: patches ? { supported: true } : supportOf(document, 'patch'),
     bulk: {
       supported: bulk !== null,
       maxOperations: bulk?.operationsMax ?? 0,
@@ -65,6 +102,7 @@ const presentConfig = (
     changePassword: supportOf(document, 'changePassword'),
     sort: supportOf(document, 'sort'),
     etag: supportOf(document, 'etag'),
+    pagination: presentPagination(document, paging),
     authenticationSchemes: [
       {
         type: 'oauthbearertoken',
@@ -111,18 +149,27 @@ const presentType = (document: JsonObject, view: DiscoveryView): JsonObject | nu
   );
 };
 
+/** One Schema, or null where it describes what the route does not serve. */
+const presentSchema = (document: JsonObject, view: DiscoveryView): JsonObject | null => {
+  const { id } = document;
+  return typeof id === 'string' && !isServedSchema(view.types, id)
+    ? null
+    : withMeta(correctSchema(view.types, document), 'Schemas', view.publicBase);
+};
+
 const presentOne = (
   document: JsonObject,
   kind: DiscoveryDocument,
   view: DiscoveryView,
 ): JsonObject | null => {
   if (kind === 'ServiceProviderConfig') return presentConfig(document, view);
-  return kind === 'ResourceTypes'
-    ? presentType(document, view)
-    : withMeta(document, kind, view.publicBase);
+  return kind === 'ResourceTypes' ? presentType(document, view) : presentSchema(document, view);
 };
 
 const shown = (body: JsonObject): Presented => ({ status: 200, headers: {}, body });
+
+const shownList = (resources: readonly JsonObject[]): Presented =>
+  shown(listResponse({ totalResults: resources.length, startIndex: 1, resources }));
 
 const asObject = (body: Json | undefined): JsonObject | null => {
   if (isObject(body)) return body;
@@ -130,25 +177,69 @@ const asObject = (body: Json | undefined): JsonObject | null => {
   return isObject(only) ? only : null;
 };
 
-/** What the caller sees of a discovery document, or why there is nothing to see. */
+const noSuchDocument = refuse(
+  'route_unknown',
+  'This route has no such document; the list of all is one segment up.',
+);
+
+const isNamed = (document: JsonObject, id: string): boolean =>
+  [document['id'], document['name']].some(
+    (name) => typeof name === 'string' && name.toLowerCase() === id.toLowerCase(),
+  );
+
+/** The document as the route alone knows it. */
+const describe = ({ document, id }: Discover, view: DiscoveryView): Presented | Refusal => {
+  if (document === 'ServiceProviderConfig') return shown(presentConfig(plainConfig, view));
+  const made = document === 'Schemas' ? schemaDocuments(view.types) : typeDocuments(view.types);
+  const all = made.map((each) => withMeta(each, document, view.publicBase));
+  if (id === undefined) return shownList(all);
+  const found = all.find((each) => isNamed(each, id));
+  return found === undefined ? noSuchDocument : shown(found);
+};
+
+/** Statuses of a target that has no such endpoint. Any other failure is one. */
+const absent: ReadonlySet<number> = new Set([400, 404, 405, 410, 501]);
+
+/** No discovery is served: there is nothing there, or what is there is no SCIM (a page of HTML). */
+const isUnserved = ({ status, readable, body }: Answer): boolean =>
+  absent.has(status) || (status >= 200 && status <= 299 && (!readable || isErrorMessage(body)));
+
+/** A document that says at least one thing of a ServiceProviderConfig. */
+const isConfig = (body: JsonObject): boolean =>
+  Object.keys(plainConfig).some((name) => Object.hasOwn(body, name));
+
+/** What the target serves, as the route serves it; null where it is no such document. */
+const merged = (
+  body: Json | undefined,
+  { document, id }: Discover,
+  view: DiscoveryView,
+): Presented | Refusal | null => {
+  if (document === 'ServiceProviderConfig') {
+    const config = asObject(body);
+    return config === null || !isConfig(config) ? null : shown(presentConfig(config, view));
+  }
+  if (id !== undefined) {
+    const stated = asObject(body);
+    if (stated === null || !isNamed(stated, id)) return null;
+    const presented = presentOne(stated, document, view);
+    return presented === null ? noSuchDocument : shown(presented);
+  }
+  const resources = (readRawList(body)?.raw ?? [])
+    .map((item) => presentOne(item, document, view))
+    .filter((item) => item !== null);
+  return resources.length === 0 ? null : shownList(resources);
+};
+
+/**
+ * What the caller sees of a discovery document, or why there is nothing to see. What cannot be told
+ * from the target's answer is told from the route's types; only a target that fails is a failure.
+ */
 export const presentDiscovery = (
   answer: Answer,
   operation: Discover,
   view: DiscoveryView,
 ): Presented | Refusal => {
+  if (isUnserved(answer)) return describe(operation, view);
   const failure = failureOf(answer, { type: null, mayRead: () => true, now: view.now });
-  if (failure !== null) return failure;
-  if (!answer.readable || isErrorMessage(answer.body)) return unreadableAnswer(answer);
-  const { document, id } = operation;
-  if (document === 'ServiceProviderConfig' || id !== undefined) {
-    const body = asObject(answer.body);
-    const presented = body === null ? null : presentOne(body, document, view);
-    return presented === null ? unreadableAnswer(answer) : shown(presented);
-  }
-  const list = readRawList(answer.body);
-  if (list === null) return unreadableAnswer(answer);
-  const resources = list.raw
-    .map((item) => presentOne(item, document, view))
-    .filter((item) => item !== null);
-  return shown(listResponse({ totalResults: resources.length, startIndex: 1, resources }));
+  return failure ?? merged(answer.body, operation, view) ?? describe(operation, view);
 };

@@ -78,14 +78,13 @@ const meanings: ReadonlyMap<string, ReadonlyMap<string, Meaning>> = new Map([
 const update = always('update', true);
 const updateUnknown = always('update-unknown', true);
 
-const isUnknownExtension = (type: ResourceType, path: Path): boolean =>
-  path.schema !== undefined &&
-  path.schema.toLowerCase() !== type.schema.id.toLowerCase() &&
-  !Object.hasOwn(type.extensions, path.schema.toLowerCase());
+/** Has nobody given this attribute of an extension a meaning? */
+const isUnknown = (type: ResourceType, { schema, attribute }: Path): boolean =>
+  schema !== undefined && lookUp(type, { schema, attribute }) === null;
 
 const meaningOf = (type: ResourceType, path: Path): Meaning => {
   if (path.schema !== undefined && path.schema.toLowerCase() !== type.schema.id.toLowerCase()) {
-    return type.word === 'users' && isUnknownExtension(type, path) ? updateUnknown : update;
+    return type.word === 'users' && isUnknown(type, path) ? updateUnknown : update;
   }
   return meanings.get(type.word)?.get(path.attribute.toLowerCase()) ?? update;
 };

@@ -48,8 +48,8 @@ const isLookupFilter = (word: string, filter: Filter): boolean => {
 
 /**
  * True for a search that needs `read` only: its filter is a look-up, or it is an empty connection
- * test, i.e. no filter, no order, the first page and at most one resource. (With `startIndex` or
- * `sortBy` free, one resource at a time would list them all.)
+ * test, i.e. no filter, no order, the first page and at most one resource. (With `startIndex`, `cursor`
+ * or `sortBy` free, one resource at a time would list them all.)
  */
 export const isLookup = (operation: Extract<Operation, { verb: 'search' }>): boolean => {
   const { filter, page, type } = operation;
@@ -58,6 +58,7 @@ export const isLookup = (operation: Extract<Operation, { verb: 'search' }>): boo
     page.count !== undefined &&
     page.count <= 1 &&
     (page.startIndex ?? 1) === 1 &&
+    page.cursor === undefined &&
     page.sortBy === undefined
   );
 };

@@ -75,18 +75,21 @@ export const problem = ({ status, scimType, detail, extension }: ErrorContent): 
   ...printExtension(extension),
 });
 
-/** One page of a search; `startIndex` is 1-based (RFC 7644 §3.4.2.4). */
+/**
+ * One page of a search; `startIndex` is 1-based (RFC 7644 §3.4.2.4). By cursor there is no index, and
+ * the total may be unknown (RFC 9865 §2).
+ */
 export type ListContent = Readonly<{
-  totalResults: number;
-  startIndex: number;
+  totalResults?: number;
+  startIndex?: number;
   resources: readonly JsonObject[];
 }>;
 
 /** A ListResponse body; `Resources` is always present, an empty page too (C28). */
 export const listResponse = ({ totalResults, startIndex, resources }: ListContent): JsonObject => ({
   schemas: [listResponseUrn],
-  totalResults,
-  startIndex,
+  ...(totalResults === undefined ? {} : { totalResults }),
+  ...(startIndex === undefined ? {} : { startIndex }),
   itemsPerPage: resources.length,
   Resources: resources,
 });

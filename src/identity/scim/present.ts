@@ -13,6 +13,8 @@ import { linksToCaller, resourceLink } from './links.ts';
 import type { Bases } from './links.ts';
 import { isLookup } from './lookup.ts';
 import { listResponse } from './messages.ts';
+import { cutPage } from './pages.ts';
+import type { PagesBeside } from './pages.ts';
 import { isProjected } from './projection.ts';
 import type { Filter, Resource, ResourceType } from './schema-model.ts';
 import { attributeName, lookUp } from './schemas.ts';
@@ -29,6 +31,8 @@ export type PresentView = Readonly<{
   now: number;
   /** The target answers 404 for deactivated users too (T13). */
   inactiveAbsent?: boolean;
+  /** The caller pages by cursor, whatever is asked of the target. */
+  byCursor?: boolean;
 }>;
 
 /** What goes to the caller. `Content-Type` is http's. */
@@ -37,6 +41,8 @@ export type Presented = Readonly<{
   /** `ETag`, `Location`. */
   headers: Readonly<Record<string, string>>;
   body: JsonObject | null;
+  /** Of a list: from where the pages beside it are read. Sealed into the body by whoever answers. */
+  beside?: PagesBeside;
 }>;
 
 /** Shown whatever was asked for; never subject to read lists. */
@@ -237,17 +243,26 @@ const presentSearch = (
     filter !== undefined && isLookup(operation)
       ? list.resources.filter((resource) => isAnswerTo(resource, filter, operation))
       : list.resources;
-  // RFC 7644 §3.4.2.4: never more than asked for, whatever the target sends.
-  const limited = page.count === undefined ? fitting : fitting.slice(0, page.count);
   const dropped = list.resources.length - fitting.length;
+  const found =
+    dropped === 0
+      ? list
+      : { ...list, resources: fitting, totalResults: fitting.length, totalStated: true };
+  const { byCursor = false } = view;
+  const cut = cutPage(found, page, byCursor);
+  if (isRefusal(cut)) return cut;
   const showing = newShowing(type, projection, view);
-  const resources = limited.map((resource) => showResource(showing, resource));
-  const totalResults = dropped > 0 ? fitting.length : Math.max(list.totalResults, resources.length);
-  return {
-    status: 200,
-    headers: {},
-    body: listResponse({ totalResults, startIndex: list.startIndex, resources }),
-  };
+  const resources = cut.resources.map((resource) => showResource(showing, resource));
+  const total = { totalResults: Math.max(found.totalResults, resources.length) };
+  // Counted from one page, a total would end the reading of all others.
+  const counted = !found.totalStated && (byCursor || cut.beside.next !== undefined);
+  const body = listResponse({
+    ...(counted ? {} : total),
+    ...(byCursor ? {} : { startIndex: list.startIndex }),
+    resources,
+  });
+  const alone = cut.beside.next === undefined && cut.beside.previous === undefined;
+  return { status: 200, headers: {}, body, ...(alone ? {} : { beside: cut.beside }) };
 };
 
 /**

@@ -21,8 +21,8 @@ export type CallParts = Readonly<{
   resource?: Resource;
   /** Changes to send instead of the operation's (normalised, stripped); patch. */
   changes?: readonly Change[];
-  /** Searches go out as POST .search. */
-  postsSearch?: boolean;
+  /** `post` prints a search as `POST …/.search`, so that a filter need not stand in a URL. */
+  search?: 'get' | 'post';
 }>;
 
 type Search = Extract<Operation, { verb: 'search' }>;
@@ -114,37 +114,54 @@ export const searchCall = (type: ResourceType, filter: Filter, count: number): C
   ]),
 });
 
-/** A search as POST .search, so that its filter stands in no URL (RFC 7644 §3.4.3, §7.5.2). */
-const printPostedSearch = ({ type, filter, page, projection }: Search): Call => ({
-  ...reading,
-  method: 'POST',
-  path: `/${type.endpoint}/.search`,
-  template: `/${type.endpoint}/.search`,
-  query: '',
-  body: JSON.stringify({
-    schemas: [searchRequestUrn],
-    ...(projection.attributes === undefined ? {} : { attributes: projection.attributes }),
-    ...(projection.excluded === undefined ? {} : { excludedAttributes: projection.excluded }),
-    ...(filter === undefined ? {} : { filter: printFilter(filter) }),
-    ...page,
-  }),
-});
+const searchParts = ({ filter, page, projection }: Search): QueryParts => [
+  ['filter', filter === undefined ? undefined : printFilter(filter)],
+  ['sortBy', page.sortBy],
+  ['sortOrder', page.sortOrder],
+  ['startIndex', page.startIndex?.toString()],
+  ['count', page.count?.toString()],
+  ['cursor', page.cursor],
+  ...projectionParts(projection),
+];
 
-const printSearch = (operation: Search, posted: boolean): Call => {
-  if (posted) return printPostedSearch(operation);
+/** A search as `POST …/.search` (RFC 7644 §3.4.3): still a read, which may be sent twice. */
+const printSearchRequest = (operation: Search): Call => {
   const { type, filter, page, projection } = operation;
+  const { sortBy, sortOrder, startIndex, count, cursor } = page;
+  const { attributes, excluded: excludedAttributes } = projection;
+  const body = {
+    schemas: [searchRequestUrn],
+    filter: filter === undefined ? undefined : printFilter(filter),
+    sortBy,
+    sortOrder,
+    startIndex,
+    count,
+    cursor,
+    attributes,
+    excludedAttributes,
+  };
+  const { path } = collectionPath(type);
+  const address = `${path}/.search`;
   return {
     ...reading,
-    ...collectionPath(type),
-    query: printQuery([
-      ['filter', filter === undefined ? undefined : printFilter(filter)],
-      ['sortBy', page.sortBy],
-      ['sortOrder', page.sortOrder],
-      ['startIndex', page.startIndex?.toString()],
-      ['count', page.count?.toString()],
-      ...projectionParts(projection),
-    ]),
+    method: 'POST',
+    path: address,
+    template: address,
+    query: '',
+    body: JSON.stringify(body),
   };
+};
+
+const printSearch = (operation: Search): Call => ({
+  ...reading,
+  ...collectionPath(operation.type),
+  query: printQuery(searchParts(operation)),
+});
+
+/** What a search asks for but its place among the pages, printed: equal for equal searches. */
+export const printSearchShape = (operation: Search): string => {
+  const { cursor: _cursor, startIndex: _startIndex, ...page } = operation.page;
+  return printQuery([['type', operation.type.word], ...searchParts({ ...operation, page })]);
 };
 
 const printDiscovery = (operation: Extract<Operation, { verb: 'discover' }>): Call => {
@@ -166,7 +183,9 @@ const printDiscovery = (operation: Extract<Operation, { verb: 'discover' }>): Ca
 export const printCall = (operation: Operation, parts: CallParts): Call => {
   const bases: Bases = { from: parts.publicBase, to: parts.targetBase };
   if (operation.verb === 'discover') return printDiscovery(operation);
-  if (operation.verb === 'search') return printSearch(operation, parts.postsSearch === true);
+  if (operation.verb === 'search') {
+    return parts.search === 'post' ? printSearchRequest(operation) : printSearch(operation);
+  }
   const { type, projection } = operation;
   const query = printQuery(projectionParts(projection));
   if (operation.verb === 'create') {

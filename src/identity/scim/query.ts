@@ -10,15 +10,16 @@ import type { Refusal } from '../../errors.ts';
 const queryLengthMax = 16_384;
 const queryParametersMax = 64;
 
-/** Canonical names of the parameters that mean something here (RFC 7644 §3.4.2, §3.9). */
-type QueryName =
+/** Canonical names of the parameters that mean something here (RFC 7644 §3.4.2, §3.9; RFC 9865 §2). */
+export type QueryName =
   | 'filter'
   | 'attributes'
   | 'excludedAttributes'
   | 'startIndex'
   | 'count'
   | 'sortBy'
-  | 'sortOrder';
+  | 'sortOrder'
+  | 'cursor';
 
 /** Decoded values of the parameters that were given. */
 export type Query = Readonly<Partial<Record<QueryName, string>>>;
@@ -33,6 +34,7 @@ const known: ReadonlyMap<string, QueryName> = new Map(
       'count',
       'sortBy',
       'sortOrder',
+      'cursor',
     ] as const
   ).map((name) => [name.toLowerCase(), name]),
 );
@@ -54,6 +56,15 @@ const badEscape = /%(?![0-9A-Fa-f]{2})/;
 const notAscii = /[^\x21-\x7e]/;
 const control = /[\u0000-\u001f\u007f]/;
 
+/** The parameter a written name means, in any letter case; undefined where it means none. */
+export const queryNameOf = (name: string): QueryName | undefined => known.get(name.toLowerCase());
+
+/** What no value of a parameter may hold, wherever it was written. */
+export const queryProblem = (name: QueryName, value: string): Refusal | null => {
+  if (control.test(value)) return suspicious(`The parameter ${name} holds a control character.`);
+  return value.length > queryLengthMax ? suspicious(`The parameter ${name} is too long.`) : null;
+};
+
 /** Decodes one name or value; `+` means space. Null for bad escapes or invalid UTF-8. */
 const decode = (text: string): string | null => {
   if (badEscape.test(text)) return null;
@@ -66,8 +77,8 @@ const decode = (text: string): string | null => {
 
 /**
  * The allow-listed parameters of a raw query (without `?`), names case-insensitive. Refuses bad
- * escapes, duplicates of a known name, control characters, overrides and `cursor` (RFC 9865, not
- * served). `aadOptscim062020` (C38) is ignored like any unknown name.
+ * escapes, duplicates of a known name, control characters and overrides. `aadOptscim062020` (C38) is
+ * ignored like any unknown name.
  */
 export const readQuery = (raw: string): Query | Refusal => {
   if (raw.length > queryLengthMax) return suspicious('The query is too long; shorten the filter.');
@@ -86,17 +97,13 @@ export const readQuery = (raw: string): Query | Refusal => {
     if (overrides.has(lower)) {
       return suspicious('Methods and credentials are never taken from the query.');
     }
-    if (lower === 'cursor') {
-      return refuse('not_supported', 'Cursors are not served; page with startIndex and count.');
-    }
-    const canonical = known.get(lower);
+    const canonical = queryNameOf(name);
     if (canonical === undefined) continue;
     if (Object.hasOwn(found, canonical)) {
       return suspicious(`The query parameter ${canonical} is given twice.`);
     }
-    if (control.test(value)) {
-      return suspicious(`The query parameter ${canonical} holds a control character.`);
-    }
+    const wrong = queryProblem(canonical, value);
+    if (wrong !== null) return wrong;
     found[canonical] = value;
   }
   return found;

@@ -28,6 +28,8 @@ export type Attribute = Readonly<{
   referenceTypes?: readonly string[];
   /** By lower-cased name; null prototype. Present where type is complex. */
   sub?: Readonly<Record<string, Attribute>>;
+  /** A target's addition to a schema of RFC 7643: a grant that writes it must name it. */
+  beyond?: true;
 }>;
 
 /** A schema; `attributes` by lower-cased name, null prototype. */
@@ -35,6 +37,8 @@ export type Schema = Readonly<{
   id: string;
   name: string;
   attributes: Readonly<Record<string, Attribute>>;
+  /** An extension that may hold attributes nobody gave a meaning, as an unknown one does. */
+  open?: true;
 }>;
 
 /** A resource type as one target serves it. */

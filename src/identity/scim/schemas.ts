@@ -17,6 +17,9 @@ const byUrn = (schemas: readonly Schema[]): Readonly<Record<string, Schema>> => 
   return Object.freeze(table);
 };
 
+/** Lower-cased names of the attributes that every resource has (RFC 7643 §3, §3.1). */
+export const commonAttributes: ReadonlySet<string> = new Set(Object.keys(unknownSchema.attributes));
+
 /** User with the enterprise extension; open to extensions nobody gave a meaning. */
 export const userType: ResourceType = Object.freeze({
   name: 'User',
@@ -145,7 +148,9 @@ const resolveUrn = (type: ResourceType, text: string): AttributePath | null => {
   const core = type.schema.id.toLowerCase();
   if (core !== '' && folded === core) return resolveBelow(type.schema, undefined, name, false);
   const extension = own(type.extensions, folded);
-  if (extension !== undefined) return resolveBelow(extension, extension.id, name, false);
+  if (extension !== undefined) {
+    return resolveBelow(extension, extension.id, name, extension.open === true);
+  }
   if (!type.open || !urnPattern.test(urn)) return null;
   if (reservedPrefixes.some((prefix) => folded.startsWith(prefix))) return null;
   if (Object.keys(type.extensions).some((known) => overlap(known, folded))) return null;

@@ -7,6 +7,8 @@ import type { Answer } from '../call.ts';
 import { bareObject, isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 import { errorUrn } from './messages.ts';
+import { targetCursorPattern } from './pages.ts';
+import type { ListedPage } from './pages.ts';
 import type { Attribute, Resource, ResourceType } from './schema-model.ts';
 import { lookUp, resolveExtension, resolveName } from './schemas.ts';
 
@@ -176,12 +178,15 @@ const member = (object: JsonObject, lower: string): Json | undefined => {
   return found === undefined ? undefined : object[found];
 };
 
-/** The parts of a list answer, repaired; null where the body is no list. */
-export type TargetList = Readonly<{
-  totalResults: number;
-  startIndex: number;
-  resources: readonly Resource[];
-}>;
+/** The parts of a list answer, repaired. */
+type RawList = Omit<ListedPage<never>, 'resources'> & Readonly<{ raw: readonly JsonObject[] }>;
+
+/** A cursor as a target states it (RFC 9865 §2); an empty one is none. */
+const asCursor = (value: Json | undefined): string | null =>
+  typeof value === 'string' && value !== '' ? value : null;
+
+const isOdd = (cursor: string | null): boolean =>
+  cursor !== null && !targetCursorPattern.test(cursor);
 
 const asCount = (value: Json | undefined): number | null => {
   const number = typeof value === 'string' && /^[0-9]{1,10}$/.test(value) ? Number(value) : value;
@@ -190,14 +195,14 @@ const asCount = (value: Json | undefined): number | null => {
 
 /**
  * Reads a ListResponse: `resources` in lower case (T16), a bare array, counts as text or missing. A
- * body without resources is a list only where it says that there are none.
+ * body without resources is a list only where it says that there are none, and none where a cursor is
+ * longer than 4 KiB or no plain text.
  */
-export const readRawList = (
-  body: Json | undefined,
-): Readonly<{ totalResults: number; startIndex: number; raw: readonly JsonObject[] }> | null => {
+export const readRawList = (body: Json | undefined): RawList | null => {
+  const cursors = { nextCursor: null, previousCursor: null };
   if (isArray(body)) {
     const raw = body.filter((item) => isObject(item));
-    return { totalResults: raw.length, startIndex: 1, raw };
+    return { totalResults: raw.length, totalStated: false, startIndex: 1, raw, ...cursors };
   }
   if (!isObject(body) || isErrorMessage(body)) return null;
   const listed = member(body, 'resources');
@@ -205,15 +210,29 @@ export const readRawList = (
   if (!isArray(listed) && total === null) return null;
   const raw = isArray(listed) ? listed.filter((item) => isObject(item)) : [];
   const startIndex = Math.max(asCount(member(body, 'startindex')) ?? 1, 1);
-  return { totalResults: total ?? startIndex - 1 + raw.length, startIndex, raw };
+  const nextCursor = asCursor(member(body, 'nextcursor'));
+  const previousCursor = asCursor(member(body, 'previouscursor'));
+  // Without its cursor a page would read as the last one.
+  if (isOdd(nextCursor) || isOdd(previousCursor)) return null;
+  return {
+    totalResults: total ?? startIndex - 1 + raw.length,
+    totalStated: total !== null,
+    startIndex,
+    raw,
+    nextCursor,
+    previousCursor,
+  };
 };
 
 /** As `readRawList`, with each resource read by its type. */
-export const readList = (body: Json | undefined, type: ResourceType): TargetList | null => {
+export const readList = (
+  body: Json | undefined,
+  type: ResourceType,
+): ListedPage<Resource> | null => {
   const list = readRawList(body);
   if (list === null) return null;
-  const { totalResults, startIndex, raw } = list;
-  return { totalResults, startIndex, resources: raw.map((item) => readResource(item, type)) };
+  const { raw, ...rest } = list;
+  return { ...rest, resources: raw.map((item) => readResource(item, type)) };
 };
 
 /**

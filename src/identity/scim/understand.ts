@@ -7,17 +7,17 @@ import type { Refusal } from '../../errors.ts';
 import { parseJson } from '../json.ts';
 import { isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
-import type { Mutation, Operation, Page, Preconditions } from '../operation.ts';
+import type { Mutation, Operation, Preconditions } from '../operation.ts';
 import { allowedMethods, readAddress } from './address.ts';
 import type { Address, TypesByEndpoint } from './address.ts';
 import { canonicalChanges, canonicalResource } from './canonical.ts';
 import type { DialectHints } from './canonical.ts';
-import { parseFilter } from './filter.ts';
+import { isMe, meNotCreated } from './me.ts';
 import { readProjection } from './projection.ts';
-import { readInteger, readQuery } from './query.ts';
+import { readQuery } from './query.ts';
 import type { Query } from './query.ts';
 import type { Repair, Resource, ResourceType } from './schema-model.ts';
-import { attributeName, resolveName } from './schemas.ts';
+import { readSearchRequest, understandSearch } from './search-request.ts';
 
 /** A request as http read it. Headers that choose another method are http's to refuse. */
 export type ScimRequest = Readonly<{
@@ -41,6 +41,8 @@ export type ScimView = Readonly<{
   hints: DialectHints;
   /** The client holds `users:password` on this route, so a password it sends is meant. */
   keepPassword: boolean;
+  /** Id of the user at the target whom this client is (`/Me`); absent or null where nobody said. */
+  me?: string | null;
 }>;
 
 type Located<Kind extends Address['kind']> = Extract<Address, { kind: Kind }>;
@@ -59,48 +61,6 @@ const readPreconditions = (request: ScimRequest): Preconditions | Refusal => {
     ...(ifMatch === null ? {} : { ifMatch }),
     ...(ifNoneMatch === null ? {} : { ifNoneMatch }),
   };
-};
-
-const readPageNumber = (
-  query: Query,
-  name: 'startIndex' | 'count',
-  least: number,
-): number | undefined | Refusal => {
-  const text = query[name];
-  if (text === undefined) return undefined;
-  const value = readInteger(text);
-  if (value === null) return refuse('value_invalid', `${name} is a whole number.`);
-  return Math.max(value, least);
-};
-
-const readPage = (type: ResourceType, query: Query): Page | Refusal => {
-  const startIndex = readPageNumber(query, 'startIndex', 1);
-  if (isRefusal(startIndex)) return startIndex;
-  const count = readPageNumber(query, 'count', 0);
-  if (isRefusal(count)) return count;
-  const page: Page = {
-    ...(startIndex === undefined ? {} : { startIndex }),
-    ...(count === undefined ? {} : { count }),
-  };
-  if (query.sortBy === undefined || query.sortBy.trim() === '') return page;
-  const path = resolveName(type, query.sortBy.trim());
-  if (path === null) return refuse('value_invalid', 'sortBy names no attribute of this resource.');
-  const order = (query.sortOrder ?? 'ascending').trim().toLowerCase();
-  if (order !== 'ascending' && order !== 'descending') {
-    return refuse('value_invalid', 'sortOrder is ascending or descending.');
-  }
-  return { ...page, sortBy: attributeName(path), sortOrder: order };
-};
-
-const understandSearch = (type: ResourceType, query: Query): Operation | Refusal => {
-  const projection = readProjection(type, query);
-  if (isRefusal(projection)) return projection;
-  const page = readPage(type, query);
-  if (isRefusal(page)) return page;
-  const common = { verb: 'search', type, repairs: [], projection, page } as const;
-  if (query.filter === undefined || query.filter.trim() === '') return common;
-  const filter = parseFilter(query.filter, type);
-  return isRefusal(filter) ? filter : { ...common, filter };
 };
 
 const readBody = (text: string | JsonObject | null): JsonObject | Refusal => {
@@ -231,13 +191,29 @@ const understandDiscovery = (
   return { verb: 'discover', document, ...(id === undefined ? {} : { id }), repairs: [] };
 };
 
+/** `POST …/.search`: a read, whose parameters stand in the body alone. */
+const understandSearchRequest = (
+  type: ResourceType,
+  query: Query,
+  text: string | JsonObject | null,
+): Operation | Refusal => {
+  if (Object.keys(query).length > 0) {
+    return refuse('request_suspicious', 'A .search takes its parameters from the body alone.');
+  }
+  const body = readBody(text);
+  if (isRefusal(body)) return body;
+  const asked = readSearchRequest(body);
+  return isRefusal(asked) ? asked : understandSearch(type, asked);
+};
+
 /**
  * The operation a request means, in canonical form, or why it is refused. A PATCH that changes
  * nothing (only its own id, C23; no operations, C17) gives an empty list of changes.
  */
 export const understand = (request: ScimRequest, view: ScimView): Operation | Refusal => {
-  const address = readAddress(request.segments, view.types);
+  const address = readAddress(request.segments, view.types, view.me);
   if (isRefusal(address)) return address;
+  if (request.method === 'POST' && isMe(request.segments)) return meNotCreated;
   const allowed = allowedMethods(address);
   if (!allowed.includes(request.method)) {
     return refuse('method_unsupported', `Served here: ${allowed.join(', ')}.`, {
@@ -250,6 +226,7 @@ export const understand = (request: ScimRequest, view: ScimView): Operation | Re
   if (bodiless && request.body !== null && request.body !== '') {
     return refuse('request_suspicious', `A ${request.method} has no body.`);
   }
+  if (address.kind === 'search') return understandSearchRequest(address.type, query, request.body);
   if (request.method !== 'GET' && query.filter !== undefined) {
     return refuse('request_suspicious', 'A change has no filter; address one resource by id.');
   }

@@ -21,6 +21,9 @@ const noop = {
   Operations: [{ op: 'replace', path: 'title', value: 'x' }],
 };
 
+const searchUrn = 'urn:ietf:params:scim:api:messages:2.0:SearchRequest';
+const search = { schemas: [searchUrn] };
+
 type Case = readonly [method: string, target: string, body: unknown, code: ErrorCode | null];
 
 const cases: readonly Case[] = [
@@ -46,10 +49,34 @@ const cases: readonly Case[] = [
   ['GET', '/bulk', null, 'not_supported'],
   ['GET', '/Me', null, 'not_supported'],
   ['PATCH', '/me', noop, 'not_supported'],
-  ['POST', '/.search', {}, 'not_supported'],
-  ['POST', '/Users/.search', {}, 'not_supported'],
-  ['POST', '/Users/1/.SEARCH', {}, 'not_supported'],
-  ['POST', '/Users/%2esearch', {}, 'not_supported'],
+  ['POST', '/.search', search, 'not_supported'],
+  ['POST', '/Schemas/.search', search, 'not_supported'],
+  ['POST', '/Users/.search', search, null],
+  ['POST', '/groups/.SEARCH/', search, null],
+  ['POST', '/Devices/.search', search, null],
+  ['POST', '/Users/.search?count=1', search, 'request_suspicious'],
+  ['POST', '/Users/.search?filter=title%20pr', search, 'request_suspicious'],
+  ['POST', '/Users/.search?x=1', search, null],
+  ['POST', '/Users/.search', null, 'body_malformed'],
+  ['POST', '/Users/.search', [], 'body_malformed'],
+  ['POST', '/Users/.search', {}, 'body_malformed'],
+  ['POST', '/Users/.search', { schemas: [userUrn] }, 'body_malformed'],
+  ['POST', '/Users/.search', { schemas: [searchUrn, userUrn] }, 'body_malformed'],
+  ['POST', '/Users/.search', { ...search, count: '1', Filter: 'title pr', x: {} }, null],
+  ['POST', '/Users/.search', { ...search, count: 1.5 }, 'value_invalid'],
+  ['POST', '/Users/.search', { ...search, count: true }, 'body_malformed'],
+  ['POST', '/Users/.search', { ...search, filter: ['title pr'] }, 'body_malformed'],
+  ['POST', '/Users/.search', { ...search, filter: 'title eq "\u0000"' }, 'request_suspicious'],
+  ['POST', '/Users/.search', { ...search, filter: null }, null],
+  ['POST', '/Users/.search', { ...search, attributes: [1] }, 'body_malformed'],
+  ['POST', '/Users/.search', { ...search, attributes: ['a,b'] }, 'body_malformed'],
+  ['POST', '/Users/.search', { ...search, filter: 'nope' }, 'filter_malformed'],
+  ['POST', '/Users/.search', '{"filter":"title pr","Filter":"title pr"}', 'request_suspicious'],
+  ['GET', '/Users/.search', null, 'method_unsupported'],
+  ['PUT', '/Users/.search', search, 'method_unsupported'],
+  ['DELETE', '/Users/.search', null, 'method_unsupported'],
+  ['POST', '/Users/1/.SEARCH', search, 'route_unknown'],
+  ['POST', '/Users/%2esearch', search, 'request_suspicious'],
   // Ids.
   ['GET', '/Users/a%20b', null, null],
   ['GET', '/Users/urn:x:1@y', null, null],
@@ -123,7 +150,13 @@ const cases: readonly Case[] = [
   ['GET', '/Users?Access_Token=x', null, 'request_suspicious'],
   ['GET', '/Users?api%5Fkey=x', null, 'request_suspicious'],
   ['GET', '/Users?key', null, 'request_suspicious'],
-  ['GET', '/Users?cursor=', null, 'not_supported'],
+  ['GET', '/Users?cursor=', null, null],
+  ['GET', '/Users?cursor', null, null],
+  ['GET', '/Users?cursor=x&cursor=y', null, 'request_suspicious'],
+  ['GET', '/Users?cursor=x&startIndex=1', null, 'value_invalid'],
+  ['GET', '/Users?cursor=x&count=0', null, 'value_invalid'],
+  ['GET', '/Users?cursor=x&count=-1', null, 'value_invalid'],
+  ['GET', `/Users?cursor=${'x'.repeat(8_193)}`, null, 'value_invalid'],
   ['GET', '/Users?filter=%zz', null, 'request_suspicious'],
   ['GET', '/Users?filter=%C3', null, 'request_suspicious'],
   ['GET', '/Users?filter=title%20eq%20"%00"', null, 'request_suspicious'],
@@ -232,4 +265,49 @@ test('no detail repeats much of the caller, or control characters', () => {
     assert.ok(isRefusal(refusal));
     assert.ok(!refusal.detail.includes('z'.repeat(61)));
   }
+});
+
+suite('/Me (RFC 7644 §3.11)', () => {
+  const view = { ...scimView, me: 'u 1' };
+  const asMe = (method: string, target: string, body: unknown = null) =>
+    understand(requestOf(method, target, body), view);
+
+  test('is the user whom the client was said to be', () => {
+    for (const [method, body] of [
+      ['GET', null],
+      ['PATCH', noop],
+      ['PUT', { ...user, id: 'u 1' }],
+      ['DELETE', null],
+    ] as const) {
+      assert.deepEqual(asMe(method, '/Me', body), meant(method, '/Users/u%201', body));
+    }
+    assert.deepEqual(
+      asMe('GET', '/me/?attributes=title'),
+      meant('GET', '/Users/u%201?attributes=title'),
+    );
+  });
+
+  const refusals: readonly (readonly [string, string, unknown, ErrorCode])[] = [
+    ['POST', '/Me', user, 'not_supported'],
+    ['GET', '/Me/emails', null, 'route_unknown'],
+    ['GET', '/Users/me', null, 'request_suspicious'],
+    ['PUT', '/Me', { ...user, id: 'u2' }, 'value_invalid'],
+    ['GET', '/%4De', null, 'request_suspicious'],
+    ['HEAD', '/Me', null, 'method_unsupported'],
+  ];
+  for (const [method, target, body, code] of refusals) {
+    test(`${method} ${target} is ${code}`, () => {
+      const refusal = asMe(method, target, body);
+      assert.ok(isRefusal(refusal) && refusal.refused === code);
+    });
+  }
+
+  test('is refused where the id is none that a path could hold, or there are no users', () => {
+    for (const me of ['', '..', 'a/b', 'x'.repeat(257)]) {
+      const refusal = understand(requestOf('GET', '/Me'), { ...scimView, me });
+      assert.ok(isRefusal(refusal) && refusal.refused === 'not_supported', me);
+    }
+    const refusal = understand(requestOf('GET', '/Me'), { ...view, types: {} });
+    assert.ok(isRefusal(refusal) && refusal.refused === 'not_supported');
+  });
 });
