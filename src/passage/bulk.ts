@@ -78,6 +78,11 @@ const circular = refuse(
   'This operation was not sent: it stands in a circle of references, and its own cannot be added later.',
 );
 
+const nameless = refuse(
+  'reference_unresolved',
+  'The target does not say under which id it made this, so its circular reference was not added.',
+);
+
 const incomplete = (bulkIds: readonly string[]): Refusal =>
   refuse(
     'reference_unresolved',
@@ -184,10 +189,11 @@ const carryOut = async (running: Running, planned: PlannedOperation): Promise<vo
     running.ended.add(of.bulkId);
     if (!isRefusal(reply) && id !== null) running.ids.set(of.bulkId, id);
   }
-  if (later.length > 0 && id !== null && !isRefusal(reply) && operation.verb === 'create') {
+  const made = later.length > 0 && !isRefusal(reply);
+  if (made && id !== null && operation.verb === 'create') {
     running.open = [...running.open, { planned, operation, changes, id, reply, ledger }];
   } else {
-    answer(running, { of, reply, id, ledger, completion: null, made: false });
+    answer(running, { of, reply: made ? nameless : reply, id, ledger, completion: null, made });
   }
   await completeReady(running, false);
 };

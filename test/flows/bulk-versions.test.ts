@@ -15,6 +15,8 @@ describe('versions in a Bulk', () => {
     stub = await startStubTarget(({ method, path, body }) => {
       const id = method === 'POST' ? `made-${++made}` : String(path.split('/').at(-1));
       if (method === 'POST') held.set(id, { ...(body as object), id, meta: { version: 'W/"1"' } });
+      // Accepted, to be made later: whether and under which id is not known.
+      if (JSON.stringify(body).includes('versions-slow')) return { status: 202, body: null };
       if (method === 'PATCH' || method === 'DELETE') return { status: 204, body: null };
       return { status: method === 'POST' ? 201 : 200, body: held.get(id) };
     });
@@ -57,5 +59,18 @@ describe('versions in a Bulk', () => {
     const { Operations: added } = (patched as StubCall).body as { Operations: unknown };
     const id = String(a?.location?.split('/').at(-1));
     assert.deepEqual(added, [{ op: 'add', path: 'members', value: [{ value: id }] }]);
+  });
+
+  it('answers 409 where the target does not say under which id it will make it', async () => {
+    const results = resultsOf(
+      await sendBulk(fixture, [
+        post('a', '/Groups', group('versions-c', ['bulkId:b'])),
+        post('b', '/Groups', group('versions-slow', ['bulkId:a'])),
+      ]),
+    );
+    assert.deepEqual(inShort(results), ['POST a 409', 'POST b 409']);
+    assert.match(String(results[1]?.response?.['detail']), /does not say under which id/);
+    assert.match(String(results[1]?.[operationExtension]?.ledgerId), /^led_/);
+    assert.equal(results[1]?.location, undefined);
   });
 });
