@@ -256,6 +256,7 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
     limiter: makeMemoryLimiter({ keysMax: bucketsMax }),
     turns: makeTurns({ ...turnLimits, clock }),
     ledger: foundation.ledger,
+    fingerprint: foundation.keyRing.fingerprint,
     snapshot: () => parts.snapshot,
     standing: {
       keyStands: (keyId, now) => foundation.callers.stillStanding(keyId, now),

@@ -15,6 +15,7 @@ import type { Client, Route, Snapshot } from '../snapshot.ts';
 import type { Observer } from '../telemetry/observe.ts';
 import type { Exchange, Reply } from './exchange.ts';
 import { inspect, inspectMediaType } from './hygiene.ts';
+import { readIdempotencyKey } from './idempotency-key.ts';
 import { respond, respondRefusal, type Marks } from './respond.ts';
 import { callerAddress, findRoute } from './route-table.ts';
 import { settledRecord, type Finished, type Glimpse } from './settled-record.ts';
@@ -118,6 +119,8 @@ const walk = async (
   const operation = await readOperation(exchange, seen, actor, found.rest);
   if (isRefusal(operation)) return operation;
   seen.operation = operation;
+  const idempotencyKey = readIdempotencyKey(exchange.headers, operation);
+  if (isRefusal(idempotencyKey)) return idempotencyKey;
   return deps.doors.pass({
     snapshot,
     route: found.route,
@@ -129,6 +132,7 @@ const walk = async (
       spanId: seen.spanId,
       callerRequestId: seen.callerRequestId,
       remote: seen.remote,
+      idempotencyKey,
       publicBase: seen.publicBase,
       abandoned: exchange.abandoned,
     },
@@ -171,6 +175,7 @@ const marksOf = (exchange: Exchange, seen: Glimpse, outcome: Outcome | null): Ma
     accept: exchange.headers['accept'],
     ledgerId: ledger?.id ?? null,
     outcome: doubtful ? ledger.outcome : null,
+    replayed: outcome?.replayed ?? false,
     limits: outcome?.limits ?? [],
   };
 };

@@ -103,7 +103,8 @@ export const settledRecord = (finished: Finished): RequestSettled => {
     targetMs: outcome?.targetMs ?? 0,
     attempts: outcome?.attempts ?? [],
     mutation:
-      outcome === null || outcome.ledger === null
+      // A replay is told by its note: counted here, one entry would stand for several mutations.
+      outcome === null || outcome.ledger === null || outcome.replayed === true
         ? null
         : {
             ledgerId: outcome.ledger.id,

@@ -7,11 +7,13 @@ import type { LedgerId } from '../ids.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Limiter } from '../limits/limiter.ts';
 import type { CompiledLimit, Denial } from '../policy/decision.ts';
+import type { KeyRing } from '../sealing.ts';
 import type { Observer } from '../telemetry/observe.ts';
 import type { DispatchDeps } from './dispatch.ts';
 import type { Outcome } from './doors.ts';
 import { denialOf } from './intent.ts';
 import { endJourney, type Journey } from './journey.ts';
+import type { Replays } from './remembered-calls.ts';
 import type { Turns } from './turns.ts';
 
 export type PassageDeps = DispatchDeps &
@@ -19,6 +21,9 @@ export type PassageDeps = DispatchDeps &
     limiter: Limiter;
     turns: Turns;
     ledger: Ledger;
+    replays: Replays;
+    /** Keyed hash of what must not be kept as it is. */
+    fingerprint: KeyRing['fingerprint'];
     observer: Pick<Observer, 'limitRejected' | 'doubtSettled' | 'note'>;
     /** Told of each entry that ended in doubt, and after how many ms it may be read back. */
     doubted(entry: LedgerId, settleAfterMs: number): void;

@@ -134,7 +134,7 @@ const settle = (
   code: string | null,
 ): void => {
   const { deps, journey } = walk;
-  journey.ledger = { id: entry, outcome: settlement.outcome, settledBy: settlement.settledBy };
+  journey.ledger = { id: entry, ...settlement };
   deps.ledger.settle({
     kind: 'outcome',
     at: deps.clock.now(),
@@ -230,7 +230,7 @@ const carryOut = async (walk: MutationWalk, ready: Ready): Promise<Outcome> => {
 };
 
 /** With the current resource at hand a PATCH is normalised against it (a phone by its country, say). */
-const withCurrent = (walk: MutationWalk, current: Current | null): Approached | Refusal => {
+export const withCurrent = (walk: MutationWalk, current: Current | null): Approached | Refusal => {
   const { deps, journey, operation, effects } = walk;
   const { actor, route } = journey.passage;
   const now = deps.clock.now();
@@ -282,7 +282,7 @@ const walkThrough = async (walk: MutationWalk): Promise<Outcome> => {
   });
 };
 
-const noTurn: Readonly<Record<'busy' | 'timeout' | 'abandoned', Refusal>> = {
+export const noTurn: Readonly<Record<'busy' | 'timeout' | 'abandoned', Refusal>> = {
   busy: refuse('target_overloaded', 'Too many changes of this resource wait. Send fewer at once.'),
   timeout: refuse('target_overloaded', 'Other changes of this resource took too long. Try again.'),
   abandoned: abandonedRefusal,

@@ -11,9 +11,10 @@ import type { Doors, Outcome, Passage } from './doors.ts';
 import { denied, turnAway, type PassageDeps } from './exits.ts';
 import { judgeEarly } from './judge-early.ts';
 import { beginJourney } from './journey.ts';
-import { passMutation } from './mutate.ts';
 import { normaliseOperation } from './normalise.ts';
 import { passRead } from './read.ts';
+import { makeReplays } from './remembered-calls.ts';
+import { passRepeatable } from './replays.ts';
 import { makeRecovery, type Recovery, type RecoveryDeps } from './recover.ts';
 
 const unconfigured = (target: Target | undefined): Refusal | null =>
@@ -43,7 +44,7 @@ const pass = async (deps: PassageDeps, passage: Passage): Promise<Outcome> => {
   }
   const walk = { deps, journey, target, effects };
   return isMutation(operation)
-    ? asAsked(passage, await passMutation({ ...walk, operation }))
+    ? asAsked(passage, await passRepeatable({ ...walk, operation }))
     : passRead({ ...walk, operation });
 };
 
@@ -55,10 +56,11 @@ const asAsked = (passage: Passage, outcome: Outcome): Outcome =>
 
 /** Makes the doors: the passage, and the recovery of what it left in doubt. */
 export const makeDoors = (
-  deps: Omit<RecoveryDeps, 'doubted'>,
+  deps: Omit<RecoveryDeps, 'doubted' | 'replays'>,
 ): Doors & Readonly<{ load: Recovery['load'] }> => {
   const known: RecoveryDeps = {
     ...deps,
+    replays: makeReplays(deps.clock),
     doubted: (entry, settleAfterMs) => recovery.add(entry, settleAfterMs),
   };
   const recovery = makeRecovery(known);
