@@ -11,6 +11,7 @@ import type { KeyRing } from '../sealing.ts';
 import type { Observer } from '../telemetry/observe.ts';
 import type { DispatchDeps } from './dispatch.ts';
 import type { Outcome } from './doors.ts';
+import type { Echoes } from './echoes.ts';
 import { denialOf } from './intent.ts';
 import { endJourney, type Journey } from './journey.ts';
 import type { Replays } from './remembered-calls.ts';
@@ -22,6 +23,7 @@ export type PassageDeps = DispatchDeps &
     turns: Turns;
     ledger: Ledger;
     replays: Replays;
+    echoes: Echoes;
     /** Keyed hash of what must not be kept as it is. */
     fingerprint: KeyRing['fingerprint'];
     observer: Pick<Observer, 'limitRejected' | 'doubtSettled' | 'note'>;

@@ -25,6 +25,8 @@ export type Journey = {
   ledger: Recorded | null;
   /** How a repeat of this call is recognised; kept with its intent. */
   repeat: NonNullable<IntentBody['repeat']> | null;
+  /** Remembers what this mutation sent in another form; called once it stands at the target. */
+  keepEchoes: ((resourceId: string | null) => void) | null;
   attempts: Attempted[];
   targetMs: number;
   internal: string | null;
@@ -42,6 +44,7 @@ export const beginJourney = (passage: Passage): Journey => ({
   retryAfterSeconds: 0,
   ledger: null,
   repeat: null,
+  keepEchoes: null,
   attempts: [],
   targetMs: 0,
   internal: null,

@@ -17,6 +17,7 @@ import type { Target } from '../snapshot.ts';
 import type { Sent } from '../targets/send.ts';
 import { dispatch, lastCheck } from './dispatch.ts';
 import type { Outcome } from './doors.ts';
+import { echoWrite } from './echo-view.ts';
 import { gatherCurrent, needsCurrent, type Current } from './facts.ts';
 import { intentOf } from './intent.ts';
 import { abandonedRefusal, endJourney, type Journey } from './journey.ts';
@@ -146,6 +147,9 @@ const settle = (
     resourceId: settlement.resourceId,
     attempts: journey.attempts.filter((attempt) => attempt.call.purpose === 'call').length,
   });
+  if (settlement.outcome === 'applied' || settlement.settledBy === 'no-change') {
+    journey.keepEchoes?.(settlement.resourceId);
+  }
   if (settlement.outcome === 'in-doubt') deps.doubted(entry, walk.target.settings.settleAfter);
 };
 
@@ -271,7 +275,8 @@ const walkThrough = async (walk: MutationWalk): Promise<Outcome> => {
   const final = stripped(prepared, decision.drop);
   if (isRefusal(final)) return turnAway(deps, journey, final);
   journey.operation = final.operation;
-  const view = viewOf(deps, journey, target, decision.view.covers);
+  const plain = viewOf(deps, journey, target, decision.view.covers);
+  const view = await echoWrite(walk, plain, { held: approached.operation, after: final.after });
   return carryOut(walk, {
     prepared: final,
     current,

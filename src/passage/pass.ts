@@ -8,6 +8,7 @@ import { isRevocation } from '../identity/scim/effects.ts';
 import { isMutation } from '../identity/operation.ts';
 import type { Target } from '../snapshot.ts';
 import type { Doors, Outcome, Passage } from './doors.ts';
+import { makeEchoes, type EchoesDeps } from './echoes.ts';
 import { denied, turnAway, type PassageDeps } from './exits.ts';
 import { judgeEarly } from './judge-early.ts';
 import { beginJourney } from './journey.ts';
@@ -56,17 +57,24 @@ const asAsked = (passage: Passage, outcome: Outcome): Outcome =>
 
 /** Makes the doors: the passage, and the recovery of what it left in doubt. */
 export const makeDoors = (
-  deps: Omit<RecoveryDeps, 'doubted' | 'replays'>,
-): Doors & Readonly<{ load: Recovery['load'] }> => {
+  deps: Omit<RecoveryDeps, 'doubted' | 'replays' | 'echoes' | 'fingerprint'> & EchoesDeps,
+): Doors & Readonly<{ load: Recovery['load']; close(): Promise<void> }> => {
+  const echoes = makeEchoes(deps);
   const known: RecoveryDeps = {
     ...deps,
     replays: makeReplays(deps.clock),
+    echoes,
+    fingerprint: deps.keyRing.fingerprint,
     doubted: (entry, settleAfterMs) => recovery.add(entry, settleAfterMs),
   };
   const recovery = makeRecovery(known);
   return {
     pass: (passage) => pass(known, passage),
-    load: recovery.load,
+    load: async () => {
+      await echoes.start();
+      return recovery.load();
+    },
+    close: echoes.stop,
     recover: recovery.round,
   };
 };

@@ -14,6 +14,7 @@ import type { CompiledLimit, Decision } from '../policy/decision.ts';
 import type { Target } from '../snapshot.ts';
 import { dispatch } from './dispatch.ts';
 import type { Outcome } from './doors.ts';
+import { echoRead } from './echo-view.ts';
 import { endJourney, type Journey } from './journey.ts';
 import { denied, retryOf, takeLimits, turnAway, type PassageDeps } from './exits.ts';
 import { viewOf } from './view.ts';
@@ -176,10 +177,9 @@ const passGated = async (walk: ReadWalk, operation: Search): Promise<Outcome> =>
   const judged = judgeShown(walk, operation, seen);
   if (isRefusal(judged)) return turnAway(deps, journey, judged);
   const shown = { ...answer, body: judged.body ?? undefined };
-  return endJourney(
-    journey,
-    present(shown, operation, viewOf(deps, journey, target, judged.mayRead)),
-  );
+  const judgedView = viewOf(deps, journey, target, judged.mayRead);
+  const echoing = await echoRead(walk, judgedView, operation.type, shown);
+  return endJourney(journey, present(shown, operation, echoing));
 };
 
 /** A read, from its operation to its outcome. */
@@ -196,10 +196,10 @@ export const passRead = async (walk: ReadWalk): Promise<Outcome> => {
   const answer = await sendRead(walk, operation, decision.limits);
   if ('reply' in answer) return answer;
   const view = viewOf(deps, journey, target, decision.view.covers);
-  return endJourney(
-    journey,
-    operation.verb === 'discover'
-      ? presentDiscovery(answer, operation, { ...view, types: journey.passage.route.types })
-      : present(answer, operation, view),
-  );
+  if (operation.verb === 'discover') {
+    const { types } = journey.passage.route;
+    return endJourney(journey, presentDiscovery(answer, operation, { ...view, types }));
+  }
+  const echoing = await echoRead(walk, view, operation.type, answer);
+  return endJourney(journey, present(answer, operation, echoing));
 };

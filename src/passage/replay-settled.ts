@@ -9,6 +9,7 @@ import type { Mutation } from '../identity/operation.ts';
 import { present, type PresentView, type Presented } from '../identity/scim/present.ts';
 import { compareReadBack, expectedOf, type Expected } from '../identity/scim/readback.ts';
 import type { Outcome } from './doors.ts';
+import { echoRead } from './echo-view.ts';
 import { denied, takeLimits, turnAway } from './exits.ts';
 import { gatherCurrent, type Current } from './facts.ts';
 import { endJourney } from './journey.ts';
@@ -156,7 +157,8 @@ const readAndShow = async (
   if (!keyed && !holdsStill(final, current, id)) return null;
   journey.decision = 'allow';
   journey.rule = decision.rule;
-  const view = viewOf(deps, journey, target, decision.view.covers);
+  const plain = viewOf(deps, journey, target, decision.view.covers);
+  const view = await echoRead(walk, plain, type, current.answer);
   return replay(walk, known, shown(final.operation, current.answer, known, view));
 };
 
