@@ -66,8 +66,11 @@ const makeCache = () => {
   };
 };
 
-const nameOf = ({ client, tenant, word }: EchoScope, id: string): string =>
-  JSON.stringify([client, tenant, word, id]);
+/** Names the resources of one scope; what stands before the id ends where its brackets do. */
+const namesOf = ({ client, tenant, word }: EchoScope): ((id: string) => string) => {
+  const scope = JSON.stringify([client, tenant, word]);
+  return (id) => scope + id;
+};
 
 const contextOf = (key: Buffer): string => `echoes/${key.toString('hex')}`;
 
@@ -138,12 +141,12 @@ const makeWaiting = (deps: EchoesDeps, saved: (count: number) => void) => {
 const makePruning = (deps: EchoesDeps) => {
   let timer: Timer | null = null;
   let running: Promise<void> | null = null;
-  let stopped = false;
+  const state = { stopped: false };
   const slice = () =>
     deps.echoStore.prune({ before: deps.clock.now() - deps.echoesKeptMs(), rowsMax });
   const pruneAll = async (): Promise<void> => {
     try {
-      for (let done = 0; done < slicesMax && !stopped; done += 1) {
+      for (let done = 0; done < slicesMax && !state.stopped; done += 1) {
         if (!(await slice()).more) return;
       }
     } catch (cause) {
@@ -175,7 +178,7 @@ const makePruning = (deps: EchoesDeps) => {
       }
     },
     stop: async (): Promise<void> => {
-      stopped = true;
+      state.stopped = true;
       timer?.cancel();
       await running;
     },
@@ -212,7 +215,8 @@ export const makeEchoes = (deps: EchoesDeps): Echoes => {
     recall: async (scope: EchoScope, ids: readonly string[]) => {
       const recalled = new Map<string, readonly Echo[]>();
       if (empty) return recalled;
-      const named = ids.slice(0, 1_000).map((id) => [id, nameOf(scope, id)] as const);
+      const nameOf = namesOf(scope);
+      const named = ids.slice(0, 1_000).map((id) => [id, nameOf(id)] as const);
       const known = (name: string) => waiting.find(name) ?? cache.find(name);
       const missing = named.map(([, name]) => name).filter((name) => known(name) === undefined);
       if (missing.length > 0) {
@@ -229,7 +233,7 @@ export const makeEchoes = (deps: EchoesDeps): Echoes => {
     learn: (scope: EchoScope, id: string, echoes: readonly Echo[]): void => {
       if (empty && echoes.length === 0) return;
       empty = false;
-      const name = nameOf(scope, id);
+      const name = namesOf(scope)(id);
       cache.keep(name, echoes);
       waiting.add(name, echoes);
     },

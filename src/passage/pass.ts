@@ -74,7 +74,7 @@ export const makeDoors = (
       await echoes.start();
       return recovery.load();
     },
-    close: echoes.stop,
+    close: () => echoes.stop(),
     recover: recovery.round,
   };
 };
