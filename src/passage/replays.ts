@@ -109,6 +109,8 @@ const passFirst = async (walk: MutationWalk, identity: CallIdentity): Promise<Ou
         ? null
         : await replaySettled(walk, known, identity.keyed);
     if (replayed !== null) return replayed;
+    // What the read took is told of the answer to the write, once.
+    journey.limits = [];
   } catch (error) {
     if (error instanceof GatewayError) return turnAway(deps, journey, error.refusal);
     throw error;
