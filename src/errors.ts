@@ -93,6 +93,13 @@ const rows = {
     'The body is larger than this gateway accepts.',
     'Raise server.maxBody if the client is right.',
   ),
+  key_reused: row(
+    422,
+    false,
+    'info',
+    'This Idempotency-Key was used for another call.',
+    'A key names one call of one client on one route, for 24 hours.',
+  ),
   body_malformed: row(
     400,
     false,

@@ -125,6 +125,8 @@ type Parts = {
   listeners: Listener[];
   watch: Watch | null;
   recovery: Timer | null;
+  /** Keeps what the passage has still in memory. */
+  closeDoors: () => Promise<void>;
 };
 
 /** A check that makes the gateway unready. */
@@ -184,6 +186,7 @@ const stopParts = async (parts: Parts, deadlineMs: number): Promise<void> => {
   const [data, ...others] = parts.listeners;
   await data?.stop(left());
   await parts.targets.close(left());
+  await parts.closeDoors();
   await parts.foundation.ledger
     .act({
       kind: 'act',
@@ -257,12 +260,15 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
     turns: makeTurns({ ...turnLimits, clock }),
     ledger: foundation.ledger,
     keyRing: foundation.keyRing,
+    echoStore: foundation.stores.echoes,
+    echoesKeptMs: () => parts.snapshot.store.retention.bodiesMs,
     snapshot: () => parts.snapshot,
     standing: {
       keyStands: (keyId, now) => foundation.callers.stillStanding(keyId, now),
       frozen: (scope) => foundation.freezes.frozenBy(scope) !== null,
     },
   });
+  parts.closeDoors = doors.close;
   await doors.load();
   const data = makeDataListener({
     clock,
@@ -317,6 +323,7 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
     listeners: [],
     watch: null,
     recovery: null,
+    closeDoors: () => Promise.resolve(),
   };
   try {
     parts.targets.reconcile(loaded.snapshot.targets);

@@ -25,6 +25,7 @@ const singletons: ReadonlySet<string> = new Set([
   'transfer-encoding',
   'if-match',
   'if-none-match',
+  'idempotency-key',
   'traceparent',
   'x-request-id',
 ]);

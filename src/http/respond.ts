@@ -22,6 +22,8 @@ export type Marks = Readonly<{
   ledgerId: LedgerId | null;
   /** On 502 and 504 of a mutation. */
   outcome: 'not-sent' | 'in-doubt' | null;
+  /** The answer of an earlier call: nothing was written for this one. */
+  replayed: boolean;
   limits: readonly LimitState[];
 }>;
 
@@ -47,6 +49,7 @@ const markHeaders = (marks: Marks, retryAfterSeconds: number): Record<string, st
     'x-content-type-options': 'nosniff',
   };
   if (marks.ledgerId !== null) headers['sallyport-ledger-id'] = marks.ledgerId;
+  if (marks.replayed) headers['idempotency-replayed'] = 'true';
   if (marks.limits.length > 0) Object.assign(headers, rateHeaders(marks.limits, retryAfterSeconds));
   else if (retryAfterSeconds > 0) headers['retry-after'] = String(retryAfterSeconds);
   return headers;

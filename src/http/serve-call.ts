@@ -18,6 +18,7 @@ import type { Client, Route, Snapshot } from '../snapshot.ts';
 import type { Observer } from '../telemetry/observe.ts';
 import type { Exchange, Reply } from './exchange.ts';
 import { inspect, inspectMediaType } from './hygiene.ts';
+import { readIdempotencyKey } from './idempotency-key.ts';
 import { respond, respondRefusal, type Marks } from './respond.ts';
 import { callerAddress, findRoute } from './route-table.ts';
 import { asksBulk, readBulkCall, serveBulk } from './serve-bulk.ts';
@@ -114,7 +115,10 @@ const walk = async (
   seen.actor = actor;
   const meant = await readOperation(exchange, seen, actor, found.rest);
   if (isRefusal(meant)) return meant;
-  const origin = originOf(exchange, seen);
+  const changes = 'operations' in meant || isMutation(meant);
+  const idempotencyKey = changes ? readIdempotencyKey(exchange.headers) : null;
+  if (isRefusal(idempotencyKey)) return idempotencyKey;
+  const origin = { ...originOf(exchange, seen), idempotencyKey };
   const passage = { snapshot, route: found.route, actor, origin };
   if ('operations' in meant) return serveBulk(deps.doors, { ...passage, bulk: meant });
   seen.operation = meant;
@@ -123,7 +127,7 @@ const walk = async (
   return location === null ? outcome : located(outcome, location);
 };
 
-const originOf = (exchange: Exchange, seen: Glimpse): Origin => ({
+const originOf = (exchange: Exchange, seen: Glimpse): Omit<Origin, 'idempotencyKey'> => ({
   requestId: seen.requestId,
   traceId: seen.traceId,
   spanId: seen.spanId,
@@ -179,6 +183,7 @@ const marksOf = (exchange: Exchange, seen: Glimpse, outcome: Outcome | null): Ma
     accept: exchange.headers['accept'],
     ledgerId: ledger?.id ?? null,
     outcome: doubtful ? ledger.outcome : null,
+    replayed: outcome?.replayed ?? false,
     limits: outcome?.limits ?? [],
   };
 };

@@ -73,8 +73,11 @@ export type Finished = Readonly<{
   mutating: boolean;
 }>;
 
-const mutationOf = ({ ledger }: Outcome): SettledPart['mutation'] =>
-  ledger && { ledgerId: ledger.id, outcome: ledger.outcome, settledBy: ledger.settledBy };
+/** A replay is told by its note: counted here, one entry would stand for several mutations. */
+const mutationOf = ({ ledger, replayed }: Outcome): SettledPart['mutation'] =>
+  replayed === true
+    ? null
+    : ledger && { ledgerId: ledger.id, outcome: ledger.outcome, settledBy: ledger.settledBy };
 
 /** One mutation of a Bulk, as it is told for itself. */
 const partOf = ({ outcome, startedAt, endedAt }: Tried): SettledPart => {

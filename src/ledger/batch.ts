@@ -106,6 +106,9 @@ const lookupsOf = (
       break;
     }
   }
+  if (record.kind === 'intent' && record.body.repeat !== undefined) {
+    add(subjectKey(keyRing, record.body.repeat.key));
+  }
   if (record.kind === 'outcome' && record.resourceId !== null) {
     const entry = parseLedgerId(record.entry);
     if (entry !== null) add(subjectKey(keyRing, record.resourceId), entry);

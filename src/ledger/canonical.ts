@@ -35,6 +35,7 @@ export const bodyText = (body: IntentBody): string =>
     call: body.call,
     changes: body.changes,
     expected: body.expected,
+    ...(body.repeat === undefined ? {} : { repeat: body.repeat }),
     subject: body.subject,
   });
 

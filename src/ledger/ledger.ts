@@ -26,7 +26,7 @@ export type ListQuery = Readonly<{
   target?: string;
   /** Any of these. */
   actions?: readonly string[];
-  /** Resource id, or the subject's own name (userName, displayName): compared by keyed hash. */
+  /** Resource id, the subject's own name (userName, displayName) or `repeat.key`: compared by keyed hash. */
   subject?: string;
   traceId?: string;
   since?: number;

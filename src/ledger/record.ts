@@ -60,6 +60,8 @@ export type IntentBody = Readonly<{
   expected: unknown;
   /** displayName, userName: for people who may unseal. */
   subject: string | null;
+  /** Keyed fingerprints of an Idempotency-Key and of the call it names, where one came with it. */
+  repeat?: Readonly<{ key: string; call: string }>;
 }>;
 
 export type OutcomeRecord = Readonly<{

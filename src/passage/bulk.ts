@@ -108,14 +108,19 @@ const failed = (deps: PassageDeps, single: Passage, cause: unknown): Outcome => 
   );
 };
 
-/** One mutation through the passage, or turned away before it. */
+/** One mutation through the passage, or turned away before it; `part` tells it from the others. */
 const tryOne = async (
   running: Running,
+  part: string,
   operation: Mutation,
   refusal: Refusal | null,
 ): Promise<Outcome> => {
   const { deps, passage, passOne } = running;
-  const single: Passage = { ...passage, operation };
+  const { idempotencyKey } = passage.origin;
+  // One key for the whole would be another operation's key for each but the first.
+  const key = idempotencyKey === null ? null : `${idempotencyKey} ${part}`;
+  const origin = { ...passage.origin, idempotencyKey: key };
+  const single: Passage = { ...passage, operation, origin };
   const startedAt = deps.clock.now();
   const outcome =
     refusal === null
@@ -152,7 +157,10 @@ const complete = async (running: Running, open: Open): Promise<void> => {
   const { planned, operation, changes, id } = open;
   const patch = resolveChanges(operation, id, changes, running.ids);
   const stopped = isLate(running) ? late : null;
-  const outcome = patch.changes.length === 0 ? null : await tryOne(running, patch, stopped);
+  const outcome =
+    patch.changes.length === 0
+      ? null
+      : await tryOne(running, `${planned.of.position} references`, patch, stopped);
   const missing = planned.later.filter((bulkId) => !running.ids.has(bulkId));
   let reply: Outcome['reply'] = open.reply;
   if (outcome !== null && isRefusal(outcome.reply)) {
@@ -183,7 +191,7 @@ const carryOut = async (running: Running, planned: PlannedOperation): Promise<vo
   const stopped = obstacle(running, planned);
   const { operation, changes } = detached(planned);
   const sent = stopped === null ? resolveReferences(operation, running.ids) : of.operation;
-  const { reply, ledger } = await tryOne(running, sent, stopped);
+  const { reply, ledger } = await tryOne(running, `${of.position}`, sent, stopped);
   const id = stopped === null ? createdId(sent, reply) : null;
   if (of.operation.verb === 'create' && of.bulkId !== null) {
     running.ended.add(of.bulkId);

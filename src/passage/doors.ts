@@ -31,6 +31,8 @@ export type Origin = Readonly<{
   /** The caller's own x-request-id, if it was well-formed. */
   callerRequestId: string | null;
   remote: string;
+  /** Names this call, so that a repeat of it is recognised: 1 to 128 visible ASCII characters. */
+  idempotencyKey: string | null;
   /** What the caller sees as the base of this route: `https://gw.example.com/scim/slack`. */
   publicBase: string;
   /** True once the caller hung up; asked before anything is recorded, never after. */
@@ -43,6 +45,17 @@ export type Passage = Readonly<{
   actor: Actor;
   operation: Operation;
   origin: Origin;
+}>;
+
+/** The entry of a mutation, and what its outcome says. */
+export type Recorded = Readonly<{
+  id: LedgerId;
+  outcome: EntryOutcome;
+  settledBy: SettledBy;
+  /** Id at the target, where it is known. */
+  resourceId: string | null;
+  /** The target's status, or null. */
+  status: number | null;
 }>;
 
 export type Attempted = RequestSettled['attempts'][number];
@@ -59,7 +72,9 @@ export type Outcome = Readonly<{
   repairs: readonly string[];
   limits: readonly LimitState[];
   retryAfterSeconds: number;
-  ledger: Readonly<{ id: LedgerId; outcome: EntryOutcome; settledBy: SettledBy }> | null;
+  ledger: Recorded | null;
+  /** The answer of an earlier call with the same entry: nothing was written for this one. */
+  replayed?: true;
   attempts: readonly Attempted[];
   /** Milliseconds spent waiting for the target. */
   targetMs: number;

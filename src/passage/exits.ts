@@ -14,8 +14,10 @@ import type { Target } from '../snapshot.ts';
 import { takeOrWait } from './absorb.ts';
 import type { DispatchDeps } from './dispatch.ts';
 import type { Outcome } from './doors.ts';
+import type { Echoes } from './echoes.ts';
 import { denialOf } from './intent.ts';
 import { endJourney, type Journey } from './journey.ts';
+import type { Replays } from './remembered-calls.ts';
 import type { Turns } from './turns.ts';
 
 export type PassageDeps = DispatchDeps &
@@ -25,6 +27,10 @@ export type PassageDeps = DispatchDeps &
     ledger: Ledger;
     /** Seals and opens the cursors of pages. */
     keyRing: Pick<KeyRing, 'seal' | 'open'>;
+    replays: Replays;
+    echoes: Echoes;
+    /** Keyed hash of what must not be kept as it is. */
+    fingerprint: KeyRing['fingerprint'];
     observer: Pick<Observer, 'limitRejected' | 'doubtSettled' | 'note'>;
     /** Told of each entry that ended in doubt, and after how many ms it may be read back. */
     doubted(entry: LedgerId, settleAfterMs: number): void;

@@ -69,6 +69,7 @@ const bodyOf = (journey: Journey, facts: IntentFacts): IntentBody => {
     before: facts.keepBefore ? facts.before : null,
     expected: facts.expected,
     subject: subjectOf(journey.operation, facts.before, facts.after),
+    ...(journey.repeat === null ? {} : { repeat: journey.repeat }),
   };
 };
 

@@ -3,13 +3,12 @@
  * not sent, in doubt, applied) gives the same whole Outcome. Local to one call of `pass`.
  */
 import { refuse, type Refusal } from '../errors.ts';
-import type { LedgerId } from '../ids.ts';
 import type { NormalisedPath } from '../identity/attributes/profile.ts';
 import type { Action, Operation } from '../identity/operation.ts';
 import type { Presented } from '../identity/scim/present.ts';
-import type { EntryOutcome, SettledBy } from '../ledger/record.ts';
+import type { IntentBody } from '../ledger/record.ts';
 import type { LimitState } from '../limits/limiter.ts';
-import type { Attempted, Outcome, Passage } from './doors.ts';
+import type { Attempted, Outcome, Passage, Recorded } from './doors.ts';
 
 /** Mutable, owned by one walk. */
 export type Journey = {
@@ -23,7 +22,11 @@ export type Journey = {
   normalised: readonly NormalisedPath[];
   limits: readonly LimitState[];
   retryAfterSeconds: number;
-  ledger: { id: LedgerId; outcome: EntryOutcome; settledBy: SettledBy } | null;
+  ledger: Recorded | null;
+  /** How a repeat of this call is recognised; kept with its intent. */
+  repeat: NonNullable<IntentBody['repeat']> | null;
+  /** Remembers what this mutation sent in another form; called once it stands at the target. */
+  keepEchoes: ((resourceId: string | null) => void) | null;
   attempts: Attempted[];
   targetMs: number;
   internal: string | null;
@@ -40,6 +43,8 @@ export const beginJourney = (passage: Passage): Journey => ({
   limits: [],
   retryAfterSeconds: 0,
   ledger: null,
+  repeat: null,
+  keepEchoes: null,
   attempts: [],
   targetMs: 0,
   internal: null,

@@ -23,6 +23,7 @@ import type { Target } from '../snapshot.ts';
 import type { Sent } from '../targets/send.ts';
 import { dispatch, lastCheck } from './dispatch.ts';
 import type { Outcome } from './doors.ts';
+import { echoWrite } from './echo-view.ts';
 import { gatherCurrent, needsCurrent, type Current } from './facts.ts';
 import { intentOf } from './intent.ts';
 import { abandonedRefusal, endJourney, type Journey } from './journey.ts';
@@ -141,7 +142,7 @@ const settle = (
   code: string | null,
 ): void => {
   const { deps, journey } = walk;
-  journey.ledger = { id: entry, outcome: settlement.outcome, settledBy: settlement.settledBy };
+  journey.ledger = { id: entry, ...settlement };
   deps.ledger.settle({
     kind: 'outcome',
     at: deps.clock.now(),
@@ -153,6 +154,9 @@ const settle = (
     resourceId: settlement.resourceId,
     attempts: journey.attempts.filter((attempt) => attempt.call.purpose === 'call').length,
   });
+  if (settlement.outcome === 'applied' || settlement.settledBy === 'no-change') {
+    journey.keepEchoes?.(settlement.resourceId);
+  }
   if (settlement.outcome === 'in-doubt') deps.doubted(entry, walk.target.settings.settleAfter);
 };
 
@@ -280,7 +284,8 @@ const walkThrough = async (walk: MutationWalk): Promise<Outcome> => {
   const final = stripped(prepared, decision.drop);
   if (isRefusal(final)) return turnAway(deps, journey, final);
   journey.operation = final.operation;
-  const view = viewOf(deps, journey, target, decision.view.covers);
+  const plain = viewOf(deps, journey, target, decision.view.covers);
+  const view = await echoWrite(walk, plain, { held: approached.operation, after: final.after });
   return carryOut(walk, {
     prepared: final,
     current,
@@ -291,7 +296,7 @@ const walkThrough = async (walk: MutationWalk): Promise<Outcome> => {
   });
 };
 
-const noTurn: Readonly<Record<'busy' | 'timeout' | 'abandoned', Refusal>> = {
+export const noTurn: Readonly<Record<'busy' | 'timeout' | 'abandoned', Refusal>> = {
   busy: refuse('target_overloaded', 'Too many changes of this resource wait. Send fewer at once.'),
   timeout: refuse('target_overloaded', 'Other changes of this resource took too long. Try again.'),
   abandoned: abandonedRefusal,

@@ -9,13 +9,15 @@ import { isMutation } from '../identity/operation.ts';
 import type { Target } from '../snapshot.ts';
 import { passBulk } from './bulk.ts';
 import type { Doors, Outcome, Passage } from './doors.ts';
+import { makeEchoes, type EchoesDeps } from './echoes.ts';
 import { absentProblem } from './empty-lists.ts';
 import { denied, turnAway, type PassageDeps } from './exits.ts';
 import { judgeEarly } from './judge-early.ts';
 import { beginJourney } from './journey.ts';
-import { passMutation } from './mutate.ts';
 import { normaliseOperation } from './normalise.ts';
 import { passRead } from './read.ts';
+import { makeReplays } from './remembered-calls.ts';
+import { passRepeatable } from './replays.ts';
 import { makeRecovery, type Recovery, type RecoveryDeps } from './recover.ts';
 
 const unconfigured = (target: Target | undefined): Refusal | null =>
@@ -47,7 +49,7 @@ const pass = async (deps: PassageDeps, passage: Passage): Promise<Outcome> => {
   }
   const walk = { deps, journey, target, effects };
   return isMutation(operation)
-    ? asAsked(passage, await passMutation({ ...walk, operation }))
+    ? asAsked(passage, await passRepeatable({ ...walk, operation }))
     : passRead({ ...walk, operation });
 };
 
@@ -59,17 +61,25 @@ const asAsked = (passage: Passage, outcome: Outcome): Outcome =>
 
 /** Makes the doors: the passage, and the recovery of what it left in doubt. */
 export const makeDoors = (
-  deps: Omit<RecoveryDeps, 'doubted'>,
-): Doors & Readonly<{ load: Recovery['load'] }> => {
+  deps: Omit<RecoveryDeps, 'doubted' | 'replays' | 'echoes' | 'fingerprint'> & EchoesDeps,
+): Doors & Readonly<{ load: Recovery['load']; close(): Promise<void> }> => {
+  const echoes = makeEchoes(deps);
   const known: RecoveryDeps = {
     ...deps,
+    replays: makeReplays(deps.clock),
+    echoes,
+    fingerprint: deps.keyRing.fingerprint,
     doubted: (entry, settleAfterMs) => recovery.add(entry, settleAfterMs),
   };
   const recovery = makeRecovery(known);
   return {
     pass: (passage) => pass(known, passage),
     passBulk: (passage) => passBulk(known, passage, (each) => pass(known, each)),
-    load: recovery.load,
+    load: async () => {
+      await echoes.start();
+      return recovery.load();
+    },
+    close: () => echoes.stop(),
     recover: recovery.round,
   };
 };

@@ -133,20 +133,26 @@ const hasPrecondition = (operation: Mutation): boolean =>
 
 const replacesMembers = ({ action }: Effect): boolean => action.endsWith(':replace-members');
 
+/** Does the current resource show all that is written? Nothing is concluded of what may be hidden. */
+export const holdsAlready = (prepared: Prepared): boolean => {
+  const { operation, before, changes, effects } = prepared;
+  // A target may hide the members it holds (T4).
+  if (before === null || changes === null || effects.some(replacesMembers)) return false;
+  if (changes.some((change) => isUnseen(operation.type, change.path))) return false;
+  if (operation.verb === 'replace') return changes.length === 0;
+  const applied = applyChanges(before, changes, operation.type);
+  return !isRefusal(applied) && applied.inverse.length === 0;
+};
+
 /**
  * Would sending it change nothing? Only where the current resource is known and shows what is
  * written; what takes access away always goes out.
  */
 export const changesNothing = (prepared: Prepared, revocation: boolean): boolean => {
-  const { operation, before, changes, effects } = prepared;
+  const { operation } = prepared;
   if (operation.verb === 'patch' && operation.changes.length === 0) return true;
-  if (before === null || changes === null || revocation) return false;
-  // A precondition is the target's to judge, and a target may hide the members it holds (T4).
-  if (hasPrecondition(operation) || effects.some(replacesMembers)) return false;
-  if (changes.some((change) => isUnseen(operation.type, change.path))) return false;
-  if (operation.verb === 'replace') return changes.length === 0;
-  const applied = applyChanges(before, changes, operation.type);
-  return !isRefusal(applied) && applied.inverse.length === 0;
+  // A precondition is the target's to judge.
+  return !revocation && !hasPrecondition(operation) && holdsAlready(prepared);
 };
 
 /** The changes of a PATCH as they go out: a missing element is spelled out where that is known (C5). */

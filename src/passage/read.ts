@@ -16,6 +16,7 @@ import { openPage, withCursors, type Paged } from './cursors.ts';
 import type { Target } from '../snapshot.ts';
 import { dispatch } from './dispatch.ts';
 import type { Outcome, Passage } from './doors.ts';
+import { echoRead } from './echo-view.ts';
 import { emptyAnswer } from './empty-lists.ts';
 import { endJourney } from './journey.ts';
 import { denied, takeLimits, turnAway } from './exits.ts';
@@ -198,7 +199,8 @@ const passGated = async (walk: ReadWalk, paged: Paged<Search>): Promise<Outcome>
   const judged = judgeShown(walk, paged, seen);
   if (isRefusal(judged)) return turnAway(deps, journey, judged);
   const shown = { ...answer, body: judged.body ?? undefined };
-  const shownView = { ...viewOf(deps, journey, target, judged.mayRead), byCursor };
+  const judgedView = { ...viewOf(deps, journey, target, judged.mayRead), byCursor };
+  const shownView = await echoRead(walk, judgedView, operation.type, shown);
   const presented = present(shown, asPage(operation), shownView);
   return endJourney(
     journey,
@@ -250,15 +252,16 @@ export const passRead = async (walk: ReadWalk): Promise<Outcome> => {
   const answer = await sendRead(walk, paged.operation, decision.limits);
   if ('reply' in answer) return answer;
   const view = { ...viewOf(deps, journey, target, decision.view.covers), byCursor: paged.byCursor };
-  return endJourney(
-    journey,
-    paged.operation.verb === 'discover'
-      ? presentDiscovery(answer, paged.operation, {
-          ...view,
-          ...servedBy(journey.passage),
-          paging: pagingOf(target),
-          patches: target.knobs.patch !== 'whole' || target.knobs.put === 'none',
-        })
-      : withCursors(deps, paged.scope, present(answer, paged.operation, view)),
-  );
+  if (paged.operation.verb === 'discover') {
+    const served = {
+      ...view,
+      ...servedBy(journey.passage),
+      paging: pagingOf(target),
+      patches: target.knobs.patch !== 'whole' || target.knobs.put === 'none',
+    };
+    return endJourney(journey, presentDiscovery(answer, paged.operation, served));
+  }
+  const echoing = await echoRead(walk, view, paged.operation.type, answer);
+  const presented = present(answer, paged.operation, echoing);
+  return endJourney(journey, withCursors(deps, paged.scope, presented));
 };

@@ -12,6 +12,7 @@ import { bodyText, canonicalText, hashBody } from '../../src/ledger/canonical.ts
 import { genesis } from '../../src/ledger/chain.ts';
 import type { LedgerRecord } from '../../src/ledger/record.ts';
 import type { LedgerBatch, LedgerStore } from '../../src/ledger/store.ts';
+import type { EchoStore } from '../../src/passage/echo-store.ts';
 import { openSqlite } from '../../src/storage/sqlite/open.ts';
 import type { FreezeStore } from '../../src/targets/store.ts';
 import { denial, intent, keyRing, outcome } from '../ledger/fixture.ts';
@@ -21,6 +22,7 @@ type Stores = Readonly<{
   keys: KeyStore;
   lastGood: LastGoodStore;
   freezes: FreezeStore;
+  echoes: EchoStore;
   close(): Promise<void>;
 }>;
 
@@ -379,6 +381,59 @@ for (const [name, open] of Object.entries(engines)) {
         assert.equal(await freezes.thaw('tenant', 'slack', 'alice', 7), true);
         assert.equal(await freezes.thaw('tenant', 'slack', 'alice', 8), false);
         assert.equal((await freezes.list()).length, 1);
+      }),
+    );
+  });
+
+  void suite(`echo store on ${name}`, () => {
+    const keyed = (at: number): Buffer => keyRing.fingerprint(`echo ${at}`);
+    const kept = (at: number, text: string | null) => ({
+      key: keyed(at),
+      sealed: text === null ? null : keyRing.seal(Buffer.from(text), 'echo'),
+    });
+    const range = (from: number, to: number) =>
+      Array.from({ length: to - from }, (_, at) => from + at);
+    const texts = async (echoes: EchoStore, numbers: readonly number[]) =>
+      (await echoes.load(numbers.map(keyed))).map((each) =>
+        each === null ? null : keyRing.open(each, 'echo')?.toString(),
+      );
+
+    void test(
+      'keeps, replaces and forgets, and answers in the order of the keys',
+      withStores(open, async ({ echoes }) => {
+        assert.deepEqual(await echoes.load([keyed(1)]), [null]);
+        assert.deepEqual(await echoes.load([]), []);
+        await echoes.save([kept(1, 'one'), kept(2, 'two'), kept(3, null)], 10);
+        assert.deepEqual(await texts(echoes, [2, 3, 1]), ['two', null, 'one']);
+        await echoes.save([kept(1, 'uno'), kept(2, null), kept(1, 'eins')], 20);
+        assert.deepEqual(await texts(echoes, [1, 2]), ['eins', null]);
+      }),
+    );
+
+    void test(
+      'drops what is old, then the oldest beyond the rows, 500 at once',
+      withStores(open, async ({ echoes }) => {
+        for (const [from, at] of [
+          [0, 10],
+          [600, 20],
+        ] as const) {
+          await echoes.save(
+            range(from, from + 600).map((each) => kept(each, `${each}`)),
+            at,
+          );
+        }
+        const limits = { before: 20, rowsMax: 400 };
+        assert.deepEqual(await echoes.prune({ before: 0, rowsMax: 1_200 }), {
+          rows: 1_200,
+          more: false,
+        });
+        assert.deepEqual(await echoes.prune(limits), { rows: 700, more: true });
+        assert.deepEqual(await echoes.prune(limits), { rows: 400, more: false });
+        const left = await texts(echoes, range(0, 1_000));
+        assert.ok(left.slice(0, 600).every((each) => each === null));
+        await echoes.save([kept(5_000, 'newest')], 30);
+        assert.deepEqual(await echoes.prune({ before: 20, rowsMax: 1 }), { rows: 1, more: false });
+        assert.deepEqual(await texts(echoes, [5_000]), ['newest']);
       }),
     );
   });

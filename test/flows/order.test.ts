@@ -57,8 +57,11 @@ describe('many changes at once', () => {
 
   it('creates of one name at once make one user', async () => {
     const answers = await Promise.all(
-      Array.from({ length: 20 }, () =>
-        fixture.ask('POST', `${base}/Users`, { body: user('once@example.com') }),
+      Array.from({ length: 20 }, (_, index) =>
+        fixture.ask('POST', `${base}/Users`, {
+          // The same call would be one call sent again: see replays.test.ts.
+          body: user('once@example.com', { title: `T${index}` }),
+        }),
       ),
     );
     const statuses = answers.map(({ status }) => status).sort((a, b) => a - b);

@@ -121,7 +121,10 @@ describe('a provisioning session', () => {
     await must(fixture, 'PATCH', `/Users/${id}`, { body: added });
     const after = await read(fixture, 'Users', id);
     assert.equal(after['displayName'], 'Cid B');
-    assert.deepEqual(after['emails'], [{ type: 'work', value: 'Cid@example.com' }]);
+    // The target holds the normal form; its client sees what it sent (C14).
+    const stored = fixture.sandbox.stored('User').find((each) => each['id'] === id);
+    assert.deepEqual(stored?.['emails'], [{ type: 'work', value: 'Cid@example.com' }]);
+    assert.deepEqual(after['emails'], [{ type: 'work', value: 'Cid@Example.com' }]);
   });
 
   it('patches as Okta writes it, without a path', async () => {

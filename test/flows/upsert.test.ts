@@ -22,5 +22,8 @@ test('Entra sets an e-mail that was not there', async () => {
     },
   });
   assert.equal(patched.status, 200, patched.text);
-  assert.deepEqual(patched.body['emails'], [{ type: 'work', value: 'Ann@example.com' }]);
+  // The target holds the normal form; the client sees what it sent (C14).
+  const [stored] = fixture.sandbox.stored('User');
+  assert.deepEqual(stored?.['emails'], [{ type: 'work', value: 'Ann@example.com' }]);
+  assert.deepEqual(patched.body['emails'], [{ type: 'work', value: 'Ann@EXAMPLE.com' }]);
 });

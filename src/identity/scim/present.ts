@@ -33,6 +33,8 @@ export type PresentView = Readonly<{
   inactiveAbsent?: boolean;
   /** The caller pages by cursor, whatever is asked of the target. */
   byCursor?: boolean;
+  /** Shows values as this caller sent them (C14), before read lists and projection; pure. */
+  echo?: (resource: Resource) => Resource;
 }>;
 
 /** What goes to the caller. `Content-Type` is http's. */
@@ -54,6 +56,7 @@ type Showing = {
   readonly projection: Projection;
   readonly bases: Bases;
   readonly mayRead: (name: AttributeName) => boolean;
+  readonly echo: PresentView['echo'];
   readonly shown: Map<AttributeName, boolean>;
   /** Did the read list take something away? Then the target's ETag names another body. */
   stripped: boolean;
@@ -64,6 +67,7 @@ const newShowing = (type: ResourceType, projection: Projection, view: PresentVie
   projection,
   bases: { from: view.targetBase, to: view.publicBase },
   mayRead: (name) => view.mayRead(name),
+  echo: view.echo,
   shown: new Map(),
   stripped: false,
 });
@@ -132,7 +136,8 @@ const showMeta = (showing: Showing, meta: Json, id: Json | undefined): Json | un
   return { ...meta, location: resourceLink(showing.bases.to, showing.type.endpoint, id) };
 };
 
-const showResource = (showing: Showing, resource: Resource): JsonObject => {
+const showResource = (showing: Showing, held: Resource): JsonObject => {
+  const resource = showing.echo?.(held) ?? held;
   const out = bareObject<Json>();
   for (const name of Object.keys(resource)) {
     const value = resource[name];

@@ -8,6 +8,7 @@ import type { KeyStore } from '../../callers/store.ts';
 import type { LastGoodStore } from '../../config/store.ts';
 import { GatewayError } from '../../errors.ts';
 import type { LedgerBatch, LedgerStore } from '../../ledger/store.ts';
+import type { EchoStore } from '../../passage/echo-store.ts';
 import type { FreezeStore } from '../../targets/store.ts';
 import { startWorker, type Calls } from './calls.ts';
 import type { Fault } from './faults.ts';
@@ -18,6 +19,7 @@ export type SqliteStores = Readonly<{
   keys: KeyStore;
   lastGood: LastGoodStore;
   freezes: FreezeStore;
+  echoes: EchoStore;
   /** Ends both workers; what was promised is on disk already. */
   close(): Promise<void>;
   /** For tests and campaigns only: makes the next calls of the writer fail as a bad disk would. */
@@ -157,6 +159,11 @@ const stores = (writer: Calls, reader: Calls): SqliteStores =>
       freeze: [writer, 'freeze'],
       thaw: [writer, 'thaw'],
       list: [reader, 'listFreezes'],
+    }),
+    echoes: port<EchoStore>({
+      load: [reader, 'loadEchoes'],
+      save: [writer, 'saveEchoes'],
+      prune: [writer, 'pruneEchoes'],
     }),
     close: async (): Promise<void> => {
       await reader.end();

@@ -3,7 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { answerCalls } from './calls.ts';
 import { openForReading } from './connection.ts';
 import { makeLookUps } from './look-up.ts';
-import { makeFreezeReads, makeKeyReads, makeLastGoodReads } from './small-stores.ts';
+import { makeEchoReads, makeFreezeReads, makeKeyReads, makeLastGoodReads } from './small-stores.ts';
 
 const { path } = workerData as { path: string };
 const database = openForReading(path);
@@ -13,6 +13,7 @@ answerCalls(parentPort, {
   ...makeKeyReads(database),
   ...makeLastGoodReads(database),
   ...makeFreezeReads(database),
+  ...makeEchoReads(database),
   checkpointWal: () => void database.pragma('wal_checkpoint(PASSIVE)'),
   close: () => void database.close(),
 });

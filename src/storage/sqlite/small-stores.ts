@@ -1,12 +1,21 @@
-/** Writes and reads of the small stores: keys, the last good configuration, freezes. */
+/** Writes and reads of the small stores: keys, the last good configuration, freezes, echoes. */
 import type { Database } from 'better-sqlite3';
 import type { StoredKey } from '../../callers/store.ts';
 import type { KeyId } from '../../ids.ts';
+import type { KeptEchoes, PrunedEchoes } from '../../passage/echo-store.ts';
 import type { Sealed } from '../../sealing.ts';
 import type { Freeze, FreezeScope } from '../../targets/store.ts';
 
 const dayMs = 86_400_000;
-const bounds = { liveKeys: 20, listed: 10_000, touched: 1_000, lastGood: 10, freezes: 1_000 };
+const bounds = {
+  liveKeys: 20,
+  listed: 10_000,
+  touched: 1_000,
+  lastGood: 10,
+  freezes: 1_000,
+  echoes: 1_000,
+  echoSlice: 500,
+};
 
 const keySql = {
   live: `SELECT count(*) AS count FROM keys WHERE kind = ? AND holder = ?
@@ -105,4 +114,50 @@ export const makeFreezeWrites = (database: Database) => {
 export const makeFreezeReads = (database: Database) => {
   const list = database.prepare<[], Freeze>(freezeSql.list);
   return { listFreezes: (): readonly Freeze[] => list.all() };
+};
+
+const echoSql = {
+  keep: 'INSERT INTO echoes VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET at = excluded.at, sealed = excluded.sealed',
+  forget: 'DELETE FROM echoes WHERE key = ?',
+  load: 'SELECT sealed FROM echoes WHERE key = ?',
+  count: 'SELECT count(*) AS count FROM echoes',
+  expire: `DELETE FROM echoes WHERE key IN
+    (SELECT key FROM echoes WHERE at < ? ORDER BY at LIMIT ${bounds.echoSlice})`,
+  oldest: 'DELETE FROM echoes WHERE key IN (SELECT key FROM echoes ORDER BY at LIMIT ?)',
+};
+
+/** Writes of EchoStore. */
+export const makeEchoWrites = (database: Database) => {
+  const keep = database.prepare<[Buffer, number, Sealed]>(echoSql.keep);
+  const forget = database.prepare<[Buffer]>(echoSql.forget);
+  const count = database.prepare<[], { count: number }>(echoSql.count);
+  const expire = database.prepare<[number]>(echoSql.expire);
+  const oldest = database.prepare<[number]>(echoSql.oldest);
+  return {
+    saveEchoes: database.transaction((echoes: readonly KeptEchoes[], now: number): void => {
+      for (const { key, sealed } of echoes.slice(0, bounds.echoes)) {
+        if (sealed === null) forget.run(key);
+        else keep.run(key, now, sealed);
+      }
+    }),
+    pruneEchoes: database.transaction(
+      ({ before, rowsMax }: Readonly<{ before: number; rowsMax: number }>): PrunedEchoes => {
+        const expired = expire.run(before).changes;
+        const rows = (count.get() as { count: number }).count;
+        const room = bounds.echoSlice - expired;
+        const dropped = oldest.run(Math.min(Math.max(0, rows - rowsMax), room)).changes;
+        return { rows: rows - dropped, more: expired + dropped === bounds.echoSlice };
+      },
+    ),
+  };
+};
+
+/** Reads of EchoStore. */
+export const makeEchoReads = (database: Database) => {
+  const load = database.prepare<[Buffer], { sealed: Sealed }>(echoSql.load);
+  return {
+    loadEchoes: database.transaction((keys: readonly Buffer[]): readonly (Sealed | null)[] =>
+      keys.slice(0, bounds.echoes).map((key) => load.get(key)?.sealed ?? null),
+    ),
+  };
 };

@@ -20,7 +20,12 @@ import { makeAppender } from './append.ts';
 import { makeFaults, type Fault } from './faults.ts';
 import { makeLookupWrites } from './lookups.ts';
 import { makeRetentionSlices } from './retention.ts';
-import { makeFreezeWrites, makeKeyWrites, makeLastGoodWrites } from './small-stores.ts';
+import {
+  makeEchoWrites,
+  makeFreezeWrites,
+  makeKeyWrites,
+  makeLastGoodWrites,
+} from './small-stores.ts';
 
 const { path } = workerData as { path: string };
 const lock = holdStore(path);
@@ -37,6 +42,7 @@ const openHandle = () => {
       ...makeKeyWrites(database),
       ...makeLastGoodWrites(database),
       ...makeFreezeWrites(database),
+      ...makeEchoWrites(database),
     },
   };
 };
@@ -128,4 +134,8 @@ answerCalls(parentPort, {
     using(({ small }) => small.freeze(...given)),
   thaw: (...given: Parameters<Handle['small']['thaw']>) =>
     using(({ small }) => small.thaw(...given)),
+  saveEchoes: (...given: Parameters<Handle['small']['saveEchoes']>) =>
+    using(({ small }) => small.saveEchoes(...given)),
+  pruneEchoes: (...given: Parameters<Handle['small']['pruneEchoes']>) =>
+    using(({ small }) => small.pruneEchoes(...given)),
 });

@@ -1,0 +1,63 @@
+/**
+ * What makes two mutations the same call: client, route and what was sent, in canonical form but
+ * before the profile (what a reload changes there makes no other call of it), or the client's own
+ * Idempotency-Key. Keyed fingerprints only: what was sent may hold a password.
+ */
+import { matchingOf } from '../identity/scim/readback.ts';
+import type { KeyRing } from '../sealing.ts';
+import type { Passage } from './doors.ts';
+import type { MutationWalk } from './mutate.ts';
+
+/** How a call is known again. */
+export type CallIdentity = Readonly<{
+  /** Fingerprint of the key, or of the call where it has none; 32 hex digits, `idk_` before a key's. */
+  id: string;
+  /** Fingerprint of the call. */
+  call: string;
+  keyed: boolean;
+}>;
+
+/** JSON in which the order of members says nothing. */
+const sorted = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, member]) => [name, sorted(member)]),
+  );
+};
+
+const textOf = ({ actor, route, operation }: Passage): string => {
+  const {
+    repairs: _repairs,
+    type,
+    ...said
+  } = operation as Extract<Passage['operation'], { verb: 'patch' }>;
+  return JSON.stringify(sorted([actor.client.name, route.name, type.word, said]));
+};
+
+const digest = (fingerprint: KeyRing['fingerprint'], text: string): string =>
+  fingerprint(text).toString('hex', 0, 16);
+
+/**
+ * The identity of a mutation; null where a repeat of it cannot be told from another call of the same
+ * words: without a key, a create that has no matching attribute, and what takes access away, which
+ * goes out however often it is sent.
+ */
+export const identityOf = ({ deps, journey, operation }: MutationWalk): CallIdentity | null => {
+  const { passage } = journey;
+  const { actor, route, origin } = passage;
+  const { fingerprint } = deps;
+  const key = origin.idempotencyKey;
+  if (key === null) {
+    if (journey.revocation) return null;
+    if (operation.verb === 'create' && matchingOf(operation.resource, operation.type) === null) {
+      return null;
+    }
+  }
+  const call = digest(fingerprint, `call/${textOf(passage)}`);
+  if (key === null) return { id: call, call, keyed: false };
+  const named = JSON.stringify([actor.client.name, route.name, key]);
+  return { id: `idk_${digest(fingerprint, `idempotency-key/${named}`)}`, call, keyed: true };
+};
