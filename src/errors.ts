@@ -133,6 +133,13 @@ const rows = {
     'RFC 7644 §3.5.2.',
     'noTarget',
   ),
+  precondition_failed: row(
+    412,
+    false,
+    'debug',
+    'The resource is not at the version that was asked for.',
+    'A client that does not see all of a resource is shown no entity tag, so none it states can be right.',
+  ),
   request_suspicious: row(
     400,
     false,

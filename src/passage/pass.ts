@@ -15,6 +15,7 @@ import { passMutation } from './mutate.ts';
 import { normaliseOperation } from './normalise.ts';
 import { passRead } from './read.ts';
 import { makeRecovery, type Recovery, type RecoveryDeps } from './recover.ts';
+import { withoutHiddenTags } from './scope.ts';
 
 const unconfigured = (target: Target | undefined): Refusal | null =>
   target === undefined || target.unconfigured !== null
@@ -29,13 +30,20 @@ const pass = async (deps: PassageDeps, passage: Passage): Promise<Outcome> => {
   const later = passage.route.before === 'capture' ? 'later' : null;
   const normal = normaliseOperation(passage.operation, passage.route, later);
   if (isRefusal(normal)) return turnAway(deps, journey, normal);
-  const { operation, effects } = normal;
+  const { effects } = normal;
+  let { operation } = normal;
   journey.operation = operation;
   journey.normalised = normal.normalised;
   journey.actions = effects.map((effect) => effect.action);
   journey.revocation = isRevocation(effects, operation.verb === 'patch' ? operation.changes : []);
-  const early = judgeEarly(passage.actor, operation, effects, deps.clock.now());
+  const { types } = passage.route;
+  const now = deps.clock.now();
+  const early = judgeEarly(passage.actor, { operation, effects, types, now });
   if (early !== null) return turnAway(deps, journey, denied(journey, early));
+  const untagged = withoutHiddenTags(passage.actor, operation, types, now);
+  if (isRefusal(untagged)) return turnAway(deps, journey, untagged);
+  operation = untagged;
+  journey.operation = operation;
   const target = passage.snapshot.targets[passage.route.target];
   const closed = unconfigured(target);
   if (closed !== null || target === undefined) {

@@ -6,6 +6,7 @@ import { isRefusal, type Refusal } from '../errors.ts';
 import { isMutation, type Action, type Operation } from '../identity/operation.ts';
 import type { NormalisedPath } from '../identity/attributes/profile.ts';
 import type { Call } from '../identity/call.ts';
+import { openCopies } from '../identity/scim/copies.ts';
 import { printCall } from '../identity/scim/print.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
 import { decide } from '../policy/decide.ts';
@@ -53,6 +54,7 @@ const limitsOf = ({ actor, snapshot, route }: Imagined, writing: boolean): Compi
 
 const basesOf = ({ snapshot, route, publicBase }: Imagined) => ({
   publicBase,
+  copies: openCopies,
   targetBase: (snapshot.targets[route.target]?.settings.baseUrl ?? '').replace(/\/+$/, ''),
 });
 
@@ -96,7 +98,7 @@ export const preview = (imagined: Imagined): Preview => {
     normalised,
     limits: limitsOf(imagined, isMutation(operation)),
   };
-  const early = judgeEarly(actor, operation, effects, now);
+  const early = judgeEarly(actor, { operation, effects, types: route.types, now });
   if (early !== null) return denial(told, early);
   if (!isMutation(operation)) return previewRead(imagined, told, operation);
   const asksBefore =
@@ -106,7 +108,7 @@ export const preview = (imagined: Imagined): Preview => {
   if (asksBefore && before === null) {
     return { ...told, verdict: { kind: 'needs-before' }, calls: [], unchanged: false };
   }
-  const prepared = prepare({ operation, effects, actor, now }, before);
+  const prepared = prepare({ operation, effects, actor, types: route.types, now }, before);
   if (isRefusal(prepared)) return denial(told, prepared);
   const actions = prepared.effects.map((effect) => effect.action);
   const decision = decideMutation(prepared, { actor, now });

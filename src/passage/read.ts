@@ -6,6 +6,7 @@ import { isRefusal, refuse, type Refusal } from '../errors.ts';
 import type { Answer } from '../identity/call.ts';
 import { isArray, isObject, type Json, type JsonObject } from '../identity/json-value.ts';
 import type { AttributeName, Effect, ReadOperation } from '../identity/operation.ts';
+import { withJudgedParts } from '../identity/scim/copies.ts';
 import { presentDiscovery } from '../identity/scim/discovery.ts';
 import { present, type Presented } from '../identity/scim/present.ts';
 import { printCall } from '../identity/scim/print.ts';
@@ -16,7 +17,8 @@ import { dispatch } from './dispatch.ts';
 import type { Outcome } from './doors.ts';
 import { endJourney, type Journey } from './journey.ts';
 import { denied, retryOf, takeLimits, turnAway, type PassageDeps } from './exits.ts';
-import { viewOf } from './view.ts';
+import { copyScopeOf } from './scope.ts';
+import { openView, viewOf } from './view.ts';
 
 export type ReadWalk = Readonly<{
   deps: PassageDeps;
@@ -138,6 +140,17 @@ const grantLimits = ({ journey }: ReadWalk) =>
     )
     .map((grant) => grant.limitReads);
 
+/** With the parts by which copies of other resources' names are judged. */
+const asAsked = ({ deps, journey }: ReadWalk, operation: ReadOperation): ReadOperation => {
+  if (operation.verb === 'discover') return operation;
+  const { actor, route } = journey.passage;
+  const copies = copyScopeOf(actor, route.types, deps.clock.now());
+  return {
+    ...operation,
+    projection: withJudgedParts(operation.projection, operation.type, copies),
+  };
+};
+
 const sendRead = async (
   walk: ReadWalk,
   operation: ReadOperation,
@@ -150,8 +163,9 @@ const sendRead = async (
     target.limitReads,
   ]);
   if (limited !== null) return turnAway(deps, journey, limited);
-  const view = viewOf(deps, journey, target, everything);
-  const sent = await dispatch(deps, journey, target, printCall(operation, view), 'call', null);
+  const view = openView(deps, journey, target);
+  const call = printCall(asAsked(walk, operation), view);
+  const sent = await dispatch(deps, journey, target, call, 'call', null);
   if (sent.kind === 'answered') return sent.answer;
   return endJourney(
     journey,
@@ -162,15 +176,13 @@ const sendRead = async (
   );
 };
 
-const everything = (): boolean => true;
-
 /** Group patterns speak: the answer is read whole, judged by its names, then shown as asked. */
 const passGated = async (walk: ReadWalk, operation: Search): Promise<Outcome> => {
   const { deps, journey, target } = walk;
   const whole = unhidden(operation);
   const answer = await sendRead(walk, whole, grantLimits(walk));
   if ('reply' in answer) return answer;
-  const view = viewOf(deps, journey, target, everything);
+  const view = openView(deps, journey, target);
   const seen = present(answer, whole, view);
   if (isRefusal(seen)) return endJourney(journey, seen);
   const judged = judgeShown(walk, operation, seen);

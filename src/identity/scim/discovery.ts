@@ -8,6 +8,7 @@ import { isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 import type { DiscoveryDocument, Operation } from '../operation.ts';
 import type { TypesByEndpoint } from './address.ts';
+import { openCopies } from './copies.ts';
 import { resourceLink } from './links.ts';
 import { listResponse } from './messages.ts';
 import type { Presented } from './present.ts';
@@ -127,7 +128,12 @@ export const presentDiscovery = (
   operation: Discover,
   view: DiscoveryView,
 ): Presented | Refusal => {
-  const failure = failureOf(answer, 'discover', { type: null, mayRead: () => true, now: view.now });
+  const failure = failureOf(answer, 'discover', {
+    type: null,
+    mayRead: () => true,
+    copies: openCopies,
+    now: view.now,
+  });
   if (failure !== null) return failure;
   if (!answer.readable || isErrorMessage(answer.body)) return unreadableAnswer(answer);
   const { document, id } = operation;

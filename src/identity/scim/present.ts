@@ -8,6 +8,7 @@ import type { Answer } from '../call.ts';
 import { bareObject, isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 import type { AttributeName, Operation, Projection } from '../operation.ts';
+import { foreignNamesHider } from './copies.ts';
 import { matches } from './evaluate.ts';
 import { linksToCaller, resourceLink } from './links.ts';
 import type { Bases } from './links.ts';
@@ -16,18 +17,19 @@ import { listResponse } from './messages.ts';
 import { isProjected } from './projection.ts';
 import type { Filter, Resource, ResourceType } from './schema-model.ts';
 import { attributeName, lookUp } from './schemas.ts';
+import { seesAll } from './sight.ts';
+import type { Sight } from './sight.ts';
 import { failureOf, unreadableAnswer } from './target-failure.ts';
 import { idFromLocation, isErrorMessage, readList, resourceOf } from './target-resource.ts';
 
 /** How an answer is to be shown. Bases without a trailing slash. */
-export type PresentView = Readonly<{
-  publicBase: string;
-  targetBase: string;
-  /** The caller's read list, asked with leaves in rule spelling. */
-  mayRead(name: AttributeName): boolean;
-  /** Wall time, ms since the epoch, for Retry-After dates. */
-  now: number;
-}>;
+export type PresentView = Sight &
+  Readonly<{
+    publicBase: string;
+    targetBase: string;
+    /** Wall time, ms since the epoch, for Retry-After dates. */
+    now: number;
+  }>;
 
 /** What goes to the caller. `Content-Type` is http's. */
 export type Presented = Readonly<{
@@ -47,8 +49,10 @@ type Showing = {
   readonly bases: Bases;
   readonly mayRead: (name: AttributeName) => boolean;
   readonly shown: Map<AttributeName, boolean>;
-  /** Did the read list take something away? Then the target's ETag names another body. */
-  stripped: boolean;
+  /** Takes out the names of other resources that the caller may not read. */
+  readonly hideForeignNames: (resource: Resource) => Resource;
+  /** Does the caller see all? Else nothing that changes with what is hidden may be shown. */
+  readonly whole: boolean;
 };
 
 const newShowing = (type: ResourceType, projection: Projection, view: PresentView): Showing => ({
@@ -57,14 +61,14 @@ const newShowing = (type: ResourceType, projection: Projection, view: PresentVie
   bases: { from: view.targetBase, to: view.publicBase },
   mayRead: (name) => view.mayRead(name),
   shown: new Map(),
-  stripped: false,
+  hideForeignNames: foreignNamesHider(type, view.copies),
+  whole: seesAll(type, view),
 });
 
 const isShown = (showing: Showing, leaf: AttributeName, returned: string): boolean => {
   const known = showing.shown.get(leaf);
   if (known !== undefined) return known;
   const readable = showing.mayRead(leaf);
-  if (!readable) showing.stripped = true;
   const wanted = returned === 'always' || isProjected(showing.projection, leaf);
   const shown = readable && wanted && returned !== 'never';
   showing.shown.set(leaf, shown);
@@ -116,15 +120,46 @@ const showExtension = (showing: Showing, urn: string, value: JsonObject): Json |
   return Object.keys(out).length === 0 ? undefined : out;
 };
 
-/** `meta` with its location at the gateway; no read list covers it, projections do. */
+/** Members of `meta` that no read list takes away: they name the resource and its address. */
+const metaKept: ReadonlySet<string> = new Set(['resourceType', 'location']);
+
+/** `meta` with its location at the gateway; without what tells of changes that are hidden. */
 const showMeta = (showing: Showing, meta: Json, id: Json | undefined): Json | undefined => {
   if (!isObject(meta) || !isProjected(showing.projection, 'meta')) return undefined;
-  if (meta['location'] === undefined) return meta;
-  if (typeof id !== 'string') return { ...meta, location: undefined };
-  return { ...meta, location: resourceLink(showing.bases.to, showing.type.endpoint, id) };
+  const out = bareObject<Json>();
+  for (const name of Object.keys(meta)) {
+    const member = meta[name];
+    const readable = metaKept.has(name) || showing.mayRead(`meta.${name}`);
+    if (member !== undefined && readable && (name !== 'version' || showing.whole))
+      out[name] = member;
+  }
+  if (out['location'] !== undefined) {
+    if (typeof id !== 'string') delete out['location'];
+    else out['location'] = resourceLink(showing.bases.to, showing.type.endpoint, id);
+  }
+  return out;
 };
 
-const showResource = (showing: Showing, resource: Resource): JsonObject => {
+/**
+ * `schemas` names the extensions a resource has (RFC 7643 §3). Who does not see all is told of those
+ * it is shown, or may see whole: the others would tell that something hidden is there.
+ */
+const showSchemas = (showing: Showing, stated: Json, shown: JsonObject, raw: Resource): Json => {
+  if (showing.whole || !isArray(stated)) return stated;
+  const { type } = showing;
+  const core = type.schema.id.toLowerCase();
+  return stated.filter(
+    (urn) =>
+      typeof urn === 'string' &&
+      (urn.toLowerCase() === core ||
+        Object.keys(shown).some((name) => name.toLowerCase() === urn.toLowerCase()) ||
+        showing.mayRead(urn) ||
+        (core === '' && !Object.hasOwn(raw, urn))),
+  );
+};
+
+const showResource = (showing: Showing, stored: Resource): JsonObject => {
+  const resource = showing.hideForeignNames(stored);
   const out = bareObject<Json>();
   for (const name of Object.keys(resource)) {
     const value = resource[name];
@@ -136,6 +171,8 @@ const showResource = (showing: Showing, resource: Resource): JsonObject => {
     else shown = showValue(showing, value, undefined, name);
     if (shown !== undefined) out[name] = shown;
   }
+  const { schemas } = out;
+  if (schemas !== undefined) out['schemas'] = showSchemas(showing, schemas, out, resource);
   if (!Object.hasOwn(out, 'schemas') && showing.type.schema.id !== '') {
     return linksToCaller({ schemas: [showing.type.schema.id], ...out }, showing.bases);
   }
@@ -144,9 +181,10 @@ const showResource = (showing: Showing, resource: Resource): JsonObject => {
 
 const entityTag = /^(?:W\/)?"[\x21\x23-\x7e]{0,512}"$/;
 
-const tagHeader = (answer: Answer, unmodified: boolean): Readonly<Record<string, string>> => {
+/** The target's tag, only to a caller who sees all that it changes with. */
+const tagHeader = (answer: Answer, whole: boolean): Readonly<Record<string, string>> => {
   const tag = answer.headers['etag'];
-  return unmodified && tag !== undefined && entityTag.test(tag) ? { ETag: tag } : {};
+  return whole && tag !== undefined && entityTag.test(tag) ? { ETag: tag } : {};
 };
 
 const idOf = (resource: Resource | null): string | null => {
@@ -180,7 +218,7 @@ const presentCreate = (
   return {
     status: 201,
     headers: {
-      ...tagHeader(answer, whole && !showing.stripped),
+      ...tagHeader(answer, whole && showing.whole),
       ...(location === null ? {} : { Location: location }),
     },
     body,
@@ -200,11 +238,11 @@ const presentResource = (
     // T14: `{}` says as much as nothing. What is no JSON at all says nothing about the change.
     if (!answer.readable) return unreadableAnswer(answer);
     const status = answer.status === 202 ? 202 : 204;
-    return { status, headers: tagHeader(answer, true), body: null };
+    return { status, headers: tagHeader(answer, seesAll(type, view)), body: null };
   }
   const showing = newShowing(type, projection, view);
   const body = showResource(showing, resource);
-  return { status: 200, headers: tagHeader(answer, !showing.stripped), body };
+  return { status: 200, headers: tagHeader(answer, showing.whole), body };
 };
 
 /**
@@ -258,10 +296,9 @@ export const present = (
     verb === 'read' &&
     operation.preconditions.ifNoneMatch !== undefined
   ) {
-    return { status: 304, headers: tagHeader(answer, true), body: null };
+    return { status: 304, headers: tagHeader(answer, seesAll(type, view)), body: null };
   }
-  const mayRead = (name: AttributeName): boolean => view.mayRead(name);
-  const failure = failureOf(answer, verb, { type, mayRead, now: view.now });
+  const failure = failureOf(answer, verb, { ...view, type });
   if (failure !== null && isRefusal(failure)) return failure;
   if (verb === 'create') return presentCreate(answer, operation, view);
   if (verb === 'search') return presentSearch(answer, operation, view);
