@@ -44,23 +44,28 @@ const nameOf = (resource: Json | undefined): readonly string[] => {
 
 type Search = Exclude<ReadOperation, { verb: 'discover' }>;
 
+/** A filter, or an order: a page of what it gives would tell what hidden groups hold. */
+const tellsByPage = ({ filter, page }: Extract<Search, { verb: 'search' }>): boolean =>
+  filter !== undefined || page.sortBy !== undefined;
+
 /**
  * The operation as it is sent where the answer is to be judged: nothing may hide displayName, no 304
- * may stand for a group that is not looked at, and what a filter finds comes whole, for a page of it
- * would tell by its total what hidden groups hold.
+ * may stand for a group that is not looked at, and what is filtered or ordered comes whole, for a
+ * page of it would tell by its total, or by where it ends, what hidden groups hold.
  */
 const unhidden = (operation: Search): Search => {
   const excluded = operation.projection.excluded?.filter((name) => name !== 'displayName');
   const projection = excluded === undefined || excluded.length === 0 ? {} : { excluded };
   if (operation.verb === 'read') return { ...operation, projection, preconditions: {} };
-  if (operation.filter === undefined) return { ...operation, projection };
+  if (!tellsByPage(operation)) return { ...operation, projection };
   const { startIndex: _startIndex, count: _count, ...page } = operation.page;
   return { ...operation, projection, page };
 };
 
 /**
- * A thinned list as the page that was asked for. Without a filter the target has paged it, and its
- * total stays as long as there are more pages: a smaller one would end the reading before the last.
+ * A thinned list as the page that was asked for. Without filter and order the target has paged it,
+ * and its total stays as long as there are more pages: a smaller one would end the reading before
+ * the last.
  */
 const pageOf = (
   body: JsonObject,
@@ -68,7 +73,7 @@ const pageOf = (
   shown: readonly Json[],
   operation: Search,
 ): JsonObject => {
-  if (operation.verb !== 'search' || operation.filter === undefined) {
+  if (operation.verb !== 'search' || !tellsByPage(operation)) {
     const whole = body['totalResults'] === list.length;
     const total = whole ? { totalResults: shown.length } : {};
     return { ...body, ...total, itemsPerPage: shown.length, Resources: shown };
@@ -88,7 +93,7 @@ const isCut = (body: JsonObject | null, list: readonly Json[], operation: Search
   const total = body?.['totalResults'];
   return (
     operation.verb === 'search' &&
-    operation.filter !== undefined &&
+    tellsByPage(operation) &&
     typeof total === 'number' &&
     total > list.length
   );
@@ -106,7 +111,7 @@ const judgeShown = (walk: ReadWalk, operation: Search, { body }: Presented): Jud
   if (isArray(list) && isCut(body, list, operation)) {
     return refuse(
       'value_invalid',
-      'More groups match than can be judged at once. Narrow the filter.',
+      'More groups match than can be judged at once. Narrow the filter, or ask without sortBy.',
       {
         scimType: 'tooMany',
       },

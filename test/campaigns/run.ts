@@ -8,12 +8,22 @@ import { campaign as crash } from './crash.ts';
 import { campaign as faults } from './faults.ts';
 import { campaign as garbage } from './garbage.ts';
 import { campaign as liar } from './liar.ts';
+import { campaign as noninterference } from './noninterference.ts';
 import { campaign as oracle } from './oracle.ts';
 import { campaign as order } from './order.ts';
 import { campaign as targets } from './targets.ts';
 
 /** Every campaign; a new one is a file and a line here. */
-const campaigns: readonly Campaign[] = [crash, order, faults, targets, liar, garbage, oracle];
+const campaigns: readonly Campaign[] = [
+  crash,
+  order,
+  faults,
+  targets,
+  liar,
+  garbage,
+  oracle,
+  noninterference,
+];
 
 const print = (line: string): void => {
   process.stdout.write(`${line}\n`);

@@ -15,7 +15,7 @@ import type { Bases } from './links.ts';
 import { isLookup } from './lookup.ts';
 import { listResponse } from './messages.ts';
 import { isProjected } from './projection.ts';
-import type { Filter, Resource, ResourceType } from './schema-model.ts';
+import type { Attribute, Filter, Resource, ResourceType } from './schema-model.ts';
 import { attributeName, lookUp } from './schemas.ts';
 import { seesAll } from './sight.ts';
 import type { Sight } from './sight.ts';
@@ -75,6 +75,25 @@ const isShown = (showing: Showing, leaf: AttributeName, returned: string): boole
   return shown;
 };
 
+/**
+ * Names of an object's members: as the target orders them, or, to a caller who does not see all, as
+ * the schema does. A target orders them by when they were added, also beside what is hidden.
+ */
+const namesOf = (
+  { whole }: Showing,
+  value: JsonObject,
+  known: () => Readonly<Record<string, Attribute>> | undefined,
+): readonly string[] => {
+  const names = Object.keys(value);
+  if (whole || names.length < 2) return names;
+  const order = Object.keys(known() ?? {});
+  const rank = (name: string): number => {
+    const at = order.indexOf(name.toLowerCase());
+    return at < 0 ? order.length : at;
+  };
+  return names.sort((one, other) => rank(one) - rank(other) || (one < other ? -1 : 1));
+};
+
 /** Members of a complex value that the caller sees; undefined where none is left. */
 const showComplex = (
   showing: Showing,
@@ -83,7 +102,9 @@ const showComplex = (
   attribute: string,
 ): Json | undefined => {
   const out = bareObject<Json>();
-  for (const sub of Object.keys(value)) {
+  const parts = () =>
+    lookUp(showing.type, schema === undefined ? { attribute } : { schema, attribute })?.sub;
+  for (const sub of namesOf(showing, value, parts)) {
     const member = value[sub];
     const path = schema === undefined ? { attribute, sub } : { schema, attribute, sub };
     const returned = lookUp(showing.type, path)?.returned ?? 'default';
@@ -112,7 +133,8 @@ const showValue = (
 
 const showExtension = (showing: Showing, urn: string, value: JsonObject): Json | undefined => {
   const out = bareObject<Json>();
-  for (const name of Object.keys(value)) {
+  const known = () => showing.type.extensions[urn.toLowerCase()]?.attributes;
+  for (const name of namesOf(showing, value, known)) {
     const member = value[name];
     const shown = member === undefined ? undefined : showValue(showing, member, urn, name);
     if (shown !== undefined) out[name] = shown;
@@ -142,26 +164,24 @@ const showMeta = (showing: Showing, meta: Json, id: Json | undefined): Json | un
 
 /**
  * `schemas` names the extensions a resource has (RFC 7643 §3). Who does not see all is told of those
- * it is shown, or may see whole: the others would tell that something hidden is there.
+ * it is shown: the others, and a target that forgets one, would tell that something hidden is there.
  */
 const showSchemas = (showing: Showing, stated: Json, shown: JsonObject, raw: Resource): Json => {
-  if (showing.whole || !isArray(stated)) return stated;
-  const { type } = showing;
-  const core = type.schema.id.toLowerCase();
-  return stated.filter(
-    (urn) =>
-      typeof urn === 'string' &&
-      (urn.toLowerCase() === core ||
-        Object.keys(shown).some((name) => name.toLowerCase() === urn.toLowerCase()) ||
-        showing.mayRead(urn) ||
-        (core === '' && !Object.hasOwn(raw, urn))),
-  );
+  if (showing.whole) return stated;
+  const core = showing.type.schema.id;
+  const extensions = Object.keys(shown).filter((name) => name.includes(':'));
+  if (core !== '') return [core, ...extensions];
+  const others = isArray(stated) ? stated : [];
+  return [
+    ...others.filter((urn) => typeof urn === 'string' && !Object.hasOwn(raw, urn)),
+    ...extensions,
+  ];
 };
 
 const showResource = (showing: Showing, stored: Resource): JsonObject => {
   const resource = showing.hideForeignNames(stored);
   const out = bareObject<Json>();
-  for (const name of Object.keys(resource)) {
+  for (const name of namesOf(showing, resource, () => showing.type.schema.attributes)) {
     const value = resource[name];
     if (value === undefined) continue;
     let shown: Json | undefined;
