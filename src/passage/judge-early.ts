@@ -1,7 +1,8 @@
 /** What can be denied before anything is read from the target. Pure. */
 import { readNames } from '../identity/scim/effects.ts';
 import type { TypesByEndpoint } from '../identity/scim/address.ts';
-import type { Effect, Operation } from '../identity/operation.ts';
+import { negatedNames } from '../identity/scim/negations.ts';
+import type { AttributeName, Effect, Operation } from '../identity/operation.ts';
 import { judge } from '../policy/decide.ts';
 import type { Denial } from '../policy/decision.ts';
 import type { Actor } from './doors.ts';
@@ -18,6 +19,17 @@ type Asked = Readonly<{
   now: number;
 }>;
 
+/** Whole attributes that an operation asks for by negation. */
+const negatedIn = (operation: Operation): readonly AttributeName[] => {
+  if (operation.verb === 'search') {
+    return operation.filter === undefined ? [] : negatedNames(operation.filter);
+  }
+  if (operation.verb !== 'patch') return [];
+  return operation.changes.flatMap(({ path: { filter, ...path } }) =>
+    filter === undefined ? [] : negatedNames({ kind: 'values', path, filter }),
+  );
+};
+
 /**
  * Filters, orders and PATCH paths tell values too: what they name must be readable, and so must the
  * names of other resources that it repeats.
@@ -29,7 +41,9 @@ const probesUnread = (actor: Judged, { operation, types, now }: Asked): Denial |
   const names = readNames({ ...operation, projection: {} });
   if (names.length === 0) return null;
   const sight = sightOf(actor, type, types, now);
-  const unread = operation.verb === 'patch' ? names.filter((name) => !sight.mayRead(name)) : [];
+  // A read's own names were judged with its effects, by the grant that covers it.
+  const asked = [...(operation.verb === 'patch' ? names : []), ...negatedIn(operation)];
+  const unread = asked.filter((name) => !sight.mayRead(name));
   const hidden = [...new Set([...unread, ...tellingNames(names, type, sight)])];
   return hidden.length === 0
     ? null

@@ -7,7 +7,7 @@ import type { Call } from '../identity/call.ts';
 import type { Effect, Mutation } from '../identity/operation.ts';
 import type { TypesByEndpoint } from '../identity/scim/address.ts';
 import { isBlindPatch, judgeReplace } from '../identity/scim/blind.ts';
-import { asksForCopy, withJudgedParts, type CopyScope } from '../identity/scim/copies.ts';
+import { asksForCopy } from '../identity/scim/copies.ts';
 import { effectsOfChanges } from '../identity/scim/effects.ts';
 import { applyChanges, stripChanges, stripResource, touchedBy } from '../identity/scim/patch.ts';
 import type { PresentView } from '../identity/scim/present.ts';
@@ -19,7 +19,7 @@ import { decide } from '../policy/decide.ts';
 import type { Decision } from '../policy/decision.ts';
 import type { Actor } from './doors.ts';
 import { isUnseen } from './hidden.ts';
-import { sightOf } from './scope.ts';
+import { sightOf, withParts } from './scope.ts';
 import { mayTouch } from './touch.ts';
 
 /** A mutation that was judged as far as it can be without the target. */
@@ -167,11 +167,6 @@ export const changesNothing = (prepared: Prepared, revocation: boolean): boolean
 /** The changes of a PATCH as they go out: a missing element is spelled out where that is known (C5). */
 const sentChanges = ({ operation, before, changes }: Prepared) =>
   before === null ? (changes ?? []) : spellUpserts(changes ?? [], before, operation.type);
-
-const withParts = (operation: Mutation, copies: CopyScope): Mutation => ({
-  ...operation,
-  projection: withJudgedParts(operation.projection, operation.type, copies),
-});
 
 /** The one call that carries it out; its answer has the parts by which copies are judged. */
 export const callOf = (

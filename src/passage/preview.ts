@@ -6,7 +6,6 @@ import { isRefusal, type Refusal } from '../errors.ts';
 import { isMutation, type Action, type Operation } from '../identity/operation.ts';
 import type { NormalisedPath } from '../identity/attributes/profile.ts';
 import type { Call } from '../identity/call.ts';
-import { openCopies } from '../identity/scim/copies.ts';
 import { printCall } from '../identity/scim/print.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
 import { decide } from '../policy/decide.ts';
@@ -16,6 +15,7 @@ import { needsCurrent } from './facts.ts';
 import { judgeEarly } from './judge-early.ts';
 import { normaliseOperation } from './normalise.ts';
 import { callOf, changesNothing, decideMutation, prepare, stripped } from './prepare.ts';
+import { copyScopeOf, withoutHiddenTags, withParts } from './scope.ts';
 
 /** A passage that is only looked at. */
 export type Imagined = Pick<Passage, 'route' | 'snapshot' | 'operation'> &
@@ -52,9 +52,9 @@ const limitsOf = ({ actor, snapshot, route }: Imagined, writing: boolean): Compi
   return limits.filter((limit) => limit !== null && limit !== undefined);
 };
 
-const basesOf = ({ snapshot, route, publicBase }: Imagined) => ({
+const basesOf = ({ snapshot, route, actor, publicBase, now }: Imagined) => ({
   publicBase,
-  copies: openCopies,
+  copies: copyScopeOf(actor, route.types, now),
   targetBase: (snapshot.targets[route.target]?.settings.baseUrl ?? '').replace(/\/+$/, ''),
 });
 
@@ -76,11 +76,12 @@ const previewRead = (imagined: Imagined, told: Told, operation: Operation): Prev
   });
   if (!decision.allowed) return denial(told, decision);
   const { rule, drop, shadow, limits } = decision;
+  const bases = basesOf(imagined);
   return {
     ...told,
     limits: [...told.limits, ...limits],
     verdict: { kind: 'allow', rule, drop, shadow },
-    calls: [printCall(operation, basesOf(imagined))],
+    calls: [printCall(withParts(operation, bases.copies), bases)],
     unchanged: false,
   };
 };
@@ -91,7 +92,8 @@ export const preview = (imagined: Imagined): Preview => {
   const normal = normaliseOperation(imagined.operation, route, before);
   const nothing = { operation: imagined.operation, actions: [], normalised: [], limits: [] };
   if (isRefusal(normal)) return denial(nothing, normal);
-  const { operation, effects, normalised } = normal;
+  const { effects, normalised } = normal;
+  let { operation } = normal;
   const told: Told = {
     operation,
     actions: effects.map((effect) => effect.action),
@@ -100,6 +102,9 @@ export const preview = (imagined: Imagined): Preview => {
   };
   const early = judgeEarly(actor, { operation, effects, types: route.types, now });
   if (early !== null) return denial(told, early);
+  const untagged = withoutHiddenTags(actor, operation, route.types, now);
+  if (isRefusal(untagged)) return denial(told, untagged);
+  operation = untagged;
   if (!isMutation(operation)) return previewRead(imagined, told, operation);
   const asksBefore =
     operation.verb === 'replace' ||

@@ -6,7 +6,6 @@ import { isRefusal, refuse, type Refusal } from '../errors.ts';
 import type { Answer } from '../identity/call.ts';
 import { isArray, isObject, type Json, type JsonObject } from '../identity/json-value.ts';
 import type { AttributeName, Effect, ReadOperation } from '../identity/operation.ts';
-import { withJudgedParts } from '../identity/scim/copies.ts';
 import { presentDiscovery } from '../identity/scim/discovery.ts';
 import { present, type Presented } from '../identity/scim/present.ts';
 import { printCall } from '../identity/scim/print.ts';
@@ -17,7 +16,7 @@ import { dispatch } from './dispatch.ts';
 import type { Outcome } from './doors.ts';
 import { endJourney, type Journey } from './journey.ts';
 import { denied, retryOf, takeLimits, turnAway, type PassageDeps } from './exits.ts';
-import { copyScopeOf } from './scope.ts';
+import { copyScopeOf, withParts } from './scope.ts';
 import { openView, viewOf } from './view.ts';
 
 export type ReadWalk = Readonly<{
@@ -145,17 +144,6 @@ const grantLimits = ({ journey }: ReadWalk) =>
     )
     .map((grant) => grant.limitReads);
 
-/** With the parts by which copies of other resources' names are judged. */
-const asAsked = ({ deps, journey }: ReadWalk, operation: ReadOperation): ReadOperation => {
-  if (operation.verb === 'discover') return operation;
-  const { actor, route } = journey.passage;
-  const copies = copyScopeOf(actor, route.types, deps.clock.now());
-  return {
-    ...operation,
-    projection: withJudgedParts(operation.projection, operation.type, copies),
-  };
-};
-
 const sendRead = async (
   walk: ReadWalk,
   operation: ReadOperation,
@@ -169,7 +157,9 @@ const sendRead = async (
   ]);
   if (limited !== null) return turnAway(deps, journey, limited);
   const view = openView(deps, journey, target);
-  const call = printCall(asAsked(walk, operation), view);
+  const { actor, route } = journey.passage;
+  const copies = copyScopeOf(actor, route.types, view.now);
+  const call = printCall(withParts(operation, copies), view);
   const sent = await dispatch(deps, journey, target, call, 'call', null);
   if (sent.kind === 'answered') return sent.answer;
   return endJourney(

@@ -5,11 +5,17 @@
 import { refuse, type Refusal } from '../errors.ts';
 import { isMutation, type AttributeName, type Operation } from '../identity/operation.ts';
 import type { TypesByEndpoint } from '../identity/scim/address.ts';
-import { asksForCopy, namesCopied, openCopies, type CopyScope } from '../identity/scim/copies.ts';
+import {
+  asksForCopy,
+  namesCopied,
+  openCopies,
+  withJudgedParts,
+  type CopyScope,
+} from '../identity/scim/copies.ts';
 import type { ResourceType } from '../identity/scim/schema-model.ts';
 import { changesWithTheWhole, seesAll, type Sight } from '../identity/scim/sight.ts';
 import { isReadAction } from '../policy/actions.ts';
-import type { CompiledRule } from '../policy/decision.ts';
+import type { CompiledRule, Grants } from '../policy/decision.ts';
 import type { Actor } from './doors.ts';
 
 type Holder = Pick<Actor, 'grants'>;
@@ -52,8 +58,27 @@ const groupsKnown = (rules: readonly CompiledRule[]): CopyScope['knowsGroup'] =>
   return (name) => asked.some(({ group }) => group?.(name) === true);
 };
 
+/** A scope as it was made, and from when until when (wall ms) the same grants are live. */
+type Made = Readonly<{ types: TypesByEndpoint; from: number; until: number; scope: CopyScope }>;
+
+const made = new WeakMap<Grants, Made>();
+
 /** What the caller may know of the names of other resources, by its live grants on the route. */
 export const copyScopeOf = (holder: Holder, types: TypesByEndpoint, now: number): CopyScope => {
+  const { grants } = holder;
+  const last = grants === undefined ? undefined : made.get(grants);
+  if (last !== undefined && last.types === types && last.from <= now && now < last.until) {
+    return last.scope;
+  }
+  const scope = makeCopyScope(holder, types, now);
+  if (grants !== undefined) {
+    const ends = grants.grants.map(({ until }) => until).filter((until) => until > now);
+    made.set(grants, { types, from: now, until: Math.min(...ends), scope });
+  }
+  return scope;
+};
+
+const makeCopyScope = (holder: Holder, types: TypesByEndpoint, now: number): CopyScope => {
   const tests = new Map<string, NameTest>();
   for (const { word } of Object.values(types)) {
     tests.set(word, nameTest(liveRules(holder, word, now), word));
@@ -85,6 +110,15 @@ export const sightOf = (
     copies: copyScopeOf(holder, types, now),
   };
 };
+
+/** The operation as the target is asked: its answer has the parts by which copies are judged. */
+export const withParts = <Asked extends Operation>(operation: Asked, copies: CopyScope): Asked =>
+  operation.verb === 'discover'
+    ? operation
+    : {
+        ...operation,
+        projection: withJudgedParts(operation.projection, operation.type, copies),
+      };
 
 /** Of names that an operation asks by, those that would tell what the caller may not read. */
 export const tellingNames = (

@@ -48,6 +48,8 @@ const userNames = [
   'emails',
   'emails.display',
   'addresses.locality',
+  'ims.type',
+  'ims.value',
   'groups',
   'groups.value',
   'groups.display',
@@ -97,9 +99,9 @@ const term = (chance: Chance, endpoint: string): string => {
   if (operator === 'pr') return `${name} pr`;
   const dot = name.startsWith('urn:') ? -1 : name.indexOf('.');
   const test = `${operator} ${JSON.stringify(word(chance))}`;
-  return dot > 0 && chance.often(0.4)
-    ? `${name.slice(0, dot)}[${name.slice(dot + 1)} ${test}]`
-    : `${name} ${test}`;
+  if (dot < 0 || chance.often(0.6)) return `${name} ${test}`;
+  const inner = `${name.slice(dot + 1)} ${test}`;
+  return `${name.slice(0, dot)}[${chance.often(0.3) ? `not (${inner})` : inner}]`;
 };
 
 const filterOf = (chance: Chance, endpoint: string): string => {
@@ -164,6 +166,8 @@ const written = [
   'phoneNumbers[type eq "work"].value',
   'addresses',
   'addresses[locality eq "Spy"]',
+  'ims[type ne "skype"]',
+  'ims[not (type pr)].display',
   'groups',
   `${enterprise}:department`,
   `${enterprise}:costCenter`,

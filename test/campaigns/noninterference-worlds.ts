@@ -74,6 +74,10 @@ const userOf = (index: number, seen: Chance, unseen: Chance): Resource => {
       },
       ...(seen.often(0.5) ? [{ value: `home${index}@example.net`, type: 'home' }] : []),
     ],
+    ims: [
+      { value: unseen.pick(secretWords), type: 'skype' },
+      ...(unseen.often(0.5) ? [{ value: unseen.pick(secretWords) }] : []),
+    ],
     ...(groups.length > 0 ? { groups } : {}),
     ...(more ? { [enterprise]: extension } : {}),
     ...secretsOf(unseen),
@@ -166,7 +170,7 @@ const listed = (store: ScimStore, asked: Asked, leaky: boolean): Handled => {
 };
 
 const respond = (asked: Asked, { status, body }: Handled, query: string): void => {
-  const resource = isMap(body) && typeof body['id'] === 'string' ? (body as Resource) : null;
+  const resource: Resource | null = isMap(body) && typeof body['id'] === 'string' ? body : null;
   const shown =
     resource === null ? body : projected(versioned(resource), new URLSearchParams(query));
   const text = shown === null || status === 304 ? '' : JSON.stringify(shown);

@@ -23,7 +23,7 @@ const clients = ['clerk', 'drops', 'narrow', 'grouper'] as const;
 const everything = 'reads-all';
 
 const hidden =
-  '[title, nickName, phoneNumbers, addresses, name.middleName, name.formatted, emails.display, "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:costCenter"]';
+  '[title, nickName, phoneNumbers, addresses, ims.value, name.middleName, name.formatted, emails.display, "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:costCenter"]';
 const userWrites = '[read, search, create, update, rename, recovery, activate, deactivate, delete]';
 const groupWrites = '[read, search, update, add-member, remove-member, replace-members]';
 

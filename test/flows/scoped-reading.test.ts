@@ -40,7 +40,7 @@ routes:
         users: { actions: [read, search, update, rename] }
         groups: { actions: [read, search, update, add-member, remove-member] }
       - client: blind
-        users: { actions: [read, search, update, rename], write: { only: [displayName, nickName] }, read: { except: [title, nickName, "${enterprise}:costCenter"] } }
+        users: { actions: [read, search, update, rename], write: { only: [displayName, nickName, ims] }, read: { except: [title, nickName, ims.value, "${enterprise}:costCenter"] } }
         groups: { actions: [read, search], only: ["app-*"] }
       - client: grouper
         groups: { actions: [read, search, update, add-member, remove-member] }
@@ -144,6 +144,9 @@ suite('what a client may not read', () => {
     ['blind', 'GET', `/Users?filter=${encodeURIComponent('meta.version eq "7"')}`],
     ['blind', 'GET', '/Users?sortBy=meta.version'],
     ['blind', 'GET', '/Users?sortBy=title'],
+    ['blind', 'GET', `/Users?filter=${encodeURIComponent('ims[not (type eq "aim")]')}`],
+    ['blind', 'GET', `/Users?filter=${encodeURIComponent('ims.type ne "aim"')}`],
+    ['blind', 'PATCH', '/Users/u1', patch('ims[type ne "aim"].display', 'x')],
     ['blind', 'PATCH', '/Users/u1', patch(`${enterprise}:manager[displayName eq "M"]`, 'x')],
     ['grouper', 'PATCH', '/Groups/g1', patch('members[display eq "Ann"].type', 'User')],
   ] as const;
