@@ -214,7 +214,7 @@ const handleOf = (asked: Asked, store: ScimStore, plant: Plant): Handled => {
       : store.look(kind === 'Groups' ? 'Groups' : 'Users', decodeURIComponent(id));
   const failed = held === null ? null : failedBy(asked, held);
   if (failed !== null) return failed;
-  if (plant === 'refusal' && asked.method === 'PATCH' && held?.['title'] === 'Spy') {
+  if (plant === 'refusal' && asked.method === 'PATCH' && held?.['title'] !== undefined) {
     return errorOf(400, 'invalidValue', 'no');
   }
   const handled = store.handle(asked.method, asked.path, asked.query, asked.body);
@@ -224,7 +224,7 @@ const handleOf = (asked: Asked, store: ScimStore, plant: Plant): Handled => {
 };
 
 /** How long a planted delay takes, ms: far above what a busy machine adds by chance, at the median. */
-const plantedMs = 15;
+const plantedMs = 60;
 
 /** Starts a world, without people yet. */
 export const startWorld = (world: World, plant: Plant): Promise<ScimTarget> =>

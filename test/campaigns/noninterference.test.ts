@@ -5,7 +5,7 @@ import { campaign, playWorlds } from './noninterference.ts';
 void suite('noninterference', () => {
   test(`a short round: ${campaign.claim}`, async (context) => {
     const print = (line: string): void => context.diagnostic(line);
-    const { ok, figures } = await campaign.run({ rounds: 500, seed: 7, print });
+    const { ok, figures } = await campaign.run({ rounds: 300, seed: 7, print });
     assert.ok(ok, JSON.stringify(figures));
   });
 
@@ -18,7 +18,7 @@ void suite('noninterference', () => {
   for (const [name, leak, figure] of planted) {
     test(`finds ${name}`, async () => {
       const print = (): void => undefined;
-      const { ok, figures } = await playWorlds({ rounds: 200, seed: 3, print }, leak);
+      const { ok, figures } = await playWorlds({ rounds: 150, seed: 3, print }, leak);
       assert.equal(ok, false);
       assert.ok(Number(figures[figure]) > 0, JSON.stringify(figures));
     });

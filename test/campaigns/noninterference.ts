@@ -132,7 +132,7 @@ const send = async (
   return { text: `${response.statusCode} ${leveled(`${JSON.stringify(headers)} ${body}`)}`, ms };
 };
 
-/** Pairs of times by kind of call: how often one world took longer. */
+/** Pairs of times by kind of call and status: how often one world took longer. */
 type Times = Map<string, { pairs: number; eastLonger: number }>;
 
 /** So far from one half is chance, at 1 in 10,000 and with what bodies of other sizes cost. */
@@ -189,10 +189,12 @@ const playPair = async (
   if (east.text !== west.text) {
     played.differing.push(JSON.stringify({ client, way, call, east: east.text, west: west.text }));
   }
-  const time = played.times.get(call.kind) ?? { pairs: 0, eastLonger: 0 };
-  time.pairs += 1;
-  if (east.ms > west.ms) time.eastLonger += 1;
-  played.times.set(call.kind, time);
+  for (const kind of [`${call.kind} ${status}`, `any ${status}`]) {
+    const time = played.times.get(kind) ?? { pairs: 0, eastLonger: 0 };
+    time.pairs += 1;
+    if (east.ms > west.ms) time.eastLonger += 1;
+    played.times.set(kind, time);
+  }
 };
 
 const play = async (
@@ -235,9 +237,10 @@ export const playWorlds = async (
     const told = separable(played.times);
     for (const line of played.differing.slice(0, 10)) options.print(`  differs: ${line}`);
     for (const line of told) options.print(`  told by time: ${line}`);
-    const shares = [...played.times].map(
+    const timed = [...played.times].filter(([, { pairs }]) => pairs >= pairsLeast);
+    const shares = timed.map(
       ([kind, { pairs, eastLonger }]) =>
-        `${kind}:${((100 * eastLonger) / pairs).toFixed(0)}%/${pairs}`,
+        `${kind.replace(' ', '-')}:${((100 * eastLonger) / pairs).toFixed(0)}%/${pairs}`,
     );
     const statuses = [...played.statuses].sort(([one], [other]) => one.localeCompare(other));
     return {
