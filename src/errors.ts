@@ -147,6 +147,13 @@ const rows = {
     'A reference by bulkId cannot be resolved.',
     'RFC 7644 §3.7.1: what it refers to was not made, or stands in a circle that cannot be opened.',
   ),
+  precondition_failed: row(
+    412,
+    false,
+    'debug',
+    'The resource is not at the version that was asked for.',
+    'A client that does not see all of a resource is shown no entity tag, so none it states can be right.',
+  ),
   request_suspicious: row(
     400,
     false,

@@ -59,12 +59,17 @@ const lookEarly = (looking: Looking, of: BulkOperation): Looked | Outcome => {
   const later = passage.route.before === 'capture' ? 'later' : null;
   const normal = normaliseOperation(of.operation, passage.route, later);
   if (isRefusal(normal)) return refusedWhole(deps, journey, normal, of);
-  const { operation, effects } = normal;
-  journey.operation = operation;
+  const { operation: meant, effects } = normal;
+  journey.operation = meant;
   journey.normalised = normal.normalised;
   journey.actions = effects.map((effect) => effect.action);
-  const early = judgeEarly(passage.actor, operation, effects, deps.clock.now());
-  if (early !== null) return refusedWhole(deps, journey, denied(journey, early), of);
+  const { actor, route } = passage;
+  const early = judgeEarly(actor, route, { operation: meant, effects, now: deps.clock.now() });
+  if (early.goes === 'denied') {
+    return refusedWhole(deps, journey, denied(journey, early.denial), of);
+  }
+  if (early.goes === 'refused') return refusedWhole(deps, journey, early.refusal, of);
+  const { operation } = early;
   if (!isMutation(operation)) throw new TypeError('a Bulk holds mutations only');
   return { of, walk: { deps, journey, target, effects, operation } };
 };

@@ -11,6 +11,7 @@ import {
   expiredCursor,
   invalidCursor,
   pageAt,
+  tellsByPage,
   type PagePosition,
   type PagesBeside,
   type Paging,
@@ -113,7 +114,7 @@ export const openPage = <Read extends ReadOperation>(
   }
   const position = cursor === '' ? null : openCursor(deps, scope, cursor);
   if (isRefusal(position)) return position;
-  const local = bound.gated && operation.filter !== undefined;
+  const local = bound.gated && tellsByPage(operation);
   const page = pageAt(operation.page, position, local ? 'index' : paging);
   return { operation: { ...operation, page }, byCursor: true, scope };
 };

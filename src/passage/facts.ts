@@ -16,7 +16,7 @@ import type { Route, Target } from '../snapshot.ts';
 import { dispatch, type DispatchDeps } from './dispatch.ts';
 import { withoutSecrets } from './hidden.ts';
 import type { Journey } from './journey.ts';
-import { viewOf } from './view.ts';
+import { openView } from './view.ts';
 
 /** The current resource and the answer it came in (for a reply without a change). */
 export type Current = Readonly<{ resource: Resource; answer: Answer }>;
@@ -72,11 +72,7 @@ export const gatherCurrent = async (
     preconditions: {},
     repairs: [],
   };
-  const presented = present(
-    answer,
-    asRead,
-    viewOf(deps, journey, target, () => true),
-  );
+  const presented = present(answer, asRead, openView(deps, journey, target));
   if (isRefusal(presented) && presented.refused === 'target_refused' && presented.status === 404) {
     return presented;
   }

@@ -246,14 +246,15 @@ const carryOut = async (walk: MutationWalk, ready: Ready): Promise<Outcome> => {
 export const withCurrent = (walk: MutationWalk, current: Current | null): Approached | Refusal => {
   const { deps, journey, operation, effects } = walk;
   const { actor, route } = journey.passage;
+  const { types } = route;
   const now = deps.clock.now();
   if (operation.verb !== 'patch' || current === null || route.before !== 'capture') {
-    return { operation, effects, actor, now };
+    return { operation, effects, actor, types, now };
   }
   const normal = normaliseOperation(operation, route, current.resource);
   if (isRefusal(normal)) return normal;
   journey.normalised = normal.normalised;
-  return { operation: normal.operation as Mutation, effects: normal.effects, actor, now };
+  return { operation: normal.operation as Mutation, effects: normal.effects, actor, types, now };
 };
 
 /** Under the resource's turn: facts, decision, then the second door. */

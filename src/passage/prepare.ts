@@ -5,6 +5,9 @@
 import { isRefusal, refuse, type Refusal } from '../errors.ts';
 import type { Call } from '../identity/call.ts';
 import type { Effect, Mutation } from '../identity/operation.ts';
+import type { TypesByEndpoint } from '../identity/scim/address.ts';
+import { isBlindPatch, judgeReplace } from '../identity/scim/blind.ts';
+import { asksForCopy } from '../identity/scim/copies.ts';
 import { effectsOfChanges } from '../identity/scim/effects.ts';
 import { applyChanges, stripChanges, stripResource, touchedBy } from '../identity/scim/patch.ts';
 import type { PresentView } from '../identity/scim/present.ts';
@@ -16,6 +19,7 @@ import { decide } from '../policy/decide.ts';
 import type { Decision } from '../policy/decision.ts';
 import type { Actor } from './doors.ts';
 import { isUnseen } from './hidden.ts';
+import { sightOf, withParts } from './scope.ts';
 import { mayTouch } from './touch.ts';
 
 /** A mutation that was judged as far as it can be without the target. */
@@ -23,6 +27,8 @@ export type Approached = Readonly<{
   operation: Mutation;
   effects: readonly Effect[];
   actor: Pick<Actor, 'client' | 'grants'>;
+  /** Types the route serves. */
+  types: TypesByEndpoint;
   /** Wall ms. */
   now: number;
 }>;
@@ -38,22 +44,27 @@ export type Prepared = Readonly<{
   after: Resource | null;
   /** Whole resource to send: create and replace. */
   resource: Resource | null;
+  /** It writes what the client may not read, so whether it changes anything must not show. */
+  blind: boolean;
 }>;
 
 /** Lays the operation over the current resource: PUT becomes its changes, PATCH gets its `after`. */
 export const prepare = (approached: Approached, before: Resource | null): Prepared | Refusal => {
   const { operation, effects, actor, now } = approached;
-  const plain = { operation, effects, before };
+  const plain = { operation, effects, before, blind: false };
   if (operation.verb === 'create') {
     return { ...plain, changes: null, after: operation.resource, resource: operation.resource };
   }
   if (operation.verb === 'delete') return { ...plain, changes: null, after: null, resource: null };
   if (operation.verb === 'patch') {
-    const { changes } = operation;
+    const { changes, type } = operation;
     if (before === null) return { ...plain, changes, after: null, resource: null };
-    const applied = applyChanges(before, changes, operation.type);
+    const applied = applyChanges(before, changes, type);
     if (isRefusal(applied)) return applied;
-    return { ...plain, changes, after: applied.resource, resource: null };
+    const { mayRead, copies } = sightOf(actor, type, approached.types, now);
+    const sees = (name: string): boolean => mayRead(name) && !asksForCopy(name, type, copies);
+    const blind = isBlindPatch(changes, sees);
+    return { ...plain, blind, changes, after: applied.resource, resource: null };
   }
   if (before === null) return refuse('internal', 'Try again later.');
   const touch = mayTouch(actor, operation.type, now);
@@ -62,10 +73,14 @@ export const prepare = (approached: Approached, before: Resource | null): Prepar
   const changes = replaceChanges({ resource: whole, type }, before);
   const resource = replacedBy(before, changes, type);
   if (isRefusal(resource)) return resource;
+  const { mayRead } = sightOf(actor, type, approached.types, now);
+  const put = { stated: operation.resource, before, after: whole, changes };
+  const { judged, blind } = judgeReplace(put, type, mayRead);
   return {
     ...plain,
+    blind,
     operation: { ...operation, resource },
-    effects: effectsOfChanges(type, changes),
+    effects: effectsOfChanges(type, judged),
     changes,
     after: resource,
     resource,
@@ -138,6 +153,7 @@ export const holdsAlready = (prepared: Prepared): boolean => {
   const { operation, before, changes, effects } = prepared;
   // A target may hide the members it holds (T4).
   if (before === null || changes === null || effects.some(replacesMembers)) return false;
+  if (prepared.blind) return false;
   if (changes.some((change) => isUnseen(operation.type, change.path))) return false;
   if (operation.verb === 'replace') return changes.length === 0;
   const applied = applyChanges(before, changes, operation.type);
@@ -146,7 +162,7 @@ export const holdsAlready = (prepared: Prepared): boolean => {
 
 /**
  * Would sending it change nothing? Only where the current resource is known and shows what is
- * written; what takes access away always goes out.
+ * written, and the client may read that; what takes access away always goes out.
  */
 export const changesNothing = (prepared: Prepared, revocation: boolean): boolean => {
   const { operation } = prepared;
@@ -159,12 +175,12 @@ export const changesNothing = (prepared: Prepared, revocation: boolean): boolean
 const sentChanges = ({ operation, before, changes }: Prepared) =>
   before === null ? (changes ?? []) : spellUpserts(changes ?? [], before, operation.type);
 
-/** The one call that carries it out. */
+/** The one call that carries it out; its answer has the parts by which copies are judged. */
 export const callOf = (
   prepared: Prepared,
-  bases: Pick<PresentView, 'publicBase' | 'targetBase'>,
+  bases: Pick<PresentView, 'publicBase' | 'targetBase' | 'copies'>,
 ): Call =>
-  printCall(prepared.operation, {
+  printCall(withParts(prepared.operation, bases.copies), {
     publicBase: bases.publicBase,
     targetBase: bases.targetBase,
     ...(prepared.resource === null ? {} : { resource: prepared.resource }),

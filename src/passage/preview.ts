@@ -14,10 +14,12 @@ import type { Resource } from '../identity/scim/schema-model.ts';
 import { decide } from '../policy/decide.ts';
 import type { CompiledLimit, Denial } from '../policy/decision.ts';
 import type { Actor, Passage } from './doors.ts';
+import { emptyAnswer } from './empty-lists.ts';
 import { needsCurrent } from './facts.ts';
 import { judgeEarly } from './judge-early.ts';
 import { normaliseOperation } from './normalise.ts';
 import { callOf, changesNothing, decideMutation, prepare, stripped } from './prepare.ts';
+import { copyScopeOf, withParts } from './scope.ts';
 
 /** A passage that is only looked at. */
 export type Imagined = Pick<Passage, 'route' | 'snapshot' | 'operation'> &
@@ -56,8 +58,9 @@ const limitsOf = ({ actor, snapshot, route }: Imagined, writing: boolean): Compi
   return limits.filter((limit) => limit !== null && limit !== undefined);
 };
 
-const basesOf = ({ snapshot, route, publicBase }: Imagined) => ({
+const basesOf = ({ snapshot, route, actor, publicBase, now }: Imagined) => ({
   publicBase,
+  copies: copyScopeOf(actor, route.types, now),
   targetBase: (snapshot.targets[route.target]?.settings.baseUrl ?? '').replace(/\/+$/, ''),
 });
 
@@ -98,12 +101,14 @@ const previewRead = (imagined: Imagined, told: Told, operation: Operation): Prev
 
 /** The first call of a read: what the target is asked, which may be less than what the client asks. */
 const readCalls = (imagined: Imagined, operation: Operation): readonly Call[] | Refusal => {
+  if (emptyAnswer(operation, imagined.route) !== null) return [];
   const target = imagined.snapshot.targets[imagined.route.target];
   const bases = basesOf(imagined);
-  if (operation.verb !== 'search' || target === undefined || target.searchesAsAsked) {
-    return [printCall(firstPage(operation), bases)];
+  const asked = withParts(firstPage(operation), bases.copies);
+  if (asked.verb !== 'search' || target === undefined || target.searchesAsAsked) {
+    return [printCall(asked, bases)];
   }
-  const plan = planSearch(firstPage(operation), target.knobs);
+  const plan = planSearch(asked, target.knobs);
   if (plan.kind === 'refused') return plan.refusal;
   if (plan.kind === 'empty') return [];
   return [printCall(plan.search, { ...bases, search: target.knobs.search })];
@@ -115,16 +120,18 @@ export const preview = (imagined: Imagined): Preview => {
   const normal = normaliseOperation(imagined.operation, route, before);
   const none = { actions: [], effects: [], normalised: [], limits: [] };
   if (isRefusal(normal)) return denial({ ...none, operation: imagined.operation }, normal);
-  const { operation, effects, normalised } = normal;
+  const { effects, normalised } = normal;
   const told: Told = {
-    operation,
+    operation: normal.operation,
     actions: effects.map((effect) => effect.action),
     effects,
     normalised,
-    limits: limitsOf(imagined, isMutation(operation)),
+    limits: limitsOf(imagined, isMutation(normal.operation)),
   };
-  const early = judgeEarly(actor, operation, effects, now);
-  if (early !== null) return denial(told, early);
+  const early = judgeEarly(actor, route, { operation: normal.operation, effects, now });
+  if (early.goes === 'denied') return denial(told, early.denial);
+  if (early.goes === 'refused') return denial(told, early.refusal);
+  const { operation } = early;
   if (!isMutation(operation)) return previewRead(imagined, told, operation);
   const asksBefore =
     operation.verb === 'replace' ||
@@ -133,7 +140,7 @@ export const preview = (imagined: Imagined): Preview => {
   if (asksBefore && before === null) {
     return { ...told, verdict: { kind: 'needs-before' }, calls: [], unchanged: false };
   }
-  const prepared = prepare({ operation, effects, actor, now }, before);
+  const prepared = prepare({ operation, effects, actor, types: route.types, now }, before);
   if (isRefusal(prepared)) return denial(told, prepared);
   const actions = prepared.effects.map((effect) => effect.action);
   const judged = { ...told, actions, effects: prepared.effects };

@@ -7,7 +7,7 @@ import type { Answer } from '../identity/call.ts';
 import { isArray, isObject, type Json, type JsonObject } from '../identity/json-value.ts';
 import type { AttributeName, ReadOperation } from '../identity/operation.ts';
 import { presentDiscovery } from '../identity/scim/discovery.ts';
-import type { PagesBeside, Paging } from '../identity/scim/pages.ts';
+import { tellsByPage, type PagesBeside, type Paging } from '../identity/scim/pages.ts';
 import { present, type Presented } from '../identity/scim/present.ts';
 import { printCall } from '../identity/scim/print.ts';
 import { decide } from '../policy/decide.ts';
@@ -20,8 +20,9 @@ import { echoRead } from './echo-view.ts';
 import { emptyAnswer } from './empty-lists.ts';
 import { endJourney } from './journey.ts';
 import { denied, takeLimits, turnAway } from './exits.ts';
+import { copyScopeOf, withParts } from './scope.ts';
 import { searchTarget, unanswered, type ReadWalk } from './search.ts';
-import { viewOf } from './view.ts';
+import { openView, viewOf } from './view.ts';
 
 const decideRead = (walk: ReadWalk, groupNames?: readonly string[]): Decision =>
   decide(walk.journey.passage.actor.grants, {
@@ -41,14 +42,14 @@ type Search = Exclude<ReadOperation, { verb: 'discover' }>;
 
 /**
  * The operation as it is sent where the answer is to be judged: nothing may hide displayName, no 304
- * may stand for a group that is not looked at, and what a filter finds comes whole, for a page of it
- * would tell by its total what hidden groups hold.
+ * may stand for a group that is not looked at, and what is filtered or ordered comes whole, for a
+ * page of it would tell by its total, or by where it ends, what hidden groups hold.
  */
 const unhidden = (operation: Search): Search => {
   const excluded = operation.projection.excluded?.filter((name) => name !== 'displayName');
   const projection = excluded === undefined || excluded.length === 0 ? {} : { excluded };
   if (operation.verb === 'read') return { ...operation, projection, preconditions: {} };
-  if (operation.filter === undefined) return { ...operation, projection };
+  if (!tellsByPage(operation)) return { ...operation, projection };
   const { startIndex: _startIndex, count: _count, cursor: _cursor, ...page } = operation.page;
   return { ...operation, projection, page };
 };
@@ -66,9 +67,9 @@ type Thinned = Readonly<{
 type Page = Readonly<{ body: JsonObject; beside: PagesBeside }>;
 
 /**
- * A thinned page. Without a filter the target has paged it, and its total stays as long as there are
- * more pages: a smaller one would end the reading before the last. By cursor nobody needs it, so it
- * is left out.
+ * A thinned page. Without filter and order the target has paged it, and its total stays as long as
+ * there are more pages: a smaller one would end the reading before the last. By cursor nobody needs
+ * it, so it is left out.
  */
 const thinnedPage = ({ body, list, shown, beside, paged }: Thinned): Page => {
   const { totalResults, ...rest } = body;
@@ -82,7 +83,7 @@ const thinnedPage = ({ body, list, shown, beside, paged }: Thinned): Page => {
 const pageOf = (thinned: Thinned): Page => {
   const { body, shown, paged } = thinned;
   const { operation, byCursor } = paged;
-  if (operation.verb !== 'search' || operation.filter === undefined) return thinnedPage(thinned);
+  if (operation.verb !== 'search' || !tellsByPage(operation)) return thinnedPage(thinned);
   const { startIndex = 1, count = shown.length } = operation.page;
   const items = shown.slice(startIndex - 1, startIndex - 1 + count);
   const after = startIndex + items.length;
@@ -103,7 +104,7 @@ const isCut = ({ body, beside }: Presented, list: readonly Json[], operation: Se
   const total = body?.['totalResults'];
   return (
     operation.verb === 'search' &&
-    operation.filter !== undefined &&
+    tellsByPage(operation) &&
     (beside?.next !== undefined || (typeof total === 'number' && total > list.length))
   );
 };
@@ -125,7 +126,7 @@ const judgeShown = (walk: ReadWalk, paged: Paged<Search>, seen: Presented): Judg
   if (isArray(list) && isCut(seen, list, paged.operation)) {
     return refuse(
       'value_invalid',
-      'More groups match than can be judged at once. Narrow the filter.',
+      'More groups match than can be judged at once. Narrow the filter, or ask without sortBy.',
       {
         scimType: 'tooMany',
       },
@@ -170,16 +171,16 @@ const sendRead = async (
   if (limited !== null) return turnAway(deps, journey, limited);
   const empty = emptyAnswer(operation, journey.passage.route);
   if (empty !== null) return empty;
-  if (operation.verb === 'search' && !target.searchesAsAsked) {
-    const found = await searchTarget(walk, operation);
+  const view = openView(deps, journey, target);
+  const { actor, route } = journey.passage;
+  const asking = withParts(operation, copyScopeOf(actor, route.types, view.now));
+  if (asking.verb === 'search' && !target.searchesAsAsked) {
+    const found = await searchTarget(walk, asking);
     return isRefusal(found) ? endJourney(journey, found) : found;
   }
-  const view = viewOf(deps, journey, target, everything);
-  const sent = await dispatch(deps, journey, target, printCall(operation, view), 'call', null);
+  const sent = await dispatch(deps, journey, target, printCall(asking, view), 'call', null);
   return sent.kind === 'answered' ? sent.answer : endJourney(journey, unanswered(sent));
 };
-
-const everything = (): boolean => true;
 
 /** A judged list is a page already: it is not cut again. */
 const asPage = (operation: Search): Search =>
@@ -192,8 +193,8 @@ const passGated = async (walk: ReadWalk, paged: Paged<Search>): Promise<Outcome>
   const whole = unhidden(operation);
   const answer = await sendRead(walk, whole, grantLimits(walk));
   if ('reply' in answer) return answer;
-  const view = viewOf(deps, journey, target, everything);
-  const local = operation.verb === 'search' && operation.filter !== undefined;
+  const view = openView(deps, journey, target);
+  const local = tellsByPage(operation);
   const seen = present(answer, whole, { ...view, byCursor: byCursor && !local });
   if (isRefusal(seen)) return endJourney(journey, withCursors(deps, scope, seen));
   const judged = judgeShown(walk, paged, seen);

@@ -168,8 +168,8 @@ const unnamed: Answer = { status: 201, headers: {}, body: undefined, readable: t
 /** Nothing to read: decided by what was sent, shown as it was sent (C28). */
 const showUnnamed = (walk: MutationWalk, known: Settled): Outcome => {
   const { deps, journey, target, operation, effects } = walk;
-  const { actor } = journey.passage;
-  const approached = { operation, effects, actor, now: deps.clock.now() };
+  const { actor, route } = journey.passage;
+  const approached = { operation, effects, actor, types: route.types, now: deps.clock.now() };
   const prepared = prepare(approached, null);
   if (isRefusal(prepared)) return turnAway(deps, journey, prepared);
   const decision = decideMutation(prepared, approached);

@@ -9,6 +9,7 @@ import type { ResourceType } from '../identity/scim/schema-model.ts';
 import { resolveName } from '../identity/scim/schemas.ts';
 import { judge } from '../policy/decide.ts';
 import type { Actor } from './doors.ts';
+import { liveRules } from './scope.ts';
 
 /** Absent is not false: a PUT without `active` leaves it as it is (row C36). */
 const neverByOmission: ReadonlySet<AttributeName> = new Set(['active', 'password']);
@@ -18,9 +19,7 @@ export const mayTouch = (
   type: ResourceType,
   now: number,
 ): MayTouch => {
-  const rules = (actor.grants?.grants ?? [])
-    .filter((grant) => grant.until > now)
-    .flatMap((grant) => grant.rules[type.word] ?? []);
+  const rules = liveRules(actor, type.word, now);
   return (name) => {
     if (neverByOmission.has(name)) return false;
     if (!rules.some((rule) => rule.read.covers(name))) return false;

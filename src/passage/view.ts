@@ -1,23 +1,34 @@
 /** How answers of a target are shown to the caller of one journey. */
 import type { AttributeName } from '../identity/operation.ts';
+import { openCopies } from '../identity/scim/copies.ts';
 import type { PresentView } from '../identity/scim/present.ts';
 import type { Target } from '../snapshot.ts';
 import type { DispatchDeps } from './dispatch.ts';
 import type { Journey } from './journey.ts';
+import { copyScopeOf } from './scope.ts';
 
-/** The view for `present`: bases to rewrite, what may be read. */
+/** For the gateway's own eyes: bases to rewrite, and nothing hidden. */
+export const openView = (
+  deps: Pick<DispatchDeps, 'clock'>,
+  journey: Journey,
+  target: Target,
+): PresentView => ({
+  publicBase: journey.passage.origin.publicBase,
+  targetBase: target.settings.baseUrl.replace(/\/+$/, ''),
+  mayRead: () => true,
+  copies: openCopies,
+  now: deps.clock.now(),
+  inactiveAbsent: target.knobs.inactiveUsers === 'absent',
+});
+
+/** The view for `present`: bases to rewrite, what may be read, of other resources too. */
 export const viewOf = (
   deps: Pick<DispatchDeps, 'clock'>,
   journey: Journey,
   target: Target,
   mayRead: (name: AttributeName) => boolean,
 ): PresentView => {
-  const { origin } = journey.passage;
-  return {
-    publicBase: origin.publicBase,
-    targetBase: target.settings.baseUrl.replace(/\/+$/, ''),
-    mayRead,
-    now: deps.clock.now(),
-    inactiveAbsent: target.knobs.inactiveUsers === 'absent',
-  };
+  const view = openView(deps, journey, target);
+  const { actor, route } = journey.passage;
+  return { ...view, mayRead, copies: copyScopeOf(actor, route.types, view.now) };
 };

@@ -9,6 +9,7 @@ import { campaign as differential } from './differential.ts';
 import { campaign as faults } from './faults.ts';
 import { campaign as garbage } from './garbage.ts';
 import { campaign as liar } from './liar.ts';
+import { campaign as noninterference } from './noninterference.ts';
 import { campaign as oracle } from './oracle.ts';
 import { campaign as order } from './order.ts';
 import { campaign as targets } from './targets.ts';
@@ -23,6 +24,7 @@ const campaigns: readonly Campaign[] = [
   garbage,
   oracle,
   differential,
+  noninterference,
 ];
 
 const print = (line: string): void => {

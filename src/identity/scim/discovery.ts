@@ -11,6 +11,7 @@ import { isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 import type { DiscoveryDocument, Operation } from '../operation.ts';
 import type { TypesByEndpoint } from './address.ts';
+import { openCopies } from './copies.ts';
 import {
   correctSchema,
   isServedSchema,
@@ -240,6 +241,11 @@ export const presentDiscovery = (
   view: DiscoveryView,
 ): Presented | Refusal => {
   if (isUnserved(answer)) return describe(operation, view);
-  const failure = failureOf(answer, { type: null, mayRead: () => true, now: view.now });
+  const failure = failureOf(answer, {
+    type: null,
+    mayRead: () => true,
+    copies: openCopies,
+    now: view.now,
+  });
   return failure ?? merged(answer.body, operation, view) ?? describe(operation, view);
 };

@@ -4,7 +4,7 @@
  */
 import { refuse } from '../../errors.ts';
 import type { Refusal } from '../../errors.ts';
-import type { Page } from '../operation.ts';
+import type { Page, ReadOperation } from '../operation.ts';
 
 /** Longest cursor of a caller, characters: a sealed cursor of a target, and to spare. */
 export const cursorLengthMax = 8_192;
@@ -14,6 +14,14 @@ export const cursorLengthMax = 8_192;
  * allows fewer: unreserved ones.
  */
 export const targetCursorPattern = /^[\x21\x23-\x5b\x5d-\x7e]{1,4096}$/;
+
+/**
+ * Does a page of this read tell by its total, or by where it ends, what is hidden from its caller? A
+ * filter and an order do.
+ */
+export const tellsByPage = (operation: ReadOperation): boolean =>
+  operation.verb === 'search' &&
+  (operation.filter !== undefined || operation.page.sortBy !== undefined);
 
 /** Which paging a target serves. */
 export type Paging = 'index' | 'cursor' | 'both';

@@ -8,6 +8,7 @@ import type { Answer } from '../call.ts';
 import { bareObject, isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 import type { AttributeName, Operation, Projection } from '../operation.ts';
+import { foreignNamesHider } from './copies.ts';
 import { matches } from './evaluate.ts';
 import { linksToCaller, resourceLink } from './links.ts';
 import type { Bases } from './links.ts';
@@ -16,26 +17,27 @@ import { listResponse } from './messages.ts';
 import { cutPage } from './pages.ts';
 import type { PagesBeside } from './pages.ts';
 import { isProjected } from './projection.ts';
-import type { Filter, Resource, ResourceType } from './schema-model.ts';
+import type { Attribute, Filter, Resource, ResourceType } from './schema-model.ts';
 import { attributeName, lookUp } from './schemas.ts';
+import { seesAll } from './sight.ts';
+import type { Sight } from './sight.ts';
 import { failureOf, unreadableAnswer } from './target-failure.ts';
 import { idFromLocation, isErrorMessage, readList, resourceOf } from './target-resource.ts';
 
 /** How an answer is to be shown. Bases without a trailing slash. */
-export type PresentView = Readonly<{
-  publicBase: string;
-  targetBase: string;
-  /** The caller's read list, asked with leaves in rule spelling. */
-  mayRead(name: AttributeName): boolean;
-  /** Wall time, ms since the epoch, for Retry-After dates. */
-  now: number;
-  /** The target answers 404 for deactivated users too (T13). */
-  inactiveAbsent?: boolean;
-  /** The caller pages by cursor, whatever is asked of the target. */
-  byCursor?: boolean;
-  /** Shows values as this caller sent them (C14), before read lists and projection; pure. */
-  echo?: (resource: Resource) => Resource;
-}>;
+export type PresentView = Sight &
+  Readonly<{
+    publicBase: string;
+    targetBase: string;
+    /** Wall time, ms since the epoch, for Retry-After dates. */
+    now: number;
+    /** The target answers 404 for deactivated users too (T13). */
+    inactiveAbsent?: boolean;
+    /** The caller pages by cursor, whatever is asked of the target. */
+    byCursor?: boolean;
+    /** Shows values as this caller sent them (C14), before read lists and projection; pure. */
+    echo?: (resource: Resource) => Resource;
+  }>;
 
 /** What goes to the caller. `Content-Type` is http's. */
 export type Presented = Readonly<{
@@ -58,8 +60,10 @@ type Showing = {
   readonly mayRead: (name: AttributeName) => boolean;
   readonly echo: PresentView['echo'];
   readonly shown: Map<AttributeName, boolean>;
-  /** Did the read list take something away? Then the target's ETag names another body. */
-  stripped: boolean;
+  /** Takes out the names of other resources that the caller may not read. */
+  readonly hideForeignNames: (resource: Resource) => Resource;
+  /** Does the caller see all? Else nothing that changes with what is hidden may be shown. */
+  readonly whole: boolean;
 };
 
 const newShowing = (type: ResourceType, projection: Projection, view: PresentView): Showing => ({
@@ -69,18 +73,37 @@ const newShowing = (type: ResourceType, projection: Projection, view: PresentVie
   mayRead: (name) => view.mayRead(name),
   echo: view.echo,
   shown: new Map(),
-  stripped: false,
+  hideForeignNames: foreignNamesHider(type, view.copies),
+  whole: seesAll(type, view),
 });
 
 const isShown = (showing: Showing, leaf: AttributeName, returned: string): boolean => {
   const known = showing.shown.get(leaf);
   if (known !== undefined) return known;
   const readable = showing.mayRead(leaf);
-  if (!readable) showing.stripped = true;
   const wanted = returned === 'always' || isProjected(showing.projection, leaf);
   const shown = readable && wanted && returned !== 'never';
   showing.shown.set(leaf, shown);
   return shown;
+};
+
+/**
+ * Names of an object's members: as the target orders them, or, to a caller who does not see all, as
+ * the schema does. A target orders them by when they were added, also beside what is hidden.
+ */
+const namesOf = (
+  { whole }: Showing,
+  value: JsonObject,
+  known: () => Readonly<Record<string, Attribute>> | undefined,
+): readonly string[] => {
+  const names = Object.keys(value);
+  if (whole || names.length < 2) return names;
+  const order = Object.keys(known() ?? {});
+  const rank = (name: string): number => {
+    const at = order.indexOf(name.toLowerCase());
+    return at < 0 ? order.length : at;
+  };
+  return names.sort((one, other) => rank(one) - rank(other) || (one < other ? -1 : 1));
 };
 
 /** Members of a complex value that the caller sees; undefined where none is left. */
@@ -91,7 +114,9 @@ const showComplex = (
   attribute: string,
 ): Json | undefined => {
   const out = bareObject<Json>();
-  for (const sub of Object.keys(value)) {
+  const parts = () =>
+    lookUp(showing.type, schema === undefined ? { attribute } : { schema, attribute })?.sub;
+  for (const sub of namesOf(showing, value, parts)) {
     const member = value[sub];
     const path = schema === undefined ? { attribute, sub } : { schema, attribute, sub };
     const returned = lookUp(showing.type, path)?.returned ?? 'default';
@@ -120,7 +145,8 @@ const showValue = (
 
 const showExtension = (showing: Showing, urn: string, value: JsonObject): Json | undefined => {
   const out = bareObject<Json>();
-  for (const name of Object.keys(value)) {
+  const known = () => showing.type.extensions[urn.toLowerCase()]?.attributes;
+  for (const name of namesOf(showing, value, known)) {
     const member = value[name];
     const shown = member === undefined ? undefined : showValue(showing, member, urn, name);
     if (shown !== undefined) out[name] = shown;
@@ -128,18 +154,46 @@ const showExtension = (showing: Showing, urn: string, value: JsonObject): Json |
   return Object.keys(out).length === 0 ? undefined : out;
 };
 
-/** `meta` with its location at the gateway; no read list covers it, projections do. */
+/** Members of `meta` that no read list takes away: they name the resource and its address. */
+const metaKept: ReadonlySet<string> = new Set(['resourceType', 'location']);
+
+/** `meta` with its location at the gateway; without what tells of changes that are hidden. */
 const showMeta = (showing: Showing, meta: Json, id: Json | undefined): Json | undefined => {
   if (!isObject(meta) || !isProjected(showing.projection, 'meta')) return undefined;
-  if (meta['location'] === undefined) return meta;
-  if (typeof id !== 'string') return { ...meta, location: undefined };
-  return { ...meta, location: resourceLink(showing.bases.to, showing.type.endpoint, id) };
+  const out = bareObject<Json>();
+  for (const name of Object.keys(meta)) {
+    const member = meta[name];
+    const readable = metaKept.has(name) || showing.mayRead(`meta.${name}`);
+    if (member !== undefined && readable && (name !== 'version' || showing.whole))
+      out[name] = member;
+  }
+  if (out['location'] !== undefined) {
+    if (typeof id !== 'string') delete out['location'];
+    else out['location'] = resourceLink(showing.bases.to, showing.type.endpoint, id);
+  }
+  return out;
 };
 
-const showResource = (showing: Showing, held: Resource): JsonObject => {
-  const resource = showing.echo?.(held) ?? held;
+/**
+ * `schemas` names the extensions a resource has (RFC 7643 §3). Who does not see all is told of those
+ * it is shown: the others, and a target that forgets one, would tell that something hidden is there.
+ */
+const showSchemas = (showing: Showing, stated: Json, shown: JsonObject, raw: Resource): Json => {
+  if (showing.whole) return stated;
+  const core = showing.type.schema.id;
+  const extensions = Object.keys(shown).filter((name) => name.includes(':'));
+  if (core !== '') return [core, ...extensions];
+  const others = isArray(stated) ? stated : [];
+  return [
+    ...others.filter((urn) => typeof urn === 'string' && !Object.hasOwn(raw, urn)),
+    ...extensions,
+  ];
+};
+
+const showResource = (showing: Showing, stored: Resource): JsonObject => {
+  const resource = showing.hideForeignNames(showing.echo?.(stored) ?? stored);
   const out = bareObject<Json>();
-  for (const name of Object.keys(resource)) {
+  for (const name of namesOf(showing, resource, () => showing.type.schema.attributes)) {
     const value = resource[name];
     if (value === undefined) continue;
     let shown: Json | undefined;
@@ -149,6 +203,8 @@ const showResource = (showing: Showing, held: Resource): JsonObject => {
     else shown = showValue(showing, value, undefined, name);
     if (shown !== undefined) out[name] = shown;
   }
+  const { schemas } = out;
+  if (schemas !== undefined) out['schemas'] = showSchemas(showing, schemas, out, resource);
   if (!Object.hasOwn(out, 'schemas') && showing.type.schema.id !== '') {
     return linksToCaller({ schemas: [showing.type.schema.id], ...out }, showing.bases);
   }
@@ -157,9 +213,10 @@ const showResource = (showing: Showing, held: Resource): JsonObject => {
 
 const entityTag = /^(?:W\/)?"[\x21\x23-\x7e]{0,512}"$/;
 
-const tagHeader = (answer: Answer, unmodified: boolean): Readonly<Record<string, string>> => {
+/** The target's tag, only to a caller who sees all that it changes with. */
+const tagHeader = (answer: Answer, whole: boolean): Readonly<Record<string, string>> => {
   const tag = answer.headers['etag'];
-  return unmodified && tag !== undefined && entityTag.test(tag) ? { ETag: tag } : {};
+  return whole && tag !== undefined && entityTag.test(tag) ? { ETag: tag } : {};
 };
 
 const idOf = (resource: Resource | null): string | null => {
@@ -193,7 +250,7 @@ const presentCreate = (
   return {
     status: 201,
     headers: {
-      ...tagHeader(answer, whole && !showing.stripped),
+      ...tagHeader(answer, whole && showing.whole),
       ...(location === null ? {} : { Location: location }),
     },
     body,
@@ -213,11 +270,11 @@ const presentResource = (
     // T14: `{}` says as much as nothing. What is no JSON at all says nothing about the change.
     if (!answer.readable) return unreadableAnswer(answer);
     const status = answer.status === 202 ? 202 : 204;
-    return { status, headers: tagHeader(answer, true), body: null };
+    return { status, headers: tagHeader(answer, seesAll(type, view)), body: null };
   }
   const showing = newShowing(type, projection, view);
   const body = showResource(showing, resource);
-  return { status: 200, headers: tagHeader(answer, !showing.stripped), body };
+  return { status: 200, headers: tagHeader(answer, showing.whole), body };
 };
 
 /**
@@ -286,15 +343,9 @@ export const present = (
     verb === 'read' &&
     operation.preconditions.ifNoneMatch !== undefined
   ) {
-    return { status: 304, headers: tagHeader(answer, true), body: null };
+    return { status: 304, headers: tagHeader(answer, seesAll(type, view)), body: null };
   }
-  const mayRead = (name: AttributeName): boolean => view.mayRead(name);
-  const failure = failureOf(answer, {
-    type,
-    mayRead,
-    now: view.now,
-    inactiveAbsent: view.inactiveAbsent === true,
-  });
+  const failure = failureOf(answer, { ...view, type });
   if (failure !== null && isRefusal(failure)) return failure;
   if (verb === 'create') return presentCreate(answer, operation, view);
   if (verb === 'search') return presentSearch(answer, operation, view);

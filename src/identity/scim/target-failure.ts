@@ -7,9 +7,9 @@ import { refuse } from '../../errors.ts';
 import type { Refusal, ScimType } from '../../errors.ts';
 import type { Answer } from '../call.ts';
 import { isObject } from '../json-value.ts';
-import type { AttributeName } from '../operation.ts';
 import type { ResourceType } from './schema-model.ts';
-import { attributeName } from './schemas.ts';
+import { readsAll, seesAll } from './sight.ts';
+import type { Sight } from './sight.ts';
 import { isErrorMessage, provesAbsence } from './target-resource.ts';
 
 /** RFC 7644 §3.12 and RFC 9865 §2.1. */
@@ -61,30 +61,13 @@ const messageOf = ({ body, readable, excerpt }: Answer): string => {
 };
 
 /**
- * A target's message fit to be quoted: one line, secrets masked, at most 300 characters. Where the
- * caller may not read everything, whatever could repeat a value is masked too.
+ * A target's message fit to be quoted: one line, secrets masked, at most 300 characters; with
+ * `values: 'masked'` also whatever could repeat a value.
  */
-const quoteTarget = (answer: Answer, readsAll: boolean): string => {
+const quoteTarget = (answer: Answer, values: 'kept' | 'masked'): string => {
   const text = oneLine(messageOf(answer).slice(0, 4 * quoteLengthMax)).replaceAll(secrets, '[…]');
-  const masked = readsAll ? text : text.replaceAll(repeatedValues, '[…]');
+  const masked = values === 'kept' ? text : text.replaceAll(repeatedValues, '[…]');
   return masked.length > quoteLengthMax ? `${masked.slice(0, quoteLengthMax - 1)}…` : masked;
-};
-
-/** May the caller read every attribute the type knows? */
-const readsAll = (
-  type: ResourceType | null,
-  mayRead: (name: AttributeName) => boolean,
-): boolean => {
-  if (type === null) return true;
-  const schemas = [type.schema, ...Object.values(type.extensions)];
-  return schemas.every((schema, position) =>
-    Object.values(schema.attributes).every(({ name: attribute, sub }) => {
-      const path = position === 0 ? { attribute } : { schema: schema.id, attribute };
-      return sub === undefined
-        ? mayRead(attributeName(path))
-        : Object.values(sub).every(({ name }) => mayRead(attributeName({ ...path, sub: name })));
-    }),
-  );
 };
 
 /**
@@ -100,29 +83,46 @@ const retryAfterSeconds = (header: string | undefined, now: number): number | un
 };
 
 /** What reading a failure needs to know. */
-export type FailureView = Readonly<{
-  type: ResourceType | null;
-  mayRead(name: AttributeName): boolean;
-  /** Wall time, ms since the epoch. */
-  now: number;
-  /** The target answers 404 for deactivated users too (T13). */
-  inactiveAbsent?: boolean;
-}>;
+export type FailureView = Sight &
+  Readonly<{
+    type: ResourceType | null;
+    /** Wall time, ms since the epoch. */
+    now: number;
+    /** The target answers 404 for deactivated users too (T13). */
+    inactiveAbsent?: boolean;
+  }>;
+
+/**
+ * What is said of a refusal. A target may repeat any value in its own words, so its words are not
+ * passed on to a caller whose read list hides some; they go to the log, values masked.
+ */
+const wordsOf = (
+  answer: Answer,
+  view: FailureView,
+): Readonly<{ detail: string; internal?: string }> => {
+  const { type } = view;
+  const all = type === null || seesAll(type, view);
+  const quote = quoteTarget(answer, all ? 'kept' : 'masked');
+  if (quote === '') return { detail: 'The target refused the call and gave no reason.' };
+  const says = `The target says: ${quote}`;
+  if (all || readsAll(type, (name) => view.mayRead(name))) return { detail: says };
+  return {
+    detail:
+      'The target refused the call. Its reason is not shown, as it may hold what this client may not read.',
+    internal: says,
+  };
+};
 
 const inactiveNote = ' This target answers so for deactivated users too, until they are activated.';
 
 const refusedByTarget = (answer: Answer, view: FailureView): Refusal => {
-  const quote = quoteTarget(
-    answer,
-    readsAll(view.type, (name) => view.mayRead(name)),
-  );
   const { body } = answer;
   const stated = isObject(body) && Object.hasOwn(body, 'scimType') ? body['scimType'] : undefined;
-  const said =
-    quote === '' ? 'The target refused the call and gave no reason.' : `The target says: ${quote}`;
+  const { detail, ...more } = wordsOf(answer, view);
   const unsure =
     answer.status === 404 && view.inactiveAbsent === true && view.type?.word === 'users';
-  return refuse('target_refused', unsure ? said + inactiveNote : said, {
+  return refuse('target_refused', unsure ? detail + inactiveNote : detail, {
+    ...more,
     status: answer.status,
     ...(typeof stated === 'string' && scimTypes.has(stated) ? { scimType: stated } : {}),
   });

@@ -10,6 +10,7 @@ import { classify } from '../../../src/identity/scim/classify.ts';
 import { presentDiscovery } from '../../../src/identity/scim/discovery.ts';
 import { effectsOf, readNames } from '../../../src/identity/scim/effects.ts';
 import { present } from '../../../src/identity/scim/present.ts';
+import { openCopies } from '../../../src/identity/scim/copies.ts';
 import { printCall } from '../../../src/identity/scim/print.ts';
 import { compareReadBack, expectedOf } from '../../../src/identity/scim/readback.ts';
 import { asPatch } from '../../../src/identity/scim/replace.ts';
@@ -126,6 +127,7 @@ test('any answer is presented, classified and compared', () => {
     types,
     now: 0,
     mayRead: (name: string) => name !== 'title',
+    copies: openCopies,
   };
   fc.assert(
     fc.property(

@@ -5,6 +5,7 @@ import type { ErrorCode } from '../../../src/errors.ts';
 import type { Answer } from '../../../src/identity/call.ts';
 import type { JsonObject } from '../../../src/identity/json-value.ts';
 import type { Operation } from '../../../src/identity/operation.ts';
+import { openCopies } from '../../../src/identity/scim/copies.ts';
 import { present } from '../../../src/identity/scim/present.ts';
 import type { Presented, PresentView } from '../../../src/identity/scim/present.ts';
 import {
@@ -27,6 +28,7 @@ const view: PresentView = {
   publicBase,
   targetBase,
   mayRead: () => true,
+  copies: openCopies,
   now: Date.parse('2026-11-23T12:00:00Z'),
 };
 const operationOf = (method: string, target: string, body: unknown = null): Shown => {

@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { isRefusal } from '../../../src/errors.ts';
 import { rfcKnobs } from '../../../src/identity/dialects/knobs.ts';
 import type { Operation } from '../../../src/identity/operation.ts';
+import { openCopies } from '../../../src/identity/scim/copies.ts';
 import { present, type PresentView } from '../../../src/identity/scim/present.ts';
 import { printCall, readCall } from '../../../src/identity/scim/print.ts';
 import type { Expected } from '../../../src/identity/scim/readback.ts';
@@ -24,7 +25,13 @@ import {
 } from './scim-fixture.ts';
 
 type Shown = Exclude<Operation, { verb: 'discover' }>;
-const view: PresentView = { publicBase, targetBase, mayRead: () => true, now: 0 };
+const view: PresentView = {
+  publicBase,
+  targetBase,
+  mayRead: () => true,
+  copies: openCopies,
+  now: 0,
+};
 const operationOf = (method: string, target: string, body: unknown = null): Shown =>
   meant(method, target, body) as Shown;
 
