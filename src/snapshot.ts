@@ -22,6 +22,8 @@ export type Target = Readonly<{
   settings: TargetSettings;
   /** How it deviates from the RFCs: dialect and single overrides together, names canonical. */
   knobs: Knobs;
+  /** No knob touches writes: every mutation is the one call that RFC 7644 has for it. */
+  plainWrites: boolean;
   /** Key of locks, guards, freezes; default the origin of baseUrl. */
   tenant: string;
   /** Digest of all that shapes its live parts (pool, breaker), credentials included by digest only. */

@@ -4,6 +4,7 @@
  */
 import { compilePin } from '../callers/pin.ts';
 import type { ClientSettings } from '../callers/settings.ts';
+import { isPlain } from '../identity/scim/write-knobs.ts';
 import { compileLimit } from '../policy/compile-grants.ts';
 import type { CompiledLimit } from '../policy/decision.ts';
 import type { LimitSetting, SecretReference } from '../scalars.ts';
@@ -93,10 +94,12 @@ export const compileTarget = (
 ): Target => {
   const { credentials, unconfigured } = credentialsOf(name, settings.auth ?? [], context);
   const { auth: _, ...shape } = settings;
+  const knobs = compileKnobs(name, settings, typesOf(settings), context.problem);
   return Object.freeze({
     name,
     settings,
-    knobs: compileKnobs(name, settings, typesOf(settings), context.problem),
+    knobs,
+    plainWrites: isPlain(knobs),
     tenant: settings.tenant ?? new URL(settings.baseUrl).origin,
     digest: digestOf({
       shape,

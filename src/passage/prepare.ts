@@ -4,16 +4,23 @@
  */
 import { isRefusal, refuse, type Refusal } from '../errors.ts';
 import type { Call } from '../identity/call.ts';
+import type { Knobs } from '../identity/dialects/knobs.ts';
 import type { Effect, Mutation } from '../identity/operation.ts';
+import { adaptWriting } from '../identity/scim/adapt-writes.ts';
 import { effectsOfChanges } from '../identity/scim/effects.ts';
+import { deactivation } from '../identity/scim/expected-there.ts';
 import { applyChanges, stripChanges, stripResource, touchedBy } from '../identity/scim/patch.ts';
+import { planWrites } from '../identity/scim/plan-writes.ts';
 import type { PresentView } from '../identity/scim/present.ts';
 import { printCall } from '../identity/scim/print.ts';
 import { mergeReplace, replaceChanges, replacedBy } from '../identity/scim/replace.ts';
 import { spellUpserts } from '../identity/scim/upserts.ts';
 import type { Change, Resource } from '../identity/scim/schema-model.ts';
+import type { Script } from '../identity/scim/script.ts';
+import { hidesMembers, isMembers } from '../identity/scim/write-knobs.ts';
 import { decide } from '../policy/decide.ts';
 import type { Decision } from '../policy/decision.ts';
+import type { Target } from '../snapshot.ts';
 import type { Actor } from './doors.ts';
 import { isUnseen } from './hidden.ts';
 import { mayTouch } from './touch.ts';
@@ -25,13 +32,15 @@ export type Approached = Readonly<{
   actor: Pick<Actor, 'client' | 'grants'>;
   /** Wall ms. */
   now: number;
+  /** Of the target: what the ways to take access away do there, and what it shows. */
+  knobs: Knobs;
 }>;
 
 /** A mutation with its facts: what it changes, what was before, what will be after. */
 export type Prepared = Readonly<{
   operation: Mutation;
   effects: readonly Effect[];
-  /** Changes it makes; null for create and delete. */
+  /** Changes it makes; null for a create, and for a delete unless it deactivates there (T8). */
   changes: readonly Change[] | null;
   /** The current resource; null where it was not read, or there is none. */
   before: Resource | null;
@@ -42,12 +51,18 @@ export type Prepared = Readonly<{
 
 /** Lays the operation over the current resource: PUT becomes its changes, PATCH gets its `after`. */
 export const prepare = (approached: Approached, before: Resource | null): Prepared | Refusal => {
-  const { operation, effects, actor, now } = approached;
+  const { operation, effects, actor, now, knobs } = approached;
   const plain = { operation, effects, before };
   if (operation.verb === 'create') {
     return { ...plain, changes: null, after: operation.resource, resource: operation.resource };
   }
-  if (operation.verb === 'delete') return { ...plain, changes: null, after: null, resource: null };
+  if (operation.verb === 'delete') {
+    if (operation.type.word !== 'users' || knobs.deleteUser === 'delete') {
+      return { ...plain, changes: null, after: null, resource: null };
+    }
+    const after = before === null ? null : { ...before, active: false };
+    return { ...plain, changes: [deactivation], after, resource: null };
+  }
   if (operation.verb === 'patch') {
     const { changes } = operation;
     if (before === null) return { ...plain, changes, after: null, resource: null };
@@ -65,7 +80,7 @@ export const prepare = (approached: Approached, before: Resource | null): Prepar
   return {
     ...plain,
     operation: { ...operation, resource },
-    effects: effectsOfChanges(type, changes),
+    effects: effectsOfChanges(type, changes, knobs),
     changes,
     after: resource,
     resource,
@@ -80,20 +95,42 @@ const groupNamesOf = ({ before, after }: Prepared): readonly string[] => {
   return [...new Set(names)];
 };
 
+/** T4: does a condition of the client ask who is in a group, where the target does not tell? */
+const asksHidden = (
+  { operation: { type, verb } }: Prepared,
+  { actor, knobs }: Pick<Approached, 'actor' | 'knobs'>,
+): boolean =>
+  verb !== 'create' &&
+  hidesMembers(knobs, type) &&
+  (actor.grants?.grants ?? []).some(({ rules }) =>
+    /\bmembers\b/.test(rules[type.word]?.when?.source ?? ''),
+  );
+
 /** The decision over all facts that were gathered; a fact that is missing where asked for is no. */
 export const decideMutation = (
   prepared: Prepared,
-  { actor, now }: Pick<Approached, 'actor' | 'now'>,
+  approached: Pick<Approached, 'actor' | 'now' | 'knobs'>,
 ): Decision => {
+  const { actor, now } = approached;
   const { operation, before, after, changes, effects } = prepared;
+  if (asksHidden(prepared, approached)) {
+    return decide(actor.grants, {
+      type: operation.type,
+      effects,
+      client: actor.client.name,
+      now,
+      ...(before === null ? {} : { groupNames: groupNamesOf(prepared) }),
+    });
+  }
   const known = operation.verb === 'create' || before !== null;
+  const gone = operation.verb === 'delete' && changes === null;
   return decide(actor.grants, {
     type: operation.type,
     effects,
     client: actor.client.name,
     now,
     ...(known ? { before, groupNames: groupNamesOf(prepared) } : {}),
-    ...(known || operation.verb === 'delete' ? { after } : {}),
+    ...(known || gone ? { after } : {}),
     ...(known ? { changed: changes === null ? Object.keys(after ?? {}) : touchedBy(changes) } : {}),
   });
 };
@@ -137,13 +174,15 @@ const replacesMembers = ({ action }: Effect): boolean => action.endsWith(':repla
  * Would sending it change nothing? Only where the current resource is known and shows what is
  * written; what takes access away always goes out.
  */
-export const changesNothing = (prepared: Prepared, revocation: boolean): boolean => {
+export const changesNothing = (prepared: Prepared, revocation: boolean, knobs: Knobs): boolean => {
   const { operation, before, changes, effects } = prepared;
   if (operation.verb === 'patch' && operation.changes.length === 0) return true;
   if (before === null || changes === null || revocation) return false;
   // A precondition is the target's to judge, and a target may hide the members it holds (T4).
   if (hasPrecondition(operation) || effects.some(replacesMembers)) return false;
-  if (changes.some((change) => isUnseen(operation.type, change.path))) return false;
+  const { type } = operation;
+  if (hidesMembers(knobs, type) && changes.some(({ path }) => isMembers(type, path))) return false;
+  if (changes.some((change) => isUnseen(type, change.path))) return false;
   if (operation.verb === 'replace') return changes.length === 0;
   const applied = applyChanges(before, changes, operation.type);
   return !isRefusal(applied) && applied.inverse.length === 0;
@@ -153,14 +192,35 @@ export const changesNothing = (prepared: Prepared, revocation: boolean): boolean
 const sentChanges = ({ operation, before, changes }: Prepared) =>
   before === null ? (changes ?? []) : spellUpserts(changes ?? [], before, operation.type);
 
-/** The one call that carries it out. */
-export const callOf = (
-  prepared: Prepared,
-  bases: Pick<PresentView, 'publicBase' | 'targetBase'>,
-): Call =>
+/** The one call that carries it out where the target takes writes as RFC 7644 has them. */
+const callOf = (prepared: Prepared, bases: Pick<PresentView, 'publicBase' | 'targetBase'>): Call =>
   printCall(prepared.operation, {
     publicBase: bases.publicBase,
     targetBase: bases.targetBase,
     ...(prepared.resource === null ? {} : { resource: prepared.resource }),
     ...(prepared.operation.verb === 'patch' ? { changes: sentChanges(prepared) } : {}),
   });
+
+/** A mutation as its target takes it, with the calls that carry it out. */
+export type Planned = Readonly<{ prepared: Prepared; script: Script }>;
+
+/**
+ * Adapts what was decided to the target and plans its calls; refuses what the target takes in no way
+ * before anything is recorded or sent.
+ */
+export const plan = (
+  decided: Prepared,
+  { knobs, plainWrites }: Pick<Target, 'knobs' | 'plainWrites'>,
+  bases: Pick<PresentView, 'publicBase' | 'targetBase'>,
+): Planned | Refusal => {
+  if (plainWrites) {
+    const operation = decided.operation;
+    const only = { operation, call: callOf(decided, bases), inverse: [], kept: null };
+    return { prepared: decided, script: [only] };
+  }
+  const prepared = adaptWriting(decided, knobs);
+  if (isRefusal(prepared)) return prepared;
+  const { publicBase, targetBase } = bases;
+  const script = planWrites(prepared, knobs, { publicBase, targetBase });
+  return isRefusal(script) ? script : { prepared, script };
+};

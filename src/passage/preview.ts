@@ -6,15 +6,16 @@ import { isRefusal, type Refusal } from '../errors.ts';
 import { isMutation, type Action, type Operation } from '../identity/operation.ts';
 import type { NormalisedPath } from '../identity/attributes/profile.ts';
 import type { Call } from '../identity/call.ts';
+import { rfcKnobs } from '../identity/dialects/knobs.ts';
 import { printCall } from '../identity/scim/print.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
 import { decide } from '../policy/decide.ts';
 import type { CompiledLimit, Denial } from '../policy/decision.ts';
 import type { Actor, Passage } from './doors.ts';
-import { needsCurrent } from './facts.ts';
+import { needsCurrent, seenOf } from './facts.ts';
 import { judgeEarly } from './judge-early.ts';
 import { normaliseOperation } from './normalise.ts';
-import { callOf, changesNothing, decideMutation, prepare, stripped } from './prepare.ts';
+import { changesNothing, decideMutation, plan, prepare, stripped } from './prepare.ts';
 
 /** A passage that is only looked at. */
 export type Imagined = Pick<Passage, 'route' | 'snapshot' | 'operation'> &
@@ -86,7 +87,10 @@ const previewRead = (imagined: Imagined, told: Told, operation: Operation): Prev
 /** Looks at a passage. Never throws for what the call says. */
 export const preview = (imagined: Imagined): Preview => {
   const { actor, route, before, now } = imagined;
-  const normal = normaliseOperation(imagined.operation, route, before);
+  const target = imagined.snapshot.targets[route.target];
+  const knobs = target?.knobs ?? rfcKnobs;
+  const writes = { knobs, plainWrites: target?.plainWrites ?? true };
+  const normal = normaliseOperation(imagined.operation, route, before, knobs);
   const nothing = { operation: imagined.operation, actions: [], normalised: [], limits: [] };
   if (isRefusal(normal)) return denial(nothing, normal);
   const { operation, effects, normalised } = normal;
@@ -102,21 +106,25 @@ export const preview = (imagined: Imagined): Preview => {
   const asksBefore =
     operation.verb === 'replace' ||
     (operation.verb !== 'create' &&
-      needsCurrent(operation, { ...route, before: 'needed' }, actor.grants, told.actions));
+      needsCurrent(operation, { ...route, before: 'needed' }, actor.grants, told.actions, writes));
   if (asksBefore && before === null) {
     return { ...told, verdict: { kind: 'needs-before' }, calls: [], unchanged: false };
   }
-  const prepared = prepare({ operation, effects, actor, now }, before);
+  const seen = before === null ? null : seenOf(before, operation.type, knobs);
+  const prepared = prepare({ operation, effects, actor, now, knobs }, seen);
   if (isRefusal(prepared)) return denial(told, prepared);
   const actions = prepared.effects.map((effect) => effect.action);
-  const decision = decideMutation(prepared, { actor, now });
+  const decision = decideMutation(prepared, { actor, now, knobs });
   if (!decision.allowed) return denial({ ...told, actions }, decision);
   const final = stripped(prepared, decision.drop);
   if (isRefusal(final)) return denial({ ...told, actions }, final);
-  const unchanged = changesNothing(final, false);
+  const planned = plan(final, writes, basesOf(imagined));
+  if (isRefusal(planned)) return denial({ ...told, actions }, planned);
+  const { script } = planned;
+  const unchanged = script.length === 0 || changesNothing(planned.prepared, false, knobs);
   return {
     ...told,
-    operation: final.operation,
+    operation: planned.prepared.operation,
     actions,
     limits: [...told.limits, ...decision.limits],
     verdict: {
@@ -125,7 +133,7 @@ export const preview = (imagined: Imagined): Preview => {
       drop: decision.drop,
       shadow: decision.shadow,
     },
-    calls: unchanged ? [] : [callOf(final, basesOf(imagined))],
+    calls: unchanged ? [] : script.map(({ call }) => call),
     unchanged,
   };
 };
