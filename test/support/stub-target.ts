@@ -10,7 +10,8 @@ export type StubCall = Readonly<{
   /** Parsed body, or null. */
   body: unknown;
 }>;
-export type StubAnswer = Readonly<{ status: number; body: unknown }>;
+/** `cut`: the connection ends without an answer. */
+export type StubAnswer = Readonly<{ status: number; body: unknown }> | 'cut';
 
 export type StubTarget = Readonly<{
   url: string;
@@ -37,10 +38,12 @@ export const startStubTarget = async (
         body: text === '' ? null : (JSON.parse(text) as unknown),
       };
       calls.push(call);
-      void Promise.resolve(answer(call)).then(({ status, body }) => {
+      void Promise.resolve(answer(call)).then((answered) => {
+        if (answered === 'cut') return outgoing.destroy();
+        const { status, body } = answered;
         const tag = status === 304 ? { etag: 'W/"1"' } : {};
         outgoing.writeHead(status, { 'content-type': 'application/scim+json', ...tag });
-        outgoing.end(body === null ? undefined : JSON.stringify(body));
+        return outgoing.end(body === null ? undefined : JSON.stringify(body));
       });
     });
   });

@@ -10,7 +10,7 @@ import type { Knobs } from '../dialects/knobs.ts';
 import { isArray, isObject } from '../json-value.ts';
 import type { Json } from '../json-value.ts';
 import { valueAt } from './diff.ts';
-import { applyChanges } from './patch.ts';
+import { applyChanges, diffResources } from './patch.ts';
 import type { AttributePath, Change, Filter, Resource, ResourceType } from './schema-model.ts';
 import { attributeName, lookUp } from './schemas.ts';
 import { spellUpserts } from './upserts.ts';
@@ -101,9 +101,15 @@ const wholeValue = (
   }
   const remove: readonly Change[] = before === undefined ? [] : [{ op: 'remove', path: top }];
   if (after === undefined) return remove;
-  return knobs.patchReplace
-    ? [{ op: 'replace', path: top, value: after }]
-    : [...remove, { op: 'add', path: top, value: after }];
+  if (knobs.patchReplace) return [{ op: 'replace', path: top, value: after }];
+  const added: readonly Change[] = [...remove, { op: 'add', path: top, value: after }];
+  // Elements of one value become one where they are added: then it would be another change.
+  const again = valuesOf(added, top, context);
+  if (isRefusal(again)) return again;
+  const [made, wanted] = [again.after, after].map((value) => ({ [top.attribute]: value }));
+  return diffResources(made ?? {}, wanted ?? {}, type).length === 0
+    ? added
+    : unsendable(`The target cannot be given these values of ${attributeName(top)} at once.`);
 };
 
 const takesAllMembers = (change: Change, { knobs }: Context): boolean => {
