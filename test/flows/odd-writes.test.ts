@@ -77,7 +77,7 @@ describe('what taking access away means', () => {
 });
 
 const denied = ({ body }: { body: Record<string, unknown> }) => ({
-  rule: String((body[errorExtension] as { rule: string }).rule),
+  rule: (body[errorExtension] as { rule: string }).rule,
 });
 
 describe('a target without PUT that hides deactivated users', () => {
@@ -247,6 +247,26 @@ describe('a target that refuses what is there and hides members', () => {
     const entry = await odd.fixture.gateway.context.ledger.show(id);
     assert.equal(entry?.body?.expected, null);
     assert.equal((entry.body.before as { members?: unknown }).members, undefined);
+  });
+});
+
+describe('a condition on members nobody can see', () => {
+  it('T4 is not judged on a guess: nothing is changed', async (t) => {
+    const odd = await startOddTarget('{ showsMembers: false }', (config) =>
+      config.replace(
+        'groups: { actions: [read, add-member], only: ["app-*"] }',
+        'groups: { actions: [read, add-member], when: size(before.members) < 5 }',
+      ),
+    );
+    t.after(() => odd.stop());
+    odd.store.reset([], [{ id: 'g1', displayName: 'app-a' }]);
+    const answer = await odd.fixture.ask('PATCH', `${base}/Groups/g1`, {
+      key: odd.fixture.keys['narrow'] ?? '',
+      body: patch({ op: 'add', path: 'members', value: [{ value: 'u1' }] }),
+    });
+    const rule = 'permissions.join.groups.when';
+    assert.match(assertScimError(answer, 503, 'internal', { rule }), /could not be judged/);
+    assert.deepEqual(odd.sent(), []);
   });
 });
 

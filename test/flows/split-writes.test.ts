@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
+import { explain } from '../../src/commands/explain.ts';
 import type { LedgerId } from '../../src/ids.ts';
 import type { StubAnswer, StubCall } from '../support/stub-target.ts';
 import {
@@ -89,6 +90,25 @@ describe('a target that takes 100 members a call', () => {
       calls.map(({ body }) => JSON.parse(String(body)) as unknown),
       odd.bodies(),
     );
+  });
+
+  it('explain shows every call, and asks for the resource that the way back needs', async () => {
+    const options = {
+      client: 'full',
+      method: 'PATCH',
+      path: `${base}/Groups/g1`,
+      body: JSON.stringify(patch(add(ids(150)))),
+    };
+    const snapshot = odd.fixture.gateway.context.snapshot();
+    const before = JSON.stringify({ ...group('app-x'), id: 'g1' });
+    const shown = explain(snapshot, { ...options, before }, Date.now());
+    const calls = shown.facts['calls'] as readonly { method: string; path: string }[];
+    assert.deepEqual(
+      calls.map(({ method, path }) => `${method} ${path}`),
+      ['PATCH /Groups/g1', 'PATCH /Groups/g1'],
+    );
+    const blind = explain(snapshot, { ...options, before: null }, Date.now());
+    assert.match(blind.text, /--before/);
   });
 
   it('T1 replaces 250 members by what differs, and creates a group of 150', async () => {

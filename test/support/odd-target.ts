@@ -2,7 +2,7 @@
  * A gateway before a target with a dialect of its own: a SCIM server in memory whose answers a test
  * can bend call by call.
  */
-import { makeScimStore, type Resource, type ScimStore } from '../campaigns/scim-store.ts';
+import { makeScimStore, type ScimStore } from '../campaigns/scim-store.ts';
 import { mainConfig, startFixture, type Fixture } from './fixture.ts';
 import { startStubTarget, type StubAnswer, type StubCall, type StubTarget } from './stub-target.ts';
 
@@ -54,8 +54,9 @@ export const startOddTarget = async (
       forgotten = stub.calls.length;
     },
     members: (id) => {
-      const group = store.look('Groups', id) as (Resource & { members?: unknown }) | null;
-      const members = (group?.members ?? []) as readonly { value: string }[];
+      const members = (store.look('Groups', id)?.['members'] ?? []) as unknown as readonly {
+        value: string;
+      }[];
       return members.map(({ value }) => value).sort();
     },
     stop: async () => {

@@ -29,6 +29,9 @@ export type PlanBases = Readonly<{ publicBase: string; targetBase: string }>;
 type Plan = Readonly<{ knobs: Knobs; bases: PlanBases }>;
 type Verb<Name extends Mutation['verb']> = Extract<Mutation, { verb: Name }>;
 
+/** Most parts of one mutation: its client waits, and so do other changes of the resource. */
+const partsMax = 200;
+
 const nothingSent = 'Nothing was changed.';
 
 const unsendable = (detail: string): Refusal => refuse('not_supported', `${detail} ${nothingSent}`);
@@ -298,9 +301,17 @@ const planCreate = (
 
 /**
  * The calls, in order; none where the target would learn nothing new. Refuses before anything is sent
- * what the target takes in no way (`not_supported`) or not in one piece (`body_too_large`).
+ * what the target takes in no way (`not_supported`), in more than 200 parts, or not in one piece
+ * (`body_too_large`).
  */
 export const planWrites = (writing: Writing, knobs: Knobs, bases: PlanBases): Script | Refusal => {
+  const script = planAny(writing, knobs, bases);
+  return isRefusal(script) || script.length <= partsMax
+    ? script
+    : unsendable(`The target takes this in ${script.length} parts. Send a smaller change.`);
+};
+
+const planAny = (writing: Writing, knobs: Knobs, bases: PlanBases): Script | Refusal => {
   const { operation } = writing;
   const plan: Plan = { knobs, bases };
   if (operation.verb === 'delete') return [part(operation, plan)];

@@ -114,6 +114,14 @@ describe('splitting', () => {
     ]);
   });
 
+  test('T15 nobody waits for more than 200 parts', () => {
+    const changes = Array.from({ length: 201 }, (_, at) => set('title', `t${at}`));
+    const over = { operationsPerPatch: 1 };
+    assert.equal(planned(patching(userType, user(), ...changes.slice(1)), over).length, 200);
+    const refusal = unplanned(patching(userType, user(), ...changes), over);
+    assert.match(refusal.detail, /201 parts/);
+  });
+
   test('T34 one member in one operation', () => {
     const either: Change = {
       op: 'remove',
@@ -170,7 +178,7 @@ describe('splitting', () => {
   test('a password has no way back, and only the first part carries If-Match', () => {
     const writing = patching(userType, user(), set('password', 'p'), set('title', 'x'));
     const operation = { ...writing.operation, preconditions: { ifMatch: 'W/"1"' } };
-    const script = planned({ ...writing, operation } as typeof writing, { operationsPerPatch: 1 });
+    const script = planned({ ...writing, operation }, { operationsPerPatch: 1 });
     assert.equal(script[0]?.kept, 'unknown');
     assert.deepEqual(
       script.map(({ call }) => call.ifMatch),
