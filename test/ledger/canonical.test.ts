@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { canonicalText, parseRecord } from '../../src/ledger/canonical.ts';
+import { bodyText, canonicalText, parseRecord } from '../../src/ledger/canonical.ts';
 import { genesis, link } from '../../src/ledger/chain.ts';
 import { ledgerId } from '../../src/ids.ts';
 import type { LedgerRecord } from '../../src/ledger/record.ts';
@@ -73,7 +73,9 @@ test('a body names all calls of a mutation where there are several, and old bodi
     bodyText(body),
     '{"before":null,"call":{"method":"PATCH","path":"/Groups/1","query":"","body":null},"changes":null,"expected":null,"subject":null}',
   );
-  const several = JSON.parse(bodyText({ ...body, calls: [{ ...call, inverse: [call] }] })) as object;
+  const several = JSON.parse(
+    bodyText({ ...body, calls: [{ ...call, inverse: [call] }] }),
+  ) as object;
   assert.deepEqual(Object.keys(several), [
     'before',
     'call',

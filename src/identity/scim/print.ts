@@ -97,7 +97,8 @@ const isMemberPath = ({ schema, attribute, sub }: Path): boolean =>
 /** `value eq "x"` with the type beside it (T36). */
 const typed = (path: Path, typeOf: (value: string) => string): Path => {
   const { filter } = path;
-  if (filter?.kind !== 'compare' || typeof filter.value !== 'string') return path;
+  if (filter?.kind !== 'compare' || filter.operator !== 'eq') return path;
+  if (filter.path.attribute !== 'value' || typeof filter.value !== 'string') return path;
   const type: Filter = {
     kind: 'compare',
     path: { attribute: 'type' },

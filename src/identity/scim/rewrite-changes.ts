@@ -166,7 +166,8 @@ const rewriteOne = (change: Change, { type, knobs }: Context): readonly Change[]
     if (change.op === 'add' && path.filter === undefined && one && isArray(change.value)) {
       return change.value.map((element): Change => ({ op: 'add', path, value: [element] }));
     }
-    const many = named > 1 && (one || named > knobs.membersPerCall);
+    const alone = one || knobs.memberFilter === 'value-and-type';
+    const many = named > 1 && (alone || named > knobs.membersPerCall);
     if (change.op === 'remove' && path.filter !== undefined && many) {
       return termsOf(path.filter).map((filter): Change => ({
         op: 'remove',

@@ -254,7 +254,22 @@ describe('members', () => {
       displayName: 'app',
       members: [{ value: 'a' }, { value: 'g', type: 'Group' }],
     };
-    const script = planned(patching(groupType, before, removeMember('a'), removeMember('g')), {
+    const either: Change = {
+      op: 'remove',
+      path: {
+        attribute: 'members',
+        filter: {
+          kind: 'or',
+          terms: ['a', 'g'].map((value) => ({
+            kind: 'compare',
+            path: { attribute: 'value' },
+            operator: 'eq',
+            value,
+          })),
+        },
+      },
+    };
+    const script = planned(patching(groupType, before, either), {
       memberFilter: 'value-and-type',
     });
     assert.deepEqual(said(script), [
