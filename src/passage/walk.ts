@@ -33,6 +33,9 @@ export type Walked = Readonly<{
   createdId: string | null;
 }>;
 
+/** Of a single call: what its own answer says is what became of the whole. */
+const alone: Ended = Object.freeze({ kind: 'failed', made: 0, kept: null });
+
 /** Waits until the target's write limit admits one more call; false = not before the deadline. */
 const admitted = async (
   { deps, journey, target }: ScriptWalk,
@@ -78,6 +81,11 @@ const wholeAnswer = (sent: Sent, first: Answer | null, createdId: string | null)
 /** Sends the calls of a script until it ended, one way or the other. Never throws by itself. */
 export const walkScript = async (walk: ScriptWalk): Promise<Walked> => {
   const { deps, journey, target, script, entry } = walk;
+  const [only] = script;
+  if (only !== undefined && script.length === 1) {
+    const sent = await dispatch(deps, journey, target, only.call, 'call', entry);
+    return { sent, ended: alone, createdId: null };
+  }
   const results: Result[] = [];
   let decisive: Sent = notAdmitted;
   let first: Answer | null = null;
