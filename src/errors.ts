@@ -231,6 +231,13 @@ const rows = {
     'The target refused the credential of the gateway.',
     "Renew the target's credential; the client's key is fine.",
   ),
+  target_partial: row(
+    502,
+    false,
+    'error',
+    'Only a part of the change was made.',
+    'The target takes such a change in parts only; the ledger entry names every call and its inverse.',
+  ),
   target_frozen: row(
     503,
     true,

@@ -24,6 +24,8 @@ export type Target = Readonly<{
   knobs: Knobs;
   /** No knob touches searches: they go out as they were asked. */
   searchesAsAsked: boolean;
+  /** No knob touches writes: every mutation is the one call that RFC 7644 has for it. */
+  plainWrites: boolean;
   /** Key of locks, guards, freezes; default the origin of baseUrl. */
   tenant: string;
   /** Digest of all that shapes its live parts (pool, breaker), credentials included by digest only. */

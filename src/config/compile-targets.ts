@@ -7,6 +7,7 @@ import type { ClientSettings } from '../callers/settings.ts';
 import { rfcKnobs } from '../identity/dialects/knobs.ts';
 import { searchesAsAsked } from '../identity/scim/plan-search.ts';
 import type { ResourceType } from '../identity/scim/schema-model.ts';
+import { isPlain } from '../identity/scim/write-knobs.ts';
 import { compileLimit } from '../policy/compile-grants.ts';
 import type { CompiledLimit } from '../policy/decision.ts';
 import type { LimitSetting, SecretReference } from '../scalars.ts';
@@ -104,6 +105,7 @@ export const compileTarget = (
     settings,
     knobs,
     searchesAsAsked: searchesAsAsked(knobs, rfcKnobs),
+    plainWrites: isPlain(knobs),
     tenant: settings.tenant ?? new URL(settings.baseUrl).origin,
     digest: digestOf({
       shape,

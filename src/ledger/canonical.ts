@@ -33,6 +33,8 @@ export const bodyText = (body: IntentBody): string =>
   JSON.stringify({
     before: body.before,
     call: body.call,
+    // Absent in most records, and in those of earlier versions: then it is not printed either.
+    calls: body.calls,
     changes: body.changes,
     expected: body.expected,
     ...(body.repeat === undefined ? {} : { repeat: body.repeat }),

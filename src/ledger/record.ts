@@ -48,10 +48,18 @@ export type IntentRecord = Readonly<{
   body: IntentBody;
 }>;
 
+/** One printed request to a target. */
+export type RecordedCall = Readonly<{ method: string; path: string; query: string; body: unknown }>;
+
 /** Sealed apart, pruned with its salt. */
 export type IntentBody = Readonly<{
   /** Printed request to the target, secrets (passwords) replaced by null. */
-  call: Readonly<{ method: string; path: string; query: string; body: unknown }>;
+  call: RecordedCall;
+  /**
+   * Where a mutation takes several requests: all of them in order, `call` among them, each with those
+   * that would take it back.
+   */
+  calls?: readonly (RecordedCall & Readonly<{ inverse: readonly RecordedCall[] }>)[];
   /** Canonical changes or resource, for read-back and undo. */
   changes: unknown;
   /** Current resource before the mutation, where it was captured. */

@@ -20,7 +20,8 @@ import { denied, takeLimits, turnAway, type PassageDeps } from './exits.ts';
 import { gatherCurrent, needsCurrent, type Current } from './facts.ts';
 import { judgeEarly } from './judge-early.ts';
 import { abandonedRefusal, beginJourney, endJourney, type Journey } from './journey.ts';
-import { withCurrent, type MutationWalk } from './mutate.ts';
+import { withCurrent } from './mutate.ts';
+import type { MutationWalk } from './mutation-walk.ts';
 import { normaliseOperation, resourceKey } from './normalise.ts';
 import { decideMutation, prepare, stripped, type Prepared } from './prepare.ts';
 
@@ -57,7 +58,7 @@ const lookEarly = (looking: Looking, of: BulkOperation): Looked | Outcome => {
   const journey = beginJourney({ ...passage, operation: of.operation });
   journeys.push(journey);
   const later = passage.route.before === 'capture' ? 'later' : null;
-  const normal = normaliseOperation(of.operation, passage.route, later);
+  const normal = normaliseOperation(of.operation, passage.route, later, target.knobs);
   if (isRefusal(normal)) return refusedWhole(deps, journey, normal, of);
   const { operation: meant, effects } = normal;
   journey.operation = meant;
@@ -75,12 +76,13 @@ const lookEarly = (looking: Looking, of: BulkOperation): Looked | Outcome => {
 };
 
 /** Must the current resource be read to decide? `before: capture` alone only where values wait for it. */
-const decidesByCurrent = ({ journey, operation }: MutationWalk, route: Route): boolean =>
+const decidesByCurrent = ({ journey, operation, target }: MutationWalk, route: Route): boolean =>
   needsCurrent(
     operation,
     { ...route, before: 'needed' },
     journey.passage.actor.grants,
     journey.actions,
+    target,
   ) ||
   (operation.verb === 'patch' && route.before === 'capture' && route.profile !== null);
 

@@ -6,7 +6,7 @@
 import { matchingOf } from '../identity/scim/readback.ts';
 import type { KeyRing } from '../sealing.ts';
 import type { Passage } from './doors.ts';
-import type { MutationWalk } from './mutate.ts';
+import type { MutationWalk } from './mutation-walk.ts';
 
 /** How a call is known again. */
 export type CallIdentity = Readonly<{

@@ -3,13 +3,14 @@
  * resource's turn. A fact that cannot be had is 503, never 403: nothing is decided on a guess.
  */
 import { isRefusal, refuse, type Refusal } from '../errors.ts';
+import type { Knobs } from '../identity/dialects/knobs.ts';
 import { isObject } from '../identity/json-value.ts';
 import type { Mutation, Operation } from '../identity/operation.ts';
 import { present } from '../identity/scim/present.ts';
 import { readCall } from '../identity/scim/print.ts';
 import { readResource } from '../identity/scim/target-resource.ts';
-import { withoutUnshown } from '../identity/scim/unshown.ts';
-import type { Resource } from '../identity/scim/schema-model.ts';
+import type { Resource, ResourceType } from '../identity/scim/schema-model.ts';
+import { asksCurrent, hidesMembers } from '../identity/scim/write-knobs.ts';
 import type { Answer } from '../identity/call.ts';
 import type { Grants } from '../policy/decision.ts';
 import type { Route, Target } from '../snapshot.ts';
@@ -27,10 +28,19 @@ export const needsCurrent = (
   route: Route,
   grants: Grants | undefined,
   actions: readonly `${string}:${string}`[],
+  { knobs, plainWrites }: Pick<Target, 'knobs' | 'plainWrites'>,
 ): boolean => {
   if (operation.verb === 'create') return false;
   if (operation.verb === 'replace' || route.before === 'capture') return true;
+  if (!plainWrites && asksCurrent(operation, knobs)) return true;
   return grants !== undefined && (grants.needsBefore(actions) || grants.needsGroupName(actions));
+};
+
+/** What a read tells: members that a target never shows are unknown, not none (T4). */
+export const seenOf = (resource: Resource, type: ResourceType, knobs: Knobs): Resource => {
+  if (!hidesMembers(knobs, type)) return resource;
+  const { members: _members, ...seen } = resource;
+  return seen;
 };
 
 /** Reads the current resource of a mutation. The target's own 404 is passed on as it is. */
@@ -62,7 +72,7 @@ export const gatherCurrent = async (
     const { type } = operation;
     // What no target may show is neither kept as a before-image nor carried back by a PUT.
     const resource = withoutSecrets(readResource(answer.body, type), type);
-    return { resource: withoutUnshown(resource, type, target.knobs), answer };
+    return { resource: seenOf(resource, type, target.knobs), answer };
   }
   const asRead: Operation = {
     verb: 'read',

@@ -2,7 +2,8 @@
 import type { Call } from '../identity/call.ts';
 import { isMutation, type Operation } from '../identity/operation.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
-import type { DenialRecord, IntentBody, IntentRecord } from '../ledger/record.ts';
+import type { Script } from '../identity/scim/script.ts';
+import type { DenialRecord, IntentBody, IntentRecord, RecordedCall } from '../ledger/record.ts';
 import { idOf, typeNameOf, type Journey } from './journey.ts';
 
 /** The one value that is never stored, in whatever shape the operation holds it. */
@@ -47,7 +48,8 @@ const subjectOf = (
 
 export type IntentFacts = Readonly<{
   at: number;
-  call: Call;
+  /** In order; the first is the mutation's `call`. */
+  script: Script;
   before: Resource | null;
   after: Resource | null;
   /** Keep `before` in the record (`before: capture`). */
@@ -56,15 +58,27 @@ export type IntentFacts = Readonly<{
   shadowed: readonly string[];
 }>;
 
-const bodyOf = (journey: Journey, facts: IntentFacts): IntentBody => {
-  const { call } = facts;
+const recordedCall = ({ method, path, query, body }: Call, secret: boolean): RecordedCall => ({
+  method,
+  path,
+  query,
+  body: secret ? null : body,
+});
+
+const bodyOf = (journey: Journey, { script, ...facts }: IntentFacts): IntentBody => {
+  const secret = holdsSecret(journey);
+  const [first] = script;
+  const none = { method: '', path: '', query: '', body: null };
   return {
-    call: {
-      method: call.method,
-      path: call.path,
-      query: call.query,
-      body: holdsSecret(journey) ? null : call.body,
-    },
+    call: first === undefined ? none : recordedCall(first.call, secret),
+    ...(script.length < 2
+      ? {}
+      : {
+          calls: script.map(({ call, inverse }) => ({
+            ...recordedCall(call, secret),
+            inverse: inverse.map((back) => recordedCall(back.call, secret)),
+          })),
+        }),
     changes: writtenBy(journey.operation),
     before: facts.keepBefore ? facts.before : null,
     expected: facts.expected,
@@ -103,7 +117,7 @@ export const intentOf = (journey: Journey, facts: IntentFacts): IntentRecord => 
     remote: passage.origin.remote,
     environment: passage.snapshot.environment,
     normalised: journey.normalised,
-    repairs: [...new Set(passage.operation.repairs.map((repair) => repair.row))],
+    repairs: [...new Set(journey.operation.repairs.map((repair) => repair.row))],
     shadowed: facts.shadowed,
     body: bodyOf(journey, facts),
   };

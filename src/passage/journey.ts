@@ -68,9 +68,9 @@ export const endJourney = (journey: Journey, reply: Presented | Refusal): Outcom
   rule: journey.rule ?? ('refused' in reply ? (reply.rule ?? null) : null),
   normalised: journey.normalised,
   repairs:
-    journey.passage.operation.repairs.length === 0
+    journey.operation.repairs.length === 0
       ? []
-      : [...new Set(journey.passage.operation.repairs.map((repair) => repair.row))],
+      : [...new Set(journey.operation.repairs.map((repair) => repair.row))],
   limits: journey.limits,
   retryAfterSeconds: Math.max(
     journey.retryAfterSeconds,

@@ -3,51 +3,42 @@
  * disk, and whatever becomes of it ends as one of four outcomes with how that is known.
  */
 import { GatewayError, isRefusal, refuse, type Refusal } from '../errors.ts';
-import type { Call } from '../identity/call.ts';
-import type { Effect, Mutation } from '../identity/operation.ts';
+import type { Knobs } from '../identity/dialects/knobs.ts';
+import type { Mutation } from '../identity/operation.ts';
 import { classify } from '../identity/scim/classify.ts';
-import { isRevocation } from '../identity/scim/effects.ts';
+import { effectsOf, isRevocation } from '../identity/scim/effects.ts';
+import { expectedThere } from '../identity/scim/expected-there.ts';
 import { present, type PresentView, type Presented } from '../identity/scim/present.ts';
 import { readCall } from '../identity/scim/print.ts';
-import {
-  compareReadBack,
-  differingPaths,
-  expectedOf,
-  type Expected,
-} from '../identity/scim/readback.ts';
-import { provable } from '../identity/scim/unshown.ts';
+import { compareReadBack, differingPaths, type Expected } from '../identity/scim/readback.ts';
+import type { Script } from '../identity/scim/script.ts';
 import type { LedgerId } from '../ids.ts';
 import type { EntryOutcome, SettledBy } from '../ledger/record.ts';
 import type { Decision } from '../policy/decision.ts';
-import type { Target } from '../snapshot.ts';
 import type { Sent } from '../targets/send.ts';
+import { asReactivation, tellAbsent } from './absent-users.ts';
+import { adoptExisting } from './adopt.ts';
 import { dispatch, lastCheck } from './dispatch.ts';
 import type { Outcome } from './doors.ts';
 import { echoWrite } from './echo-view.ts';
 import { gatherCurrent, needsCurrent, type Current } from './facts.ts';
 import { intentOf } from './intent.ts';
-import { abandonedRefusal, endJourney, type Journey } from './journey.ts';
+import { abandonedRefusal, endJourney } from './journey.ts';
+import type { MutationWalk } from './mutation-walk.ts';
 import { normaliseOperation, turnKey } from './normalise.ts';
 import {
-  callOf,
   changesNothing,
   decideMutation,
+  plan,
   prepare,
   stripped,
   type Approached,
   type Prepared,
 } from './prepare.ts';
-import { denied, retryOf, takeLimits, turnAway, type PassageDeps } from './exits.ts';
+import { denied, retryOf, takeLimits, turnAway } from './exits.ts';
 import { viewOf } from './view.ts';
+import { partialRefusal, takenBack, walkScript, type Walked } from './walk.ts';
 import { wholeReply } from './whole-reply.ts';
-
-export type MutationWalk = Readonly<{
-  deps: PassageDeps;
-  journey: Journey;
-  target: Target;
-  effects: readonly Effect[];
-  operation: Mutation;
-}>;
 
 type Allowed = Extract<Decision, { allowed: true }>;
 
@@ -125,16 +116,6 @@ const unchangedReply = (
   );
 };
 
-const expectedAfter = (prepared: Prepared): Expected | null =>
-  expectedOf(
-    prepared.operation,
-    {
-      ...(prepared.changes === null ? {} : { changes: prepared.changes }),
-      ...(prepared.resource === null ? {} : { resource: prepared.resource }),
-    },
-    prepared.before,
-  );
-
 const settle = (
   walk: MutationWalk,
   entry: LedgerId,
@@ -160,13 +141,13 @@ const settle = (
   if (settlement.outcome === 'in-doubt') deps.doubted(entry, walk.target.settings.settleAfter);
 };
 
-/** A change that passed every check, with its call and what a read-back must find. */
+/** A change that passed every check, with its calls and what a read-back must find. */
 type Ready = Readonly<{
   prepared: Prepared;
   current: Current | null;
   allowed: Allowed;
   view: PresentView;
-  call: Call;
+  script: Script;
   expected: Expected | null;
 }>;
 
@@ -195,6 +176,26 @@ const doubtful: Pick<Settlement, 'outcome' | 'settledBy'> = {
   settledBy: 'read-back',
 };
 
+/** What the walk of the script proves of the entry, and the reply, where nothing contradicts it. */
+const concludedBy = (
+  { sent, ended, createdId }: Walked,
+  { prepared: { operation }, script, view }: Ready,
+  knobs: Knobs,
+): Readonly<{ settlement: Settlement; reply: Presented | Refusal }> => {
+  const told = settlementOf(operation, sent);
+  if (ended.kind === 'partial') {
+    const resourceId = createdId ?? told.resourceId;
+    const settlement = { ...told, outcome: 'in-doubt', resourceId } as const;
+    return { settlement, reply: partialRefusal(ended, script.length) };
+  }
+  const reply = tellAbsent(replyOf(operation, sent, told, view), operation.type, knobs);
+  if (ended.kind !== 'taken-back' || !isRefusal(reply)) return { settlement: told, reply };
+  return {
+    settlement: { ...told, outcome: 'rejected', resourceId: null },
+    reply: takenBack(reply, ended, script.length),
+  };
+};
+
 /** Sends what is recorded, and settles its entry whatever comes. */
 const sendRecorded = async (
   walk: MutationWalk,
@@ -202,15 +203,14 @@ const sendRecorded = async (
   entry: LedgerId,
 ): Promise<Presented | Refusal> => {
   const { deps, journey, target } = walk;
-  const { operation } = ready.prepared;
   try {
-    const sent = await dispatch(deps, journey, target, ready.call, 'call', entry);
-    const settlement = settlementOf(operation, sent);
+    const walked = await walkScript({ deps, journey, target, script: ready.script, entry });
+    const { settlement, reply: told } = concludedBy(walked, ready, target.knobs);
     const denial = settlement.outcome === 'applied' ? await contradiction(walk, ready) : null;
-    const reply = denial ?? replyOf(operation, sent, settlement, ready.view);
+    const reply = denial ?? told;
     const final = denial === null ? settlement : { ...settlement, ...doubtful };
     settle(walk, entry, final, isRefusal(reply) ? reply.refused : null);
-    return await wholeReply(walk, operation, reply, ready.view);
+    return await wholeReply(walk, ready.prepared.operation, reply, ready.view);
   } catch (error) {
     // A defect after the intent: whether bytes went out is not known, so the entry says so.
     if (journey.ledger === null) settle(walk, entry, unknownSettlement, 'internal');
@@ -221,13 +221,13 @@ const sendRecorded = async (
 /** Records, sends, settles. From the record on nobody turns back: the entry gets its outcome. */
 const carryOut = async (walk: MutationWalk, ready: Ready): Promise<Outcome> => {
   const { deps, journey, target } = walk;
-  const { prepared, current, allowed, view, call, expected } = ready;
+  const { prepared, current, allowed, view, script, expected } = ready;
   const stopped = lastCheck(deps, journey, target, true)();
   if (stopped !== null) return turnAway(deps, journey, refuse(stopped, failureDetail['not-sent']));
   if (journey.passage.origin.abandoned()) return endJourney(journey, abandonedRefusal);
   const intent = intentOf(journey, {
     at: deps.clock.now(),
-    call,
+    script,
     before: prepared.before,
     after: prepared.after,
     keepBefore: journey.passage.route.before === 'capture',
@@ -235,7 +235,7 @@ const carryOut = async (walk: MutationWalk, ready: Ready): Promise<Outcome> => {
     shadowed: allowed.shadow.map((denial) => denial.rule),
   });
   const entry = await deps.ledger.open(intent, { revocation: journey.revocation });
-  if (changesNothing(prepared, journey.revocation)) {
+  if (script.length === 0 || changesNothing(prepared, journey.revocation, target.knobs)) {
     settle(walk, entry, unchangedSettlement, null);
     return endJourney(journey, unchangedReply(prepared, current, view));
   }
@@ -247,29 +247,44 @@ export const withCurrent = (walk: MutationWalk, current: Current | null): Approa
   const { deps, journey, operation, effects } = walk;
   const { actor, route } = journey.passage;
   const { types } = route;
+  const { knobs } = walk.target;
   const now = deps.clock.now();
-  if (operation.verb !== 'patch' || current === null || route.before !== 'capture') {
-    return { operation, effects, actor, types, now };
+  if (operation.verb !== 'patch' || route.before !== 'capture') {
+    return { operation, effects, actor, types, now, knobs };
   }
-  const normal = normaliseOperation(operation, route, current.resource);
+  const normal = normaliseOperation(operation, route, current?.resource ?? null, knobs);
   if (isRefusal(normal)) return normal;
   journey.normalised = normal.normalised;
-  return { operation: normal.operation as Mutation, effects: normal.effects, actor, types, now };
+  const { operation: meant, effects: known } = normal;
+  return { operation: meant as Mutation, effects: known, actor, types, now, knobs };
+};
+
+/** The current resource where it is asked for, and the walk that goes on with it. */
+const gather = async (
+  walk: MutationWalk,
+): Promise<Readonly<{ walk: MutationWalk; current: Current | null }> | Refusal> => {
+  const { deps, journey, target, operation } = walk;
+  const { actor, route } = journey.passage;
+  if (
+    operation.verb === 'create' ||
+    !needsCurrent(operation, route, actor.grants, journey.actions, target)
+  ) {
+    return { walk, current: null };
+  }
+  const gathered = await gatherCurrent(deps, journey, target, operation);
+  if (!isRefusal(gathered)) return { walk, current: gathered };
+  const opened = asReactivation(operation, gathered, target.knobs);
+  if (opened === null) return tellAbsent(gathered, operation.type, target.knobs);
+  const effects = effectsOf(opened, target.knobs);
+  return { walk: { ...walk, operation: opened, effects }, current: null };
 };
 
 /** Under the resource's turn: facts, decision, then the second door. */
-const walkThrough = async (walk: MutationWalk): Promise<Outcome> => {
-  const { deps, journey, target, operation } = walk;
-  const { actor, route } = journey.passage;
-  let current: Current | null = null;
-  if (
-    operation.verb !== 'create' &&
-    needsCurrent(operation, route, actor.grants, journey.actions)
-  ) {
-    const gathered = await gatherCurrent(deps, journey, target, operation);
-    if (isRefusal(gathered)) return turnAway(deps, journey, gathered);
-    current = gathered;
-  }
+const walkThrough = async (begun: MutationWalk): Promise<Outcome> => {
+  const { deps, journey, target } = begun;
+  const gathered = await gather(begun);
+  if (isRefusal(gathered)) return turnAway(deps, journey, gathered);
+  const { walk, current } = gathered;
   const approached = withCurrent(walk, current);
   if (isRefusal(approached)) return turnAway(deps, journey, approached);
   const prepared = prepare(approached, current?.resource ?? null);
@@ -284,16 +299,18 @@ const walkThrough = async (walk: MutationWalk): Promise<Outcome> => {
   if (limited !== null) return turnAway(deps, journey, limited);
   const final = stripped(prepared, decision.drop);
   if (isRefusal(final)) return turnAway(deps, journey, final);
-  journey.operation = final.operation;
   const plain = viewOf(deps, journey, target, decision.view.covers);
-  const view = await echoWrite(walk, plain, { held: approached.operation, after: final.after });
+  const planned = plan(final, target, plain);
+  if (isRefusal(planned)) return turnAway(deps, journey, planned);
+  journey.operation = planned.prepared.operation;
+  const held = { held: approached.operation, after: planned.prepared.after };
+  const view = await echoWrite(walk, plain, held);
   return carryOut(walk, {
-    prepared: final,
+    ...planned,
     current,
     allowed: decision,
     view,
-    call: callOf(final, view),
-    expected: provable(expectedAfter(final), operation.type, target.knobs),
+    expected: expectedThere(planned.prepared, target.knobs),
   });
 };
 
@@ -311,7 +328,7 @@ export const passMutation = async (walk: MutationWalk): Promise<Outcome> => {
   if (deps.standing.frozen(scope)) {
     return turnAway(deps, journey, refuse('target_frozen', 'Changes here are stopped for now.'));
   }
-  const reading = needsCurrent(operation, route, actor.grants, journey.actions);
+  const reading = needsCurrent(operation, route, actor.grants, journey.actions, target);
   const asked = [actor.client.limitWrites, target.limitWrites, reading ? target.limitReads : null];
   const limited = await takeLimits(deps, journey, asked, target);
   if (limited !== null) return turnAway(deps, journey, limited);
@@ -322,7 +339,10 @@ export const passMutation = async (walk: MutationWalk): Promise<Outcome> => {
   });
   if ('refused' in turn) return turnAway(deps, journey, noTurn[turn.refused]);
   try {
-    return await walkThrough(walk);
+    const outcome = await walkThrough(walk);
+    return operation.verb === 'create'
+      ? await adoptExisting(walk, operation, outcome, walkThrough)
+      : outcome;
   } catch (error) {
     if (error instanceof GatewayError) return turnAway(deps, journey, error.refusal);
     throw error;

@@ -6,7 +6,7 @@ import { isRefusal, type Refusal } from '../errors.ts';
 import { checkIdentifiers } from '../identity/attributes/compile-profile.ts';
 import type { NormalisedPath, Profile } from '../identity/attributes/profile.ts';
 import { isMutation, type Effect, type Mutation, type Operation } from '../identity/operation.ts';
-import { effectsOf, readNames } from '../identity/scim/effects.ts';
+import { effectsOf, readNames, type Meanings } from '../identity/scim/effects.ts';
 import { matchingOf } from '../identity/scim/readback.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
 import type { Route } from '../snapshot.ts';
@@ -65,9 +65,9 @@ const identifiersOf = (operation: Operation): Refusal | null => {
 };
 
 /** What an operation does, as far as it is known; reads carry the attributes they probe. */
-const effectsKnown = (operation: Operation): readonly Effect[] => {
+const effectsKnown = (operation: Operation, meanings: Meanings): readonly Effect[] => {
   if (operation.verb === 'replace') return [];
-  const effects = effectsOf(operation);
+  const effects = effectsOf(operation, meanings);
   if (isMutation(operation)) return effects;
   const probed = readNames(operation);
   return probed.length === 0
@@ -77,12 +77,14 @@ const effectsKnown = (operation: Operation): readonly Effect[] => {
 
 /**
  * The operation in canonical values and its effects. `before` is the current resource where it is at
- * hand; `later` says that it will be, so that values of a PATCH wait for it.
+ * hand; `later` says that it will be, so that values of a PATCH wait for it. `meanings` are those of
+ * the target: an action names the effect there.
  */
 export const normaliseOperation = (
   operation: Operation,
   route: Route,
   before: Resource | null | 'later',
+  meanings: Meanings,
 ): Normal | Refusal => {
   const meant = softened(operation, route);
   const waits = before === 'later' && meant.verb === 'patch';
@@ -92,7 +94,7 @@ export const normaliseOperation = (
       : byProfile(meant, route.profile, before === 'later' ? null : before);
   if (isRefusal(values)) return values;
   const refusal = waits ? null : identifiersOf(values.operation);
-  return refusal ?? { ...values, effects: effectsKnown(values.operation) };
+  return refusal ?? { ...values, effects: effectsKnown(values.operation, meanings) };
 };
 
 /**

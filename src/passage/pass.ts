@@ -4,6 +4,7 @@
  * early as can be known, so a denied client buys no I/O; whatever passes is recorded first.
  */
 import { errorTable, isRefusal, refuse, type Refusal } from '../errors.ts';
+import { rfcKnobs } from '../identity/dialects/knobs.ts';
 import { isRevocation } from '../identity/scim/effects.ts';
 import { isMutation } from '../identity/operation.ts';
 import type { Target } from '../snapshot.ts';
@@ -30,7 +31,9 @@ const unconfigured = (target: Target | undefined): Refusal | null =>
 const pass = async (deps: PassageDeps, passage: Passage): Promise<Outcome> => {
   const journey = beginJourney(passage);
   const later = passage.route.before === 'capture' ? 'later' : null;
-  const normal = normaliseOperation(passage.operation, passage.route, later);
+  const target = passage.snapshot.targets[passage.route.target];
+  const knobs = target?.knobs ?? rfcKnobs;
+  const normal = normaliseOperation(passage.operation, passage.route, later, knobs);
   if (isRefusal(normal)) return turnAway(deps, journey, normal);
   const { effects, operation: meant } = normal;
   journey.operation = meant;
@@ -43,7 +46,6 @@ const pass = async (deps: PassageDeps, passage: Passage): Promise<Outcome> => {
   if (early.goes === 'refused') return turnAway(deps, journey, early.refusal);
   const { operation } = early;
   journey.operation = operation;
-  const target = passage.snapshot.targets[passage.route.target];
   const closed = unconfigured(target);
   if (closed !== null || target === undefined) {
     return turnAway(deps, journey, closed ?? refuse('internal', 'Try again later.'));

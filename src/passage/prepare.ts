@@ -4,19 +4,26 @@
  */
 import { isRefusal, refuse, type Refusal } from '../errors.ts';
 import type { Call } from '../identity/call.ts';
+import type { Knobs } from '../identity/dialects/knobs.ts';
 import type { Effect, Mutation } from '../identity/operation.ts';
 import type { TypesByEndpoint } from '../identity/scim/address.ts';
 import { isBlindPatch, judgeReplace } from '../identity/scim/blind.ts';
 import { asksForCopy } from '../identity/scim/copies.ts';
+import { adaptWriting } from '../identity/scim/adapt-writes.ts';
 import { effectsOfChanges } from '../identity/scim/effects.ts';
+import { deactivation } from '../identity/scim/expected-there.ts';
 import { applyChanges, stripChanges, stripResource, touchedBy } from '../identity/scim/patch.ts';
+import { planWrites } from '../identity/scim/plan-writes.ts';
 import type { PresentView } from '../identity/scim/present.ts';
 import { printCall } from '../identity/scim/print.ts';
 import { mergeReplace, replaceChanges, replacedBy } from '../identity/scim/replace.ts';
 import { spellUpserts } from '../identity/scim/upserts.ts';
 import type { Change, Resource } from '../identity/scim/schema-model.ts';
+import type { Script } from '../identity/scim/script.ts';
+import { hidesMembers, isMembers } from '../identity/scim/write-knobs.ts';
 import { decide } from '../policy/decide.ts';
 import type { Decision } from '../policy/decision.ts';
+import type { Target } from '../snapshot.ts';
 import type { Actor } from './doors.ts';
 import { isUnseen } from './hidden.ts';
 import { sightOf, withParts } from './scope.ts';
@@ -31,13 +38,15 @@ export type Approached = Readonly<{
   types: TypesByEndpoint;
   /** Wall ms. */
   now: number;
+  /** Of the target: what the ways to take access away do there, and what it shows. */
+  knobs: Knobs;
 }>;
 
 /** A mutation with its facts: what it changes, what was before, what will be after. */
 export type Prepared = Readonly<{
   operation: Mutation;
   effects: readonly Effect[];
-  /** Changes it makes; null for create and delete. */
+  /** Changes it makes; null for a create, and for a delete unless it deactivates there (T8). */
   changes: readonly Change[] | null;
   /** The current resource; null where it was not read, or there is none. */
   before: Resource | null;
@@ -50,12 +59,18 @@ export type Prepared = Readonly<{
 
 /** Lays the operation over the current resource: PUT becomes its changes, PATCH gets its `after`. */
 export const prepare = (approached: Approached, before: Resource | null): Prepared | Refusal => {
-  const { operation, effects, actor, now } = approached;
+  const { operation, effects, actor, now, knobs } = approached;
   const plain = { operation, effects, before, blind: false };
   if (operation.verb === 'create') {
     return { ...plain, changes: null, after: operation.resource, resource: operation.resource };
   }
-  if (operation.verb === 'delete') return { ...plain, changes: null, after: null, resource: null };
+  if (operation.verb === 'delete') {
+    if (operation.type.word !== 'users' || knobs.deleteUser === 'delete') {
+      return { ...plain, changes: null, after: null, resource: null };
+    }
+    const after = before === null ? null : { ...before, active: false };
+    return { ...plain, changes: [deactivation], after, resource: null };
+  }
   if (operation.verb === 'patch') {
     const { changes, type } = operation;
     if (before === null) return { ...plain, changes, after: null, resource: null };
@@ -80,7 +95,7 @@ export const prepare = (approached: Approached, before: Resource | null): Prepar
     ...plain,
     blind,
     operation: { ...operation, resource },
-    effects: effectsOfChanges(type, judged),
+    effects: effectsOfChanges(type, judged, knobs),
     changes,
     after: resource,
     resource,
@@ -95,20 +110,42 @@ const groupNamesOf = ({ before, after }: Prepared): readonly string[] => {
   return [...new Set(names)];
 };
 
+/** T4: does a condition of the client ask who is in a group, where the target does not tell? */
+const asksHidden = (
+  { operation: { type, verb } }: Prepared,
+  { actor, knobs }: Pick<Approached, 'actor' | 'knobs'>,
+): boolean =>
+  verb !== 'create' &&
+  hidesMembers(knobs, type) &&
+  (actor.grants?.grants ?? []).some(({ rules }) =>
+    /\bmembers\b/.test(rules[type.word]?.when?.source ?? ''),
+  );
+
 /** The decision over all facts that were gathered; a fact that is missing where asked for is no. */
 export const decideMutation = (
   prepared: Prepared,
-  { actor, now }: Pick<Approached, 'actor' | 'now'>,
+  approached: Pick<Approached, 'actor' | 'now' | 'knobs'>,
 ): Decision => {
+  const { actor, now } = approached;
   const { operation, before, after, changes, effects } = prepared;
+  if (asksHidden(prepared, approached)) {
+    return decide(actor.grants, {
+      type: operation.type,
+      effects,
+      client: actor.client.name,
+      now,
+      ...(before === null ? {} : { groupNames: groupNamesOf(prepared) }),
+    });
+  }
   const known = operation.verb === 'create' || before !== null;
+  const gone = operation.verb === 'delete' && changes === null;
   return decide(actor.grants, {
     type: operation.type,
     effects,
     client: actor.client.name,
     now,
     ...(known ? { before, groupNames: groupNamesOf(prepared) } : {}),
-    ...(known || operation.verb === 'delete' ? { after } : {}),
+    ...(known || gone ? { after } : {}),
     ...(known ? { changed: changes === null ? Object.keys(after ?? {}) : touchedBy(changes) } : {}),
   });
 };
@@ -149,12 +186,14 @@ const hasPrecondition = (operation: Mutation): boolean =>
 const replacesMembers = ({ action }: Effect): boolean => action.endsWith(':replace-members');
 
 /** Does the current resource show all that is written? Nothing is concluded of what may be hidden. */
-export const holdsAlready = (prepared: Prepared): boolean => {
+export const holdsAlready = (prepared: Prepared, knobs: Knobs): boolean => {
   const { operation, before, changes, effects } = prepared;
   // A target may hide the members it holds (T4).
   if (before === null || changes === null || effects.some(replacesMembers)) return false;
   if (prepared.blind) return false;
-  if (changes.some((change) => isUnseen(operation.type, change.path))) return false;
+  const { type } = operation;
+  if (hidesMembers(knobs, type) && changes.some(({ path }) => isMembers(type, path))) return false;
+  if (changes.some((change) => isUnseen(type, change.path))) return false;
   if (operation.verb === 'replace') return changes.length === 0;
   const applied = applyChanges(before, changes, operation.type);
   return !isRefusal(applied) && applied.inverse.length === 0;
@@ -164,19 +203,22 @@ export const holdsAlready = (prepared: Prepared): boolean => {
  * Would sending it change nothing? Only where the current resource is known and shows what is
  * written, and the client may read that; what takes access away always goes out.
  */
-export const changesNothing = (prepared: Prepared, revocation: boolean): boolean => {
+export const changesNothing = (prepared: Prepared, revocation: boolean, knobs: Knobs): boolean => {
   const { operation } = prepared;
   if (operation.verb === 'patch' && operation.changes.length === 0) return true;
   // A precondition is the target's to judge.
-  return !revocation && !hasPrecondition(operation) && holdsAlready(prepared);
+  return !revocation && !hasPrecondition(operation) && holdsAlready(prepared, knobs);
 };
 
 /** The changes of a PATCH as they go out: a missing element is spelled out where that is known (C5). */
 const sentChanges = ({ operation, before, changes }: Prepared) =>
   before === null ? (changes ?? []) : spellUpserts(changes ?? [], before, operation.type);
 
-/** The one call that carries it out; its answer has the parts by which copies are judged. */
-export const callOf = (
+/**
+ * The one call that carries it out where the target takes writes as RFC 7644 has them; its answer has
+ * the parts by which copies are judged.
+ */
+const callOf = (
   prepared: Prepared,
   bases: Pick<PresentView, 'publicBase' | 'targetBase' | 'copies'>,
 ): Call =>
@@ -186,3 +228,28 @@ export const callOf = (
     ...(prepared.resource === null ? {} : { resource: prepared.resource }),
     ...(prepared.operation.verb === 'patch' ? { changes: sentChanges(prepared) } : {}),
   });
+
+/** A mutation as its target takes it, with the calls that carry it out. */
+export type Planned = Readonly<{ prepared: Prepared; script: Script }>;
+
+/**
+ * Adapts what was decided to the target and plans its calls; refuses what the target takes in no way
+ * before anything is recorded or sent.
+ */
+export const plan = (
+  decided: Prepared,
+  { knobs, plainWrites }: Pick<Target, 'knobs' | 'plainWrites'>,
+  bases: Pick<PresentView, 'publicBase' | 'targetBase' | 'copies'>,
+): Planned | Refusal => {
+  if (plainWrites) {
+    const operation = decided.operation;
+    const only = { operation, call: callOf(decided, bases), inverse: [], kept: null };
+    return { prepared: decided, script: [only] };
+  }
+  const prepared = adaptWriting(decided, knobs);
+  if (isRefusal(prepared)) return prepared;
+  const { publicBase, targetBase, copies } = bases;
+  const asked = { ...prepared, operation: withParts(prepared.operation, copies) };
+  const script = planWrites(asked, knobs, { publicBase, targetBase });
+  return isRefusal(script) ? script : { prepared, script };
+};

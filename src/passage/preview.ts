@@ -6,6 +6,7 @@ import { isRefusal, type Refusal } from '../errors.ts';
 import { isMutation, type Action, type Effect, type Operation } from '../identity/operation.ts';
 import type { NormalisedPath } from '../identity/attributes/profile.ts';
 import type { Call } from '../identity/call.ts';
+import { rfcKnobs } from '../identity/dialects/knobs.ts';
 import { isRevocation } from '../identity/scim/effects.ts';
 import { pageAt } from '../identity/scim/pages.ts';
 import { planSearch } from '../identity/scim/plan-search.ts';
@@ -15,10 +16,10 @@ import { decide } from '../policy/decide.ts';
 import type { CompiledLimit, Denial } from '../policy/decision.ts';
 import type { Actor, Passage } from './doors.ts';
 import { emptyAnswer } from './empty-lists.ts';
-import { needsCurrent } from './facts.ts';
+import { needsCurrent, seenOf } from './facts.ts';
 import { judgeEarly } from './judge-early.ts';
 import { normaliseOperation } from './normalise.ts';
-import { callOf, changesNothing, decideMutation, prepare, stripped } from './prepare.ts';
+import { changesNothing, decideMutation, plan, prepare, stripped } from './prepare.ts';
 import { copyScopeOf, withParts } from './scope.ts';
 
 /** A passage that is only looked at. */
@@ -117,7 +118,10 @@ const readCalls = (imagined: Imagined, operation: Operation): readonly Call[] | 
 /** Looks at a passage. Never throws for what the call says. */
 export const preview = (imagined: Imagined): Preview => {
   const { actor, route, before, now } = imagined;
-  const normal = normaliseOperation(imagined.operation, route, before);
+  const target = imagined.snapshot.targets[route.target];
+  const knobs = target?.knobs ?? rfcKnobs;
+  const writes = { knobs, plainWrites: target?.plainWrites ?? true };
+  const normal = normaliseOperation(imagined.operation, route, before, knobs);
   const none = { actions: [], effects: [], normalised: [], limits: [] };
   if (isRefusal(normal)) return denial({ ...none, operation: imagined.operation }, normal);
   const { effects, normalised } = normal;
@@ -136,24 +140,29 @@ export const preview = (imagined: Imagined): Preview => {
   const asksBefore =
     operation.verb === 'replace' ||
     (operation.verb !== 'create' &&
-      needsCurrent(operation, { ...route, before: 'needed' }, actor.grants, told.actions));
+      needsCurrent(operation, { ...route, before: 'needed' }, actor.grants, told.actions, writes));
   if (asksBefore && before === null) {
     return { ...told, verdict: { kind: 'needs-before' }, calls: [], unchanged: false };
   }
-  const prepared = prepare({ operation, effects, actor, types: route.types, now }, before);
+  const seen = before === null ? null : seenOf(before, operation.type, knobs);
+  const { types } = route;
+  const prepared = prepare({ operation, effects, actor, types, now, knobs }, seen);
   if (isRefusal(prepared)) return denial(told, prepared);
   const actions = prepared.effects.map((effect) => effect.action);
   const judged = { ...told, actions, effects: prepared.effects };
-  const decision = decideMutation(prepared, { actor, now });
+  const decision = decideMutation(prepared, { actor, now, knobs });
   if (!decision.allowed) return denial(judged, decision);
   const final = stripped(prepared, decision.drop);
   if (isRefusal(final)) return denial(judged, final);
+  const planned = plan(final, writes, basesOf(imagined));
+  if (isRefusal(planned)) return denial(judged, planned);
+  const { script } = planned;
   // What takes access away goes out even where the target seems to hold it, here as in `pass`.
   const revocation = isRevocation(prepared.effects, prepared.changes ?? []);
-  const unchanged = changesNothing(final, revocation);
+  const unchanged = script.length === 0 || changesNothing(planned.prepared, revocation, knobs);
   return {
     ...judged,
-    operation: final.operation,
+    operation: planned.prepared.operation,
     limits: [...told.limits, ...decision.limits],
     verdict: {
       kind: 'allow',
@@ -161,7 +170,7 @@ export const preview = (imagined: Imagined): Preview => {
       drop: decision.drop,
       shadow: decision.shadow,
     },
-    calls: unchanged ? [] : [callOf(final, basesOf(imagined))],
+    calls: unchanged ? [] : script.map(({ call }) => call),
     unchanged,
   };
 };

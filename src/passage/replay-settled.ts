@@ -4,6 +4,7 @@
  * stays doubt and is never sent a second time.
  */
 import { isRefusal, refuse, type ErrorCode, type Refusal } from '../errors.ts';
+import type { Knobs } from '../identity/dialects/knobs.ts';
 import type { Answer } from '../identity/call.ts';
 import type { Mutation } from '../identity/operation.ts';
 import { present, type PresentView, type Presented } from '../identity/scim/present.ts';
@@ -13,7 +14,8 @@ import { echoRead } from './echo-view.ts';
 import { denied, takeLimits, turnAway } from './exits.ts';
 import { gatherCurrent, type Current } from './facts.ts';
 import { endJourney } from './journey.ts';
-import { noTurn, withCurrent, type MutationWalk } from './mutate.ts';
+import { noTurn, withCurrent } from './mutate.ts';
+import type { MutationWalk } from './mutation-walk.ts';
 import { resourceKey } from './normalise.ts';
 import {
   decideMutation,
@@ -89,9 +91,13 @@ const replacesMembers = ({ effects }: Prepared): boolean =>
  * Does the effect hold still, as far as reading tells? A set of members that may be shown in part
  * (T4) never does, nor does what a PUT would still remove.
  */
-const holdsStill = (prepared: Prepared, current: Current, id: string): boolean => {
+const holdsStill = (
+  prepared: Prepared,
+  current: Current,
+  { id, knobs }: Readonly<{ id: string; knobs: Knobs }>,
+): boolean => {
   if (replacesMembers(prepared)) return false;
-  if (prepared.operation.verb !== 'create' && holdsAlready(prepared)) return true;
+  if (prepared.operation.verb !== 'create' && holdsAlready(prepared, knobs)) return true;
   const { operation, changes } = prepared;
   const removes = changes?.some(({ op }) => op === 'remove') ?? false;
   if (operation.verb === 'replace' && removes) return false;
@@ -154,7 +160,7 @@ const readAndShow = async (
   if (!decision.allowed) return turnAway(deps, journey, denied(journey, decision));
   const final = stripped(prepared, decision.drop);
   if (isRefusal(final)) return keyed ? turnAway(deps, journey, final) : null;
-  if (!keyed && !holdsStill(final, current, id)) return null;
+  if (!keyed && !holdsStill(final, current, { id, knobs: target.knobs })) return null;
   journey.decision = 'allow';
   journey.rule = decision.rule;
   const plain = viewOf(deps, journey, target, decision.view.covers);
@@ -169,7 +175,9 @@ const unnamed: Answer = { status: 201, headers: {}, body: undefined, readable: t
 const showUnnamed = (walk: MutationWalk, known: Settled): Outcome => {
   const { deps, journey, target, operation, effects } = walk;
   const { actor, route } = journey.passage;
-  const approached = { operation, effects, actor, types: route.types, now: deps.clock.now() };
+  const { knobs } = target;
+  const now = deps.clock.now();
+  const approached = { operation, effects, actor, types: route.types, now, knobs };
   const prepared = prepare(approached, null);
   if (isRefusal(prepared)) return turnAway(deps, journey, prepared);
   const decision = decideMutation(prepared, approached);

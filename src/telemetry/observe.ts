@@ -64,7 +64,7 @@ export type RequestSettled = Readonly<{
     call: Readonly<{
       method: string;
       template: string;
-      purpose: 'call' | 'before' | 'verify' | 'lookup';
+      purpose: 'call' | 'before' | 'verify' | 'lookup' | 'take-back';
     }>;
     report: AttemptReport;
   }>[];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { canonicalText, parseRecord } from '../../src/ledger/canonical.ts';
+import { bodyText, canonicalText, parseRecord } from '../../src/ledger/canonical.ts';
 import { genesis, link } from '../../src/ledger/chain.ts';
 import { ledgerId } from '../../src/ids.ts';
 import type { LedgerRecord } from '../../src/ledger/record.ts';
@@ -64,4 +64,24 @@ test('a link depends on every byte and on what came before', () => {
   assert.ok(!link(start, 'a').equals(link(start, 'b')));
   assert.ok(!link(start, 'a').equals(link(genesis('0badcaff'), 'a')));
   assert.ok(link(start, 'ü'.repeat(40_000)).equals(link(start, 'ü'.repeat(40_000))));
+});
+
+test('a body names all calls of a mutation where there are several, and old bodies stay as they are', () => {
+  const call = { method: 'PATCH', path: '/Groups/1', query: '', body: null };
+  const body = { call, changes: null, before: null, expected: null, subject: null };
+  assert.equal(
+    bodyText(body),
+    '{"before":null,"call":{"method":"PATCH","path":"/Groups/1","query":"","body":null},"changes":null,"expected":null,"subject":null}',
+  );
+  const several = JSON.parse(
+    bodyText({ ...body, calls: [{ ...call, inverse: [call] }] }),
+  ) as object;
+  assert.deepEqual(Object.keys(several), [
+    'before',
+    'call',
+    'calls',
+    'changes',
+    'expected',
+    'subject',
+  ]);
 });

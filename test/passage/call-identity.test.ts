@@ -5,7 +5,7 @@ import type { Mutation } from '../../src/identity/operation.ts';
 import type { Resource } from '../../src/identity/scim/schema-model.ts';
 import { groupType, userType } from '../../src/identity/scim/schemas.ts';
 import { identityOf } from '../../src/passage/call-identity.ts';
-import type { MutationWalk } from '../../src/passage/mutate.ts';
+import type { MutationWalk } from '../../src/passage/mutation-walk.ts';
 
 type Given = Readonly<{
   key?: string;

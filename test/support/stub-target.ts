@@ -10,14 +10,16 @@ export type StubCall = Readonly<{
   /** Parsed body, or null. */
   body: unknown;
 }>;
-/** `raw`: text that goes out as it is, as `type`. */
-export type StubAnswer = Readonly<{
-  status: number;
-  body: unknown;
-  raw?: string;
-  type?: string;
-  location?: string;
-}>;
+/** `raw`: text that goes out as it is, as `type`. `cut`: the connection ends without an answer. */
+export type StubAnswer =
+  | Readonly<{
+      status: number;
+      body: unknown;
+      raw?: string;
+      type?: string;
+      location?: string;
+    }>
+  | 'cut';
 
 export type StubTarget = Readonly<{
   url: string;
@@ -44,7 +46,9 @@ export const startStubTarget = async (
         body: text === '' ? null : (JSON.parse(text) as unknown),
       };
       calls.push(call);
-      void Promise.resolve(answer(call)).then(({ status, body, raw, type, location }) => {
+      void Promise.resolve(answer(call)).then((answered) => {
+        if (answered === 'cut') return outgoing.destroy();
+        const { status, body, raw, type, location } = answered;
         const tag = status === 304 ? { etag: 'W/"1"' } : {};
         const at = location === undefined ? {} : { location };
         outgoing.writeHead(status, {
@@ -52,7 +56,7 @@ export const startStubTarget = async (
           ...tag,
           ...at,
         });
-        outgoing.end(raw ?? (body === null ? undefined : JSON.stringify(body)));
+        return outgoing.end(raw ?? (body === null ? undefined : JSON.stringify(body)));
       });
     });
   });

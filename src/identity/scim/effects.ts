@@ -7,6 +7,7 @@
  * `userName`, roles and their like belong to their actions alone, and `emails` and `phoneNumbers` to
  * `recovery` and the list both. They are leaves (`name.givenName`), so that a list can except one.
  */
+import { rfcKnobs, type Knobs } from '../dialects/knobs.ts';
 import { isArray, isObject } from '../json-value.ts';
 import type { Json } from '../json-value.ts';
 import type { Action, AttributeName, Effect, Operation } from '../operation.ts';
@@ -15,8 +16,14 @@ import { isLookup } from './lookup.ts';
 import type { AttributePath, Change, Filter, Path, ResourceType } from './schema-model.ts';
 import { attributeName, lookUp } from './schemas.ts';
 
+/** What the two ways to take a user's access away do at the target (T8, T11, T13). */
+export type Meanings = Pick<Knobs, 'deleteUser' | 'deactivateUser'>;
+
 /** What one written core attribute needs: its verbs, and whether `write` lists govern it too. */
-type Meaning = Readonly<{ verbs(change: Change): readonly string[]; listed: boolean }>;
+type Meaning = Readonly<{
+  verbs(change: Change, meanings: Meanings): readonly string[];
+  listed: boolean;
+}>;
 
 const always = (verb: string, listed: boolean): Meaning => ({ verbs: () => [verb], listed });
 
@@ -48,12 +55,13 @@ const memberVerbs = ({ op, path }: Change): readonly string[] => {
   return ['replace-members'];
 };
 
-const activeVerbs = (change: Change): readonly string[] => {
+/** T11: where `active: false` destroys the account, it needs what a DELETE needs. */
+const activeVerbs = (change: Change, { deactivateUser }: Meanings): readonly string[] => {
   const value = valueOf(change);
   const whole = change.path.sub === undefined && change.path.filter === undefined;
   if (whole && value === true) return ['activate'];
-  if (whole && value === false) return ['deactivate'];
-  return ['activate', 'deactivate'];
+  if (whole && value === false) return [deactivateUser];
+  return ['activate', deactivateUser];
 };
 
 /** Core attributes with verbs of their own; everything else is `update`. */
@@ -122,6 +130,7 @@ const verbOrder = [
   'recovery',
   'activate',
   'deactivate',
+  'delete',
   'password',
   'entitle',
   'update-unknown',
@@ -148,11 +157,12 @@ const toEffects = (
 export const effectsOfChanges = (
   type: ResourceType,
   changes: readonly Change[],
+  meanings: Meanings = rfcKnobs,
 ): readonly Effect[] => {
   const found = new Map<string, Set<AttributeName>>();
   for (const change of changes) {
     const meaning = meaningOf(type, change.path);
-    for (const verb of meaning.verbs(change)) {
+    for (const verb of meaning.verbs(change, meanings)) {
       const attributes = found.get(verb) ?? new Set();
       found.set(verb, attributes);
       if (meaning.listed) for (const leaf of leavesOf(type, change)) attributes.add(leaf);
@@ -193,7 +203,7 @@ const effectsOfCreate = (operation: Operation & { verb: 'create' }): readonly Ef
   const found = new Map<string, Set<AttributeName>>([['create', created]]);
   for (const change of additionsOf(type, resource)) {
     const meaning = meaningOf(type, change.path);
-    const beside = meaning.verbs(change).filter((verb) => besideCreate.has(verb));
+    const beside = meaning.verbs(change, rfcKnobs).filter((verb) => besideCreate.has(verb));
     const leaves = meaning.listed ? leavesOf(type, change) : [];
     if (beside.length === 0) for (const leaf of leaves) created.add(leaf);
     for (const verb of beside) {
@@ -211,16 +221,23 @@ const one = (action: Action): readonly Effect[] => [{ action, attributes: [] }];
  * Effects of an operation; never empty. A `replace` has none of its own: what it does depends on the
  * current resource, so it is judged as `asPatch(operation, current)` (replace.ts); passing it here
  * throws TypeError.
+ *
+ * An action names the effect on that target: `meanings` say what DELETE of a user and `active: false`
+ * do there.
  */
-export const effectsOf = (operation: Operation): readonly Effect[] => {
+export const effectsOf = (
+  operation: Operation,
+  meanings: Meanings = rfcKnobs,
+): readonly Effect[] => {
   if (operation.verb === 'discover') return one('discovery:read');
   const { type, verb } = operation;
   if (verb === 'create') return effectsOfCreate(operation);
-  if (verb === 'patch') return effectsOfChanges(type, operation.changes);
+  if (verb === 'patch') return effectsOfChanges(type, operation.changes, meanings);
   if (verb === 'search') return one(`${type.word}:${isLookup(operation) ? 'read' : 'search'}`);
   if (verb === 'replace') {
     throw new TypeError('a replace is judged as a patch of the current resource');
   }
+  if (verb === 'delete' && type.word === 'users') return one(`users:${meanings.deleteUser}`);
   return one(`${type.word}:${verb}`);
 };
 

@@ -94,14 +94,14 @@ export const listResponse = ({ totalResults, startIndex, resources }: ListConten
   Resources: resources,
 });
 
-/** One printed PATCH operation. */
+/** One printed PATCH operation; without a path only where a target wants it so (T27). */
 export type PrintedChange = Readonly<{
   op: 'add' | 'replace' | 'remove';
-  path: string;
+  path?: string;
   value?: Json;
 }>;
 
-/** A PatchOp body in interop style: lower-case `op`, always a path (RFC 7644 §3.5.2). */
+/** A PatchOp body in interop style: lower-case `op`, with a path (RFC 7644 §3.5.2). */
 export const patchOp = (operations: readonly PrintedChange[]): JsonObject => ({
   schemas: [patchOpUrn],
   Operations: operations,

@@ -9,9 +9,17 @@ import type { Operation, Preconditions, Projection } from '../operation.ts';
 import { printFilter } from './filter.ts';
 import { linksToTarget } from './links.ts';
 import type { Bases } from './links.ts';
-import { patchOp, searchRequestUrn } from './messages.ts';
+import { patchOp, searchRequestUrn, type PrintedChange } from './messages.ts';
 import { printPath } from './path.ts';
-import type { Change, Filter, Resource, ResourceType } from './schema-model.ts';
+import type { Change, Filter, Path, Resource, ResourceType } from './schema-model.ts';
+
+/** How members stand in a PATCH where a target wants it otherwise (T27, T36). */
+export type MemberStyle = Readonly<{
+  /** Adds without a path: `{"op":"add","value":{"members":[…]}}`. */
+  pathless: boolean;
+  /** Type of a member by its id, to name it by both; null = by its id alone. */
+  typeOf: ((value: string) => string) | null;
+}>;
 
 /** What a call needs beside its operation. Bases without a trailing slash. */
 export type CallParts = Readonly<{
@@ -23,6 +31,8 @@ export type CallParts = Readonly<{
   changes?: readonly Change[];
   /** `post` prints a search as `POST …/.search`, so that a filter need not stand in a URL. */
   search?: 'get' | 'post';
+  /** Of a PATCH of members; absent = as RFC 7644 has it. */
+  members?: MemberStyle;
 }>;
 
 type Search = Extract<Operation, { verb: 'search' }>;
@@ -85,17 +95,38 @@ const printResource = (
   return JSON.stringify(body);
 };
 
-const printChanges = (changes: readonly Change[], bases: Bases): string =>
-  JSON.stringify(
-    patchOp(
-      changes.map((change) => {
-        const path = printPath(change.path);
-        return change.op === 'remove'
-          ? { op: change.op, path }
-          : { op: change.op, path, value: linksToTarget(change.value, bases) };
-      }),
-    ),
-  );
+const isMemberPath = ({ schema, attribute, sub }: Path): boolean =>
+  schema === undefined && attribute === 'members' && sub === undefined;
+
+/** `value eq "x"` with the type beside it (T36). */
+const typed = (path: Path, typeOf: (value: string) => string): Path => {
+  const { filter } = path;
+  if (filter?.kind !== 'compare' || filter.operator !== 'eq') return path;
+  if (filter.path.attribute !== 'value' || typeof filter.value !== 'string') return path;
+  const type: Filter = {
+    kind: 'compare',
+    path: { attribute: 'type' },
+    operator: 'eq',
+    value: typeOf(filter.value),
+  };
+  return { ...path, filter: { kind: 'and', terms: [filter, type] } };
+};
+
+/** One operation of a PATCH as it is printed. */
+export const printChange = (change: Change, bases: Bases, members?: MemberStyle): PrintedChange => {
+  const { op, path } = change;
+  const styled = members !== undefined && isMemberPath(path);
+  if (styled && members.pathless && op === 'add' && path.filter === undefined) {
+    return { op, value: { members: linksToTarget(change.value, bases) } };
+  }
+  const printed = printPath(styled && members.typeOf !== null ? typed(path, members.typeOf) : path);
+  return op === 'remove'
+    ? { op, path: printed }
+    : { op, path: printed, value: linksToTarget(change.value, bases) };
+};
+
+const printChanges = (changes: readonly Change[], bases: Bases, members?: MemberStyle): string =>
+  JSON.stringify(patchOp(changes.map((change) => printChange(change, bases, members))));
 
 /** The GET by id of before-images and read-backs. */
 export const readCall = (type: ResourceType, id: string): Call => ({
@@ -202,6 +233,6 @@ export const printCall = (operation: Operation, parts: CallParts): Call => {
     const body = printResource(resource, type, operation.id, bases);
     return { ...mutating, ...addressed, method: 'PUT', query, body };
   }
-  const body = printChanges(parts.changes ?? operation.changes, bases);
+  const body = printChanges(parts.changes ?? operation.changes, bases, parts.members);
   return { ...mutating, ...addressed, method: 'PATCH', query, body };
 };

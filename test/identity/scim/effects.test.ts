@@ -79,6 +79,39 @@ test('a replace is not judged before its current resource is known', () => {
   assert.throws(() => effectsOf(put), TypeError);
 });
 
+suite('actions name the effect on the target', () => {
+  const off = meant('PATCH', '/Users/1', {
+    schemas: [patchUrn],
+    Operations: [{ op: 'replace', path: 'active', value: false }],
+  });
+  const cases = [
+    ['T8 DELETE that deactivates', meant('DELETE', '/Users/1'), 'users:deactivate'],
+    ['T8 DELETE of a group deletes', meant('DELETE', '/Groups/1'), 'groups:delete'],
+    ['T11 active: false that destroys', off, 'users:delete'],
+  ] as const;
+  for (const [name, operation, action] of cases) {
+    test(name, () => {
+      const effects = effectsOf(operation, { deleteUser: 'deactivate', deactivateUser: 'delete' });
+      assert.deepEqual(
+        effects.map((effect) => effect.action),
+        [action],
+      );
+      assert.equal(isRevocation(effects, []), true);
+    });
+  }
+  test('T11 what may set active to anything needs both', () => {
+    const remove = { op: 'remove', path: { attribute: 'active' } } as const;
+    const effects = effectsOfChanges(userType, [remove], {
+      deleteUser: 'delete',
+      deactivateUser: 'delete',
+    });
+    assert.deepEqual(
+      effects.map((effect) => effect.action),
+      ['users:activate', 'users:delete'],
+    );
+  });
+});
+
 suite('revocations', () => {
   const cases: readonly (readonly [string, object[], boolean])[] = [
     ['/Users/1', [{ op: 'replace', path: 'active', value: false }], true],

@@ -7,11 +7,9 @@ import type { Operation } from '../../../src/identity/operation.ts';
 import { openCopies } from '../../../src/identity/scim/copies.ts';
 import { present, type PresentView } from '../../../src/identity/scim/present.ts';
 import { printCall, readCall } from '../../../src/identity/scim/print.ts';
-import type { Expected } from '../../../src/identity/scim/readback.ts';
 import { repairAnswer } from '../../../src/identity/scim/repair-answer.ts';
-import { groupType, userType } from '../../../src/identity/scim/schemas.ts';
+import { userType } from '../../../src/identity/scim/schemas.ts';
 import { sortResources } from '../../../src/identity/scim/sort.ts';
-import { provable, withoutUnshown } from '../../../src/identity/scim/unshown.ts';
 import { readAnswer } from '../../../src/targets/answer.ts';
 import {
   accepted,
@@ -119,20 +117,6 @@ test('T16 only a 400 that says that the id is not there is an absence, and only 
   assert.equal(status(answerOf(400, { detail: 'bad id' })), 400);
   assert.equal(status(answerOf(500, missing)), 500);
   assert.equal(status(answerOf(400, { detail: 'manager not found' }), patchCall), 400);
-});
-
-test('T4 members that are not shown prove nothing', () => {
-  const knobs = { ...rfcKnobs, showsMembers: false };
-  const expected: Expected = {
-    kind: 'changed',
-    id: '1',
-    checks: [{ kind: 'includes', path: { attribute: 'members' }, value: [{ value: 'u' }] }],
-  };
-  assert.equal(provable(expected, groupType, knobs), null);
-  assert.equal(provable(expected, groupType, rfcKnobs), expected);
-  const read = { displayName: 'x', members: [{ value: 'u' }] };
-  assert.deepEqual(plain(withoutUnshown(read, groupType, knobs)), { displayName: 'x' });
-  assert.equal(withoutUnshown(read, groupType, rfcKnobs), read);
 });
 
 test('an order is made as RFC 7644 §3.4.2.3 says: by type, primary first, without a value last', () => {
