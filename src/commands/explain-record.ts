@@ -137,8 +137,11 @@ const shownBody = (body: unknown): unknown => {
 
 const callsOf = (body: IntentBody | null): readonly ShownCall[] => {
   if (body === null || body.call.method === '') return [];
-  const { method, path, query, body: sent } = body.call;
-  return [{ method, path: query === '' ? path : `${path}?${query}`, body: shownBody(sent) }];
+  return (body.calls ?? [body.call]).map(({ method, path, query, body: sent }) => ({
+    method,
+    path: query === '' ? path : `${path}?${query}`,
+    body: shownBody(sent),
+  }));
 };
 
 /** Explains an entry; `snapshot` is today's configuration, null where it does not load. */

@@ -85,8 +85,11 @@ const askLedger = async (
 /** The settled call of this identity. Doubt may have been settled since it was remembered. */
 const settledCall = async (walk: MutationWalk, identity: CallIdentity): Promise<Settled | null> => {
   const known = walk.deps.replays.recall(identity);
-  const ask = identity.keyed && (known === null || known.entry.outcome === 'in-doubt');
-  return ask ? ((await askLedger(walk, identity)) ?? known) : known;
+  if (!identity.keyed || (known !== null && known.entry.outcome !== 'in-doubt')) return known;
+  const recorded = await askLedger(walk, identity);
+  // Its outcome may be on its way to disk still: what is remembered is how it is known.
+  const isOlder = known !== null && recorded?.entry.outcome === 'in-doubt';
+  return isOlder ? known : (recorded ?? known);
 };
 
 const remember = ({ deps, journey }: MutationWalk, identity: CallIdentity, came: Outcome): void => {

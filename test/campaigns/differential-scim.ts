@@ -168,9 +168,10 @@ export const disagreeing = async (
   const { User, Group } = Schemas;
   const Schema = isUser ? User : Group;
   const message = new Messages.PatchOp(structuredClone(body) as never);
-  const applied = (await message.apply(
-    new Schema(structuredClone(before) as never) as never,
-  )) as object;
-  if (!isDeepStrictEqual(compared(applied), wanted)) out.push('SCIMMY');
+  const applied = (await message.apply(new Schema(structuredClone(before) as never) as never)) as
+    | object
+    | undefined;
+  // Nothing is its answer to a PATCH that changes nothing.
+  if (!isDeepStrictEqual(compared(applied ?? before), wanted)) out.push('SCIMMY');
   return out;
 };

@@ -202,7 +202,7 @@ describe('Bulk', () => {
     const count = fixture.sandbox.seen().length;
     const results = resultsOf(
       await sendBulk(fixture, [
-        post('u', '/Users', user('taken@example.com')),
+        post('u', '/Users', user('taken@example.com', { title: 'Another' })),
         post('g', '/Groups', named('never', 'bulkId:u')),
         post('h', '/Groups', named('never-either', 'bulkId:g')),
         post('v', '/Users', user('free@example.com')),
@@ -234,7 +234,8 @@ describe('Bulk', () => {
   });
 
   it('stops after failOnErrors errors; what was not executed is absent', async () => {
-    const taken = (bulkId: string) => post(bulkId, '/Users', user('taken@example.com'));
+    const taken = (bulkId: string) =>
+      post(bulkId, '/Users', user('taken@example.com', { title: 'Third' }));
     const operations = [
       taken('a'),
       post('b', '/Users', user('between@example.com')),

@@ -353,12 +353,12 @@ export const dialectVectors: readonly DialectVector[] = [
       ],
     ],
     rows: ['C1', 'C9', 'C2'],
-    before: { userName: 'a', roles: [{ value: 'Admin', type: 'x' }] },
+    before: { userName: 'a' },
     after: {
       userName: 'a',
       roles: [
-        { value: 'Admin', type: 'x', primary: false, display: 'Admin' },
         { value: 'DocumentMgmt-Admin', display: 'Admin of documents' },
+        { value: 'Admin', primary: false, display: 'Admin' },
       ],
     },
   },

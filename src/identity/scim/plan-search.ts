@@ -143,6 +143,7 @@ const weaken = (filter: Filter, scope: Scope): Filter | null => {
 
 /** A junction within a junction of its kind is the same junction: prints without parentheses. */
 const flattened = (filter: Filter): Filter => {
+  if (filter.kind === 'not') return { kind: 'not', term: flattened(filter.term) };
   if (filter.kind !== 'and' && filter.kind !== 'or') return filter;
   const { kind } = filter;
   const terms = filter.terms
