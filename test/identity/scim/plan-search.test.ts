@@ -229,7 +229,11 @@ const filters: fc.Arbitrary<Filter> = fc.letrec<{ filter: Filter }>((tie) => ({
         kind: fc.constantFrom('and' as const, 'or' as const),
         terms: fc.array(tie('filter'), { minLength: 2, maxLength: 3 }),
       })
-      .map(({ kind, terms }): Filter => ({ kind, terms })),
+      // As the parser gives them: no junction directly inside one of its kind.
+      .map(({ kind, terms }): Filter => ({
+        kind,
+        terms: terms.flatMap((term) => (term.kind === kind ? term.terms : [term])),
+      })),
     tie('filter').map((term): Filter => ({ kind: 'not', term })),
   ),
 })).filter;
