@@ -3,6 +3,7 @@
  * before the profile (what a reload changes there makes no other call of it), or the client's own
  * Idempotency-Key. Keyed fingerprints only: what was sent may hold a password.
  */
+import { hash, randomUUID } from 'node:crypto';
 import { matchingOf } from '../identity/scim/readback.ts';
 import type { KeyRing } from '../sealing.ts';
 import type { Passage } from './doors.ts';
@@ -10,7 +11,7 @@ import type { MutationWalk } from './mutation-walk.ts';
 
 /** How a call is known again. */
 export type CallIdentity = Readonly<{
-  /** Fingerprint of the key, or of the call where it has none; 32 hex digits, `idk_` before a key's. */
+  /** Fingerprint of the key, `idk_` and 32 hex digits; where there is none, that of the call. */
   id: string;
   /** Fingerprint of the call. */
   call: string;
@@ -28,14 +29,24 @@ const sorted = (value: unknown): unknown => {
   );
 };
 
-const textOf = ({ actor, route, operation }: Passage): string => {
+const wordsOf = ({ actor, route, operation }: Passage): unknown => {
   const {
     repairs: _repairs,
     type,
     ...said
   } = operation as Extract<Passage['operation'], { verb: 'patch' }>;
-  return JSON.stringify(sorted([actor.client.name, route.name, type.word, said]));
+  return [actor.client.name, route.name, type.word, said];
 };
+
+/** Of this process alone: what is hashed with it is good for nothing elsewhere. */
+const salt = randomUUID();
+
+/**
+ * The same words in the same order, as whoever sends again does; kept in memory only. One-shot: this
+ * is made for every mutation.
+ */
+const nearIdentity = (passage: Passage): string =>
+  hash('sha256', salt + JSON.stringify(wordsOf(passage)), 'base64');
 
 const digest = (fingerprint: KeyRing['fingerprint'], text: string): string =>
   fingerprint(text).toString('hex', 0, 16);
@@ -56,8 +67,11 @@ export const identityOf = ({ deps, journey, operation }: MutationWalk): CallIden
       return null;
     }
   }
-  const call = digest(fingerprint, `call/${textOf(passage)}`);
-  if (key === null) return { id: call, call, keyed: false };
+  if (key === null) {
+    const call = nearIdentity(passage);
+    return { id: call, call, keyed: false };
+  }
+  const call = digest(fingerprint, `call/${JSON.stringify(sorted(wordsOf(passage)))}`);
   const named = JSON.stringify([actor.client.name, route.name, key]);
   return { id: `idk_${digest(fingerprint, `idempotency-key/${named}`)}`, call, keyed: true };
 };

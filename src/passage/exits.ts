@@ -69,12 +69,14 @@ export const takeLimits = async (
   const { revocation, passage } = journey;
   const began = deps.clock.monotonic();
   const take = () => deps.limiter.take(asked, { revocation, now: deps.clock.monotonic() });
-  const waiting = target !== null && {
-    target,
-    revocation,
-    mutation: isMutation(passage.operation),
-    abandoned: () => passage.origin.abandoned(),
-  };
+  const hasOwn = target?.limitReads !== null || target.limitWrites !== null;
+  const waiting = target !== null &&
+    hasOwn && {
+      target,
+      revocation,
+      mutation: isMutation(passage.operation),
+      abandoned: () => passage.origin.abandoned(),
+    };
   const taken = waiting === false ? await take() : await takeOrWait(deps, waiting, take);
   if (waiting !== false) journey.targetMs += deps.clock.monotonic() - began;
   journey.limits =

@@ -44,8 +44,12 @@ describe('the identity of a call', () => {
   it('is what was sent, whatever the order of its members or the repairs it took', () => {
     const same = create({ title: 'T', userName: 'ann' });
     const repaired = { ...ann, repairs: [{ row: 'C3', path: 'active', note: 'n' }] };
-    assert.deepEqual(identify(same), identify(ann));
+    const keyed = { key: 'k' };
+    assert.deepEqual(identify(same, keyed), identify(ann, keyed));
+    assert.deepEqual(identify(repaired, keyed), identify(ann, keyed));
     assert.deepEqual(identify(repaired), identify(ann));
+    // Without a key the words themselves are all there is: who sends again sends the same ones.
+    assert.notDeepEqual(identify(same), identify(ann));
   });
 
   it('differs by value, client, route, verb, id, projection and precondition', () => {
