@@ -36,7 +36,7 @@ export const echoRead = async (
   type: ResourceType,
   answer: Answer,
 ): Promise<PresentView> => {
-  if (seen.journey.passage.route.profile === null) return view;
+  if (seen.journey.passage.route.profile === null || seen.deps.echoes.isEmpty()) return view;
   const ids = idsOf(answer);
   if (ids.length === 0) return view;
   const known = await seen.deps.echoes.recall(scopeOf(seen, type), ids);

@@ -25,6 +25,8 @@ export type EchoesDeps = Readonly<{
 export interface Echoes {
   /** The echoes of these resources, at most one question to the store; without those that have none. */
   recall(scope: EchoScope, ids: readonly string[]): Promise<ReadonlyMap<string, readonly Echo[]>>;
+  /** Is nothing remembered of anybody? Then nobody need be asked. */
+  isEmpty(): boolean;
   /** From now on these are the echoes of the resource. */
   learn(scope: EchoScope, id: string, echoes: readonly Echo[]): void;
   start(): Promise<void>;
@@ -212,6 +214,7 @@ export const makeEchoes = (deps: EchoesDeps): Echoes => {
   };
 
   return Object.freeze({
+    isEmpty: () => empty,
     recall: async (scope: EchoScope, ids: readonly string[]) => {
       const recalled = new Map<string, readonly Echo[]>();
       if (empty) return recalled;
