@@ -379,9 +379,18 @@ const hostile = [
   '":"',
 ];
 
+/** One look at every character: what the machine is able to do just now. */
+const lookedThrough = (text: string): number => {
+  let sum = 0;
+  for (let at = 0; at < text.length; at += 1) sum += text.charCodeAt(at);
+  return sum;
+};
+
 test('100 KB of anything is refused within five milliseconds', () => {
   for (const piece of hostile) {
     const garbage = piece.repeat(Math.ceil(100_000 / piece.length));
+    // On a machine that is busy with others, fifty looks at the text instead.
+    const boundMs = Math.max(5, 50 * fastestMs(() => lookedThrough(garbage)));
     const unbounded = { lengthMax: 1_000_000 };
     const runs = {
       json: () => parseJson(garbage),
@@ -394,7 +403,7 @@ test('100 KB of anything is refused within five milliseconds', () => {
     for (const [what, run] of Object.entries(runs)) {
       assert.ok(isRefusal(run()), `${what} takes ${JSON.stringify(piece)}`);
       const ms = fastestMs(run);
-      assert.ok(ms < 5, `${what} of ${JSON.stringify(piece)}: ${ms} ms`);
+      assert.ok(ms < boundMs, `${what} of ${JSON.stringify(piece)}: ${ms} of ${boundMs} ms`);
     }
   }
 });

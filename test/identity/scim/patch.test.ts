@@ -331,7 +331,15 @@ test('one of 10,000 members is removed without looking at the rest twice', (cont
   const group = { displayName: 'g', members };
   const rounds = 300;
   let best = Number.POSITIVE_INFINITY;
+  let look = Number.POSITIVE_INFINITY;
   for (let round = 0; round < 5; round += 1) {
+    const began = performance.now();
+    for (let at = 0; at < 10; at += 1)
+      assert.equal(
+        members.findIndex(({ value }) => value === ''),
+        -1,
+      );
+    look = Math.min(look, (performance.now() - began) / 10);
     const start = performance.now();
     for (let at = 0; at < rounds; at += 1) {
       const value = (members[at * 30] as { value: string }).value;
@@ -353,5 +361,6 @@ test('one of 10,000 members is removed without looking at the rest twice', (cont
   }
   context.diagnostic(`${Math.round(1_000 / best)} a second`);
   // The aim is 0.2 ms; a clone or a rebuilt index costs ten times that.
-  assert.ok(best < 1, `${best} ms`);
+  // On a machine that is busy with others, ten looks at all members instead of a millisecond.
+  assert.ok(best < Math.max(1, 10 * look), `${best} ms, one look ${look} ms`);
 });
