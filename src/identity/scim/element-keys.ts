@@ -87,10 +87,15 @@ export const scanItems = (
 ): number[] => {
   const found: number[] = [];
   if (keys.attribute !== null && keys.exact && keys.sub === 'value' && !key.startsWith(keyless)) {
+    // Ids differ at their end more than anywhere: one character spares most whole comparisons.
+    const last = key.length - 1;
+    const code = key.charCodeAt(last);
     for (let at = from; at < to; at += 1) {
       const element = items[at];
       const object = typeof element === 'object' && element !== null;
-      if ((object ? (element as JsonObject)['value'] : element) === key) found.push(at);
+      const value = object ? (element as JsonObject)['value'] : element;
+      if (typeof value !== 'string' || value.length !== key.length) continue;
+      if ((last < 0 || value.charCodeAt(last) === code) && value === key) found.push(at);
     }
     return found;
   }
