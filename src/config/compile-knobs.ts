@@ -5,20 +5,13 @@
 import { rfcKnobs, type Knobs } from '../identity/dialects/knobs.ts';
 import { resolveKnobs, targetDialects } from '../identity/dialects/target-table.ts';
 import type { ResourceType } from '../identity/scim/schema-model.ts';
-import { attributeName, resolveExtension, resolveName } from '../identity/scim/schemas.ts';
+import { ruleName } from '../identity/scim/schemas.ts';
 import { limit, type LimitSetting } from '../scalars.ts';
 import type { TargetSettings } from '../targets/settings.ts';
 import type { Path } from './problem.ts';
 
 type Tell = (path: Path, message: string) => void;
 type Types = Readonly<Record<string, ResourceType>>;
-
-const spelled = (type: ResourceType, text: string): string | null => {
-  const extension = resolveExtension(type, text);
-  if (extension !== null) return extension;
-  const path = resolveName(type, text);
-  return path === null ? null : attributeName(path);
-};
 
 /** Lists by resource word with each name as its schema spells it. */
 const spellLists = (
@@ -34,7 +27,7 @@ const spellLists = (
       continue;
     }
     out[word] = names.flatMap((text, index) => {
-      const name = spelled(type, text);
+      const name = ruleName(type, text);
       if (name === null) tell(word, index, `${type.name} has no attribute of this name`);
       return name === null ? [] : [name];
     });
@@ -52,7 +45,7 @@ const spellDefaults = (
     const type = Object.hasOwn(types, word) ? types[word] : undefined;
     const spelledValues: (typeof out)[string] = {};
     for (const [text, value] of Object.entries(values)) {
-      const name = type === undefined ? null : spelled(type, text);
+      const name = type === undefined ? null : ruleName(type, text);
       if (name === null || name.endsWith(':')) tell(word, text, 'there is no such attribute');
       else spelledValues[name] = value;
     }

@@ -5,13 +5,7 @@
 import { compileProfile } from '../identity/attributes/compile-profile.ts';
 import type { Profile } from '../identity/attributes/profile.ts';
 import { declareTypes } from '../identity/scim/declared-types.ts';
-import {
-  attributeName,
-  coreTypes,
-  genericType,
-  resolveExtension,
-  resolveName,
-} from '../identity/scim/schemas.ts';
+import { coreTypes, genericType, ruleName } from '../identity/scim/schemas.ts';
 import type { ResourceType } from '../identity/scim/schema-model.ts';
 import { emptyView } from '../identity/scim/view.ts';
 import { actionsOf, isReadAction } from '../policy/actions.ts';
@@ -45,13 +39,6 @@ export const typesOf = (target: string, { targets, declared }: Parsed): Types =>
   const file = declared.get(target);
   const named = namedTypes(targets.get(target));
   return file === undefined ? named : declareTypes(named, file);
-};
-
-const ruleName = (type: ResourceType, text: string): string | null => {
-  const extension = resolveExtension(type, text);
-  if (extension !== null) return extension;
-  const path = resolveName(type, text);
-  return path === null ? null : attributeName(path);
 };
 
 const checkVerify = (

@@ -2,8 +2,8 @@
  * What each key of the route file is for, as editors show it. By dotted path; `*` stands for any
  * name and for list entries. json-schema.ts puts them into the schema; a test holds it complete.
  */
-
 import { knobList } from '../identity/dialects/knobs.ts';
+
 const shared = {
   path: 'URL path prefix this route serves. The longest path by whole segments wins.',
   scim: 'Name of the SCIM target behind this route.',

@@ -53,12 +53,3 @@ export const asReactivation = (
   const changes = statedBy(resource, type);
   return { verb: 'patch', type, id, projection, preconditions, repairs, changes };
 };
-
-/** The same reply, saying of a 404 what else it can mean here. */
-export const tellAbsent = <Reply>(reply: Reply, type: ResourceType, knobs: Knobs): Reply =>
-  isAbsent(reply, type, knobs)
-    ? {
-        ...reply,
-        detail: `${reply.detail} This target answers so for deactivated users too: set active to true to bring one back.`,
-      }
-    : reply;

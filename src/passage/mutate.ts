@@ -3,7 +3,6 @@
  * disk, and whatever becomes of it ends as one of four outcomes with how that is known.
  */
 import { GatewayError, isRefusal, refuse, type Refusal } from '../errors.ts';
-import type { Knobs } from '../identity/dialects/knobs.ts';
 import type { Mutation } from '../identity/operation.ts';
 import { classify } from '../identity/scim/classify.ts';
 import { effectsOf, isRevocation } from '../identity/scim/effects.ts';
@@ -16,7 +15,7 @@ import type { LedgerId } from '../ids.ts';
 import type { EntryOutcome, SettledBy } from '../ledger/record.ts';
 import type { Decision } from '../policy/decision.ts';
 import type { Sent } from '../targets/send.ts';
-import { asReactivation, tellAbsent } from './absent-users.ts';
+import { asReactivation } from './absent-users.ts';
 import { adoptExisting } from './adopt.ts';
 import { dispatch, lastCheck } from './dispatch.ts';
 import type { Outcome } from './doors.ts';
@@ -180,7 +179,6 @@ const doubtful: Pick<Settlement, 'outcome' | 'settledBy'> = {
 const concludedBy = (
   { sent, ended, createdId }: Walked,
   { prepared: { operation }, script, view }: Ready,
-  knobs: Knobs,
 ): Readonly<{ settlement: Settlement; reply: Presented | Refusal }> => {
   const told = settlementOf(operation, sent);
   if (ended.kind === 'partial') {
@@ -188,7 +186,7 @@ const concludedBy = (
     const settlement = { ...told, outcome: 'in-doubt', resourceId } as const;
     return { settlement, reply: partialRefusal(ended, script.length) };
   }
-  const reply = tellAbsent(replyOf(operation, sent, told, view), operation.type, knobs);
+  const reply = replyOf(operation, sent, told, view);
   if (ended.kind !== 'taken-back' || !isRefusal(reply)) return { settlement: told, reply };
   return {
     settlement: { ...told, outcome: 'rejected', resourceId: null },
@@ -205,7 +203,7 @@ const sendRecorded = async (
   const { deps, journey, target } = walk;
   try {
     const walked = await walkScript({ deps, journey, target, script: ready.script, entry });
-    const { settlement, reply: told } = concludedBy(walked, ready, target.knobs);
+    const { settlement, reply: told } = concludedBy(walked, ready);
     const denial = settlement.outcome === 'applied' ? await contradiction(walk, ready) : null;
     const reply = denial ?? told;
     const final = denial === null ? settlement : { ...settlement, ...doubtful };
@@ -274,7 +272,7 @@ const gather = async (
   const gathered = await gatherCurrent(deps, journey, target, operation);
   if (!isRefusal(gathered)) return { walk, current: gathered };
   const opened = asReactivation(operation, gathered, target.knobs);
-  if (opened === null) return tellAbsent(gathered, operation.type, target.knobs);
+  if (opened === null) return gathered;
   const effects = effectsOf(opened, target.knobs);
   return { walk: { ...walk, operation: opened, effects }, current: null };
 };

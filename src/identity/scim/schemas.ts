@@ -188,6 +188,17 @@ export const attributeName = (path: AttributePath): AttributeName => {
   return path.sub === undefined ? name : `${name}.${path.sub}`;
 };
 
+/**
+ * The rule spelling of a written name: of an attribute, or of a whole known extension. Null where the
+ * type has neither.
+ */
+export const ruleName = (type: ResourceType, text: string): AttributeName | null => {
+  const extension = resolveExtension(type, text);
+  if (extension !== null) return extension;
+  const path = resolveName(type, text);
+  return path === null ? null : attributeName(path);
+};
+
 /** A sub-attribute in the schema's spelling; `attribute` is null where nobody gave it a meaning. */
 export type SubAttribute = Readonly<{ name: string; attribute: Attribute | null }>;
 

@@ -113,7 +113,8 @@ const wordsOf = (
   };
 };
 
-const inactiveNote = ' This target answers so for deactivated users too, until they are activated.';
+const inactiveNote =
+  ' This target answers so for deactivated users too: set active to true to bring one back.';
 
 const refusedByTarget = (answer: Answer, view: FailureView): Refusal => {
   const { body } = answer;
