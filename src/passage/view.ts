@@ -7,6 +7,8 @@ import type { DispatchDeps } from './dispatch.ts';
 import type { Journey } from './journey.ts';
 import { copyScopeOf } from './scope.ts';
 
+const everyName = (): boolean => true;
+
 /** For the gateway's own eyes: bases to rewrite, and nothing hidden. */
 export const openView = (
   deps: Pick<DispatchDeps, 'clock'>,
@@ -15,7 +17,7 @@ export const openView = (
 ): PresentView => ({
   publicBase: journey.passage.origin.publicBase,
   targetBase: target.settings.baseUrl.replace(/\/+$/, ''),
-  mayRead: () => true,
+  mayRead: everyName,
   copies: openCopies,
   now: deps.clock.now(),
   inactiveAbsent: target.knobs.inactiveUsers === 'absent',

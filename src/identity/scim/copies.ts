@@ -239,12 +239,17 @@ export const foreignNamesHider = (
   const known = new Map<string, readonly Strip[]>();
   const stripsAt: StripsAt = (path) => {
     const name = attributeName(path);
-    const strips = known.get(name) ?? stripsOf(path, type, scope);
-    known.set(name, strips);
+    const found = known.get(name);
+    if (found !== undefined) return found;
+    const strips = stripsOf(path, type, scope);
+    if (known.size < stripsKeptMax) known.set(name, strips);
     return strips;
   };
   return (resource) => stripBelow(resource, undefined, stripsAt);
 };
+
+/** Attributes whose strips are kept: names come from targets, so they have an end. */
+const stripsKeptMax = 1_000;
 
 /**
  * The projection as it is asked of the target: with the parts by which copies are judged, so that

@@ -9,6 +9,7 @@ import { bareObject, isArray, isObject } from '../json-value.ts';
 import type { Json, JsonObject } from '../json-value.ts';
 import type { AttributeName, Operation, Projection } from '../operation.ts';
 import { foreignNamesHider } from './copies.ts';
+import type { CopyScope } from './copies.ts';
 import { matches } from './evaluate.ts';
 import { linksToCaller, resourceLink } from './links.ts';
 import type { Bases } from './links.ts';
@@ -52,6 +53,17 @@ export type Presented = Readonly<{
 /** Shown whatever was asked for; never subject to read lists. */
 const alwaysShown: ReadonlySet<string> = new Set(['schemas', 'id']);
 
+/** What a caller sees of a type, whatever it asked for: made once for a read list and copies. */
+type Seen = Readonly<{
+  copies: CopyScope;
+  /** Does the caller see all? Else nothing that changes with what is hidden may be shown. */
+  whole: boolean;
+  /** Takes out the names of other resources that the caller may not read. */
+  hideForeignNames(resource: Resource): Resource;
+  /** Leaves that are shown where nothing is projected. */
+  unprojected: Map<AttributeName, boolean>;
+}>;
+
 /** One presentation: decisions by leaf are made once, however many resources there are. */
 type Showing = {
   readonly type: ResourceType;
@@ -60,22 +72,45 @@ type Showing = {
   readonly mayRead: (name: AttributeName) => boolean;
   readonly echo: PresentView['echo'];
   readonly shown: Map<AttributeName, boolean>;
-  /** Takes out the names of other resources that the caller may not read. */
   readonly hideForeignNames: (resource: Resource) => Resource;
-  /** Does the caller see all? Else nothing that changes with what is hidden may be shown. */
   readonly whole: boolean;
 };
 
-const newShowing = (type: ResourceType, projection: Projection, view: PresentView): Showing => ({
-  type,
-  projection,
-  bases: { from: view.targetBase, to: view.publicBase },
-  mayRead: (name) => view.mayRead(name),
-  echo: view.echo,
-  shown: new Map(),
-  hideForeignNames: foreignNamesHider(type, view.copies),
-  whole: seesAll(type, view),
-});
+const seenBy = new WeakMap<PresentView['mayRead'], WeakMap<ResourceType, Seen>>();
+
+/** A read list lives as long as its snapshot, so what was made for it is found again. */
+const seenOf = (type: ResourceType, view: PresentView): Seen => {
+  let byType = seenBy.get(view.mayRead);
+  if (byType === undefined) seenBy.set(view.mayRead, (byType = new WeakMap()));
+  const known = byType.get(type);
+  if (known !== undefined && known.copies === view.copies) return known;
+  const seen = {
+    copies: view.copies,
+    whole: seesAll(type, view),
+    hideForeignNames: foreignNamesHider(type, view.copies),
+    unprojected: new Map<AttributeName, boolean>(),
+  };
+  byType.set(type, seen);
+  return seen;
+};
+
+const newShowing = (type: ResourceType, projection: Projection, view: PresentView): Showing => {
+  const { whole, hideForeignNames, unprojected } = seenOf(type, view);
+  const plain = projection.attributes === undefined && projection.excluded === undefined;
+  // Names come from targets: what is kept of them has an end.
+  if (unprojected.size > leavesKeptMax) unprojected.clear();
+  return {
+    type,
+    projection,
+    bases: { from: view.targetBase, to: view.publicBase },
+    mayRead: (name) => view.mayRead(name),
+    echo: view.echo,
+    shown: plain ? unprojected : new Map(),
+    hideForeignNames,
+    whole,
+  };
+};
+const leavesKeptMax = 1_000;
 
 const isShown = (showing: Showing, leaf: AttributeName, returned: string): boolean => {
   const known = showing.shown.get(leaf);
@@ -270,7 +305,7 @@ const presentResource = (
     // T14: `{}` says as much as nothing. What is no JSON at all says nothing about the change.
     if (!answer.readable) return unreadableAnswer(answer);
     const status = answer.status === 202 ? 202 : 204;
-    return { status, headers: tagHeader(answer, seesAll(type, view)), body: null };
+    return { status, headers: tagHeader(answer, seenOf(type, view).whole), body: null };
   }
   const showing = newShowing(type, projection, view);
   const body = showResource(showing, resource);
@@ -343,7 +378,7 @@ export const present = (
     verb === 'read' &&
     operation.preconditions.ifNoneMatch !== undefined
   ) {
-    return { status: 304, headers: tagHeader(answer, seesAll(type, view)), body: null };
+    return { status: 304, headers: tagHeader(answer, seenOf(type, view).whole), body: null };
   }
   const failure = failureOf(answer, { ...view, type });
   if (failure !== null && isRefusal(failure)) return failure;
