@@ -4,6 +4,7 @@
  * outcome, so a crash may lose the newest: such a value is shown normalised until it is sent again.
  * A store that fails never fails a call.
  */
+import { LRUCache } from 'lru-cache';
 import type { Clock, Timer } from '../clock.ts';
 import type { Echo } from '../identity/scim/echo.ts';
 import type { KeyRing } from '../sealing.ts';
@@ -46,27 +47,6 @@ const pruneMs = 3_600_000;
 const pruneAfterSaved = 10_000;
 const slicesMax = 2_000;
 const none: readonly Echo[] = Object.freeze([]);
-
-/** Resources last asked for, without and with echoes. */
-const makeCache = () => {
-  const cached = new Map<string, readonly Echo[]>();
-  return {
-    find: (name: string): readonly Echo[] | undefined => {
-      const found = cached.get(name);
-      if (found === undefined) return undefined;
-      cached.delete(name);
-      cached.set(name, found);
-      return found;
-    },
-    keep: (name: string, echoes: readonly Echo[]): void => {
-      cached.delete(name);
-      cached.set(name, echoes);
-      if (cached.size <= cachedMax) return;
-      const [oldest] = cached.keys();
-      if (oldest !== undefined) cached.delete(oldest);
-    },
-  };
-};
 
 /** Names the resources of one scope; what stands before the id ends where its brackets do. */
 const namesOf = ({ client, tenant, word }: EchoScope): ((id: string) => string) => {
@@ -127,8 +107,10 @@ const makeWaiting = (deps: EchoesDeps, saved: (count: number) => void) => {
     add: (name: string, echoes: readonly Echo[]): void => {
       waiting.delete(name);
       waiting.set(name, echoes);
-      const [oldest] = waiting.keys();
-      if (waiting.size > waitingMax && oldest !== undefined) waiting.delete(oldest);
+      if (waiting.size > waitingMax) {
+        const [oldest] = waiting.keys();
+        if (oldest !== undefined) waiting.delete(oldest);
+      }
       if (writing === null) arm(flushMs);
     },
     close: async (): Promise<void> => {
@@ -189,7 +171,8 @@ const makePruning = (deps: EchoesDeps) => {
 
 /** Makes the memory of echoes over its store. */
 export const makeEchoes = (deps: EchoesDeps): Echoes => {
-  const cache = makeCache();
+  /** Resources last asked for, without and with echoes. */
+  const cache = new LRUCache<string, readonly Echo[]>({ max: cachedMax });
   // Nothing was ever normalised: nobody needs to ask the store.
   let empty = false;
   let savedSince = 0;
@@ -206,10 +189,10 @@ export const makeEchoes = (deps: EchoesDeps): Echoes => {
     const found = await deps.echoStore.load(keys);
     names.forEach((name, at) => {
       // What was learned while the store was asked is newer than its answer.
-      if (cache.find(name) !== undefined) return;
+      if (cache.get(name) !== undefined) return;
       const [key, text] = [keys[at] as Buffer, found[at] ?? null];
       const opened = text === null ? null : deps.keyRing.open(text, contextOf(key));
-      cache.keep(name, opened === null ? none : (JSON.parse(opened.toString('utf8')) as Echo[]));
+      cache.set(name, opened === null ? none : (JSON.parse(opened.toString('utf8')) as Echo[]));
     });
   };
 
@@ -220,7 +203,7 @@ export const makeEchoes = (deps: EchoesDeps): Echoes => {
       if (empty) return recalled;
       const nameOf = namesOf(scope);
       const named = ids.slice(0, 1_000).map((id) => [id, nameOf(id)] as const);
-      const known = (name: string) => waiting.find(name) ?? cache.find(name);
+      const known = (name: string) => waiting.find(name) ?? cache.get(name);
       const missing = named.map(([, name]) => name).filter((name) => known(name) === undefined);
       if (missing.length > 0) {
         await ask(missing).catch((cause: unknown) => {
@@ -237,7 +220,7 @@ export const makeEchoes = (deps: EchoesDeps): Echoes => {
       if (empty && echoes.length === 0) return;
       empty = false;
       const name = namesOf(scope)(id);
-      cache.keep(name, echoes);
+      cache.set(name, echoes);
       waiting.add(name, echoes);
     },
     start: async (): Promise<void> => {

@@ -3,6 +3,7 @@
  * oldest forgotten first: a forgotten key is found in the ledger, a forgotten call goes out as new.
  * No bodies are kept.
  */
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import type { Refusal } from '../errors.ts';
 import type { CallIdentity } from './call-identity.ts';
@@ -12,7 +13,7 @@ import type { Outcome, Recorded } from './doors.ts';
 const repeatMs = 120_000;
 /** How long a key stands for its call, ms. */
 export const keyMs = 86_400_000;
-/** Calls remembered at most, of each kind; as many as half of that are always. */
+/** Calls remembered at most, of each kind. */
 const callsMax = 25_000;
 
 /** A settled call. */
@@ -55,23 +56,16 @@ export interface Replays {
 
 type Kept = Readonly<{ settled: Settled; expiresAt: number }>;
 
-/**
- * One kind of calls, in two generations: when the younger is full it becomes the older, and what was
- * the older is forgotten as a whole. Nothing is taken out one by one, which a Map of many pays for.
- */
+/** One kind of calls. Looking one up does not make it younger. */
 const makeShelf = (clock: Pick<Clock, 'monotonic'>, keptMs: number) => {
-  let young = new Map<string, Kept>();
-  let old = new Map<string, Kept>();
+  const kept = new LRUCache<string, Kept>({ max: callsMax });
   return {
     recall: (id: string): Settled | null => {
-      const found = young.get(id) ?? old.get(id);
+      const found = kept.peek(id);
       return found !== undefined && found.expiresAt > clock.monotonic() ? found.settled : null;
     },
     remember: (id: string, settled: Settled): void => {
-      young.set(id, { settled, expiresAt: clock.monotonic() + keptMs });
-      if (young.size < callsMax / 2) return;
-      old = young;
-      young = new Map();
+      kept.set(id, { settled, expiresAt: clock.monotonic() + keptMs });
     },
   };
 };

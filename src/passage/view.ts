@@ -2,12 +2,11 @@
 import type { AttributeName } from '../identity/operation.ts';
 import { openCopies } from '../identity/scim/copies.ts';
 import type { PresentView } from '../identity/scim/present.ts';
+import { everything } from '../policy/attribute-set.ts';
 import type { Target } from '../snapshot.ts';
 import type { DispatchDeps } from './dispatch.ts';
 import type { Journey } from './journey.ts';
 import { copyScopeOf } from './scope.ts';
-
-const everyName = (): boolean => true;
 
 /** For the gateway's own eyes: bases to rewrite, and nothing hidden. */
 export const openView = (
@@ -17,7 +16,7 @@ export const openView = (
 ): PresentView => ({
   publicBase: journey.passage.origin.publicBase,
   targetBase: target.settings.baseUrl.replace(/\/+$/, ''),
-  mayRead: everyName,
+  mayRead: everything.covers,
   copies: openCopies,
   now: deps.clock.now(),
   inactiveAbsent: target.knobs.inactiveUsers === 'absent',

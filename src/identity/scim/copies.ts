@@ -226,6 +226,9 @@ const stripBelow = (
   return out ?? value;
 };
 
+/** Attributes whose strips are kept: names come from targets, so they have an end. */
+const stripsKeptMax = 1_000;
+
 /**
  * Takes out of resources of one type the copies of names that the caller may not read, and of users
  * the groups that do not exist to it; a group without a name cannot be judged and goes. Gives the
@@ -247,9 +250,6 @@ export const foreignNamesHider = (
   };
   return (resource) => stripBelow(resource, undefined, stripsAt);
 };
-
-/** Attributes whose strips are kept: names come from targets, so they have an end. */
-const stripsKeptMax = 1_000;
 
 /**
  * The projection as it is asked of the target: with the parts by which copies are judged, so that

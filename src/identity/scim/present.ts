@@ -65,23 +65,24 @@ type Seen = Readonly<{
 }>;
 
 /** One presentation: decisions by leaf are made once, however many resources there are. */
-type Showing = {
-  readonly type: ResourceType;
-  readonly projection: Projection;
-  readonly bases: Bases;
-  readonly mayRead: (name: AttributeName) => boolean;
-  readonly echo: PresentView['echo'];
-  readonly shown: Map<AttributeName, boolean>;
-  readonly hideForeignNames: (resource: Resource) => Resource;
-  readonly whole: boolean;
-};
+type Showing = Pick<Seen, 'whole' | 'hideForeignNames'> &
+  Readonly<{
+    mayRead: PresentView['mayRead'];
+    echo: PresentView['echo'];
+    type: ResourceType;
+    projection: Projection;
+    bases: Bases;
+    shown: Map<AttributeName, boolean>;
+  }>;
+
+/** Decisions by leaf that are kept: names come from targets, so they have an end. */
+const leavesKeptMax = 1_000;
 
 const seenBy = new WeakMap<PresentView['mayRead'], WeakMap<ResourceType, Seen>>();
 
 /** A read list lives as long as its snapshot, so what was made for it is found again. */
 const seenOf = (type: ResourceType, view: PresentView): Seen => {
-  let byType = seenBy.get(view.mayRead);
-  if (byType === undefined) seenBy.set(view.mayRead, (byType = new WeakMap()));
+  const byType = seenBy.get(view.mayRead) ?? new WeakMap<ResourceType, Seen>();
   const known = byType.get(type);
   if (known !== undefined && known.copies === view.copies) return known;
   const seen = {
@@ -90,15 +91,13 @@ const seenOf = (type: ResourceType, view: PresentView): Seen => {
     hideForeignNames: foreignNamesHider(type, view.copies),
     unprojected: new Map<AttributeName, boolean>(),
   };
-  byType.set(type, seen);
+  seenBy.set(view.mayRead, byType.set(type, seen));
   return seen;
 };
 
 const newShowing = (type: ResourceType, projection: Projection, view: PresentView): Showing => {
   const { whole, hideForeignNames, unprojected } = seenOf(type, view);
   const plain = projection.attributes === undefined && projection.excluded === undefined;
-  // Names come from targets: what is kept of them has an end.
-  if (unprojected.size > leavesKeptMax) unprojected.clear();
   return {
     type,
     projection,
@@ -110,7 +109,6 @@ const newShowing = (type: ResourceType, projection: Projection, view: PresentVie
     whole,
   };
 };
-const leavesKeptMax = 1_000;
 
 const isShown = (showing: Showing, leaf: AttributeName, returned: string): boolean => {
   const known = showing.shown.get(leaf);
@@ -118,7 +116,7 @@ const isShown = (showing: Showing, leaf: AttributeName, returned: string): boole
   const readable = showing.mayRead(leaf);
   const wanted = returned === 'always' || isProjected(showing.projection, leaf);
   const shown = readable && wanted && returned !== 'never';
-  showing.shown.set(leaf, shown);
+  if (showing.shown.size < leavesKeptMax) showing.shown.set(leaf, shown);
   return shown;
 };
 
