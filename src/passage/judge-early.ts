@@ -33,12 +33,18 @@ const negatedIn = (operation: Operation): readonly AttributeName[] => {
   );
 };
 
+/** Does it choose by values? Most operations do not. */
+const selects = (operation: Operation): boolean =>
+  operation.verb === 'search'
+    ? operation.filter !== undefined || operation.page.sortBy !== undefined
+    : operation.verb === 'patch' && operation.changes.some(({ path }) => path.filter !== undefined);
+
 /**
  * Filters, orders and PATCH paths tell values too: what they name must be readable, and so must the
  * names of other resources that it repeats.
  */
 const probesUnread = (actor: Judged, { operation, types, now }: Asked): Denial | null => {
-  if (operation.verb === 'discover') return null;
+  if (operation.verb === 'discover' || !selects(operation)) return null;
   const { type } = operation;
   // Names in `attributes` only choose what is shown; a read is judged by them with its effects.
   const names = readNames({ ...operation, projection: {} });

@@ -51,6 +51,8 @@ export type Prepared = Readonly<{
   /** The current resource; null where it was not read, or there is none. */
   before: Resource | null;
   after: Resource | null;
+  /** Of a PATCH: what takes its changes back; null where the current resource is not known. */
+  inverse: readonly Change[] | null;
   /** Whole resource to send: create and replace. */
   resource: Resource | null;
   /** It writes what the client may not read, so whether it changes anything must not show. */
@@ -60,7 +62,7 @@ export type Prepared = Readonly<{
 /** Lays the operation over the current resource: PUT becomes its changes, PATCH gets its `after`. */
 export const prepare = (approached: Approached, before: Resource | null): Prepared | Refusal => {
   const { operation, effects, actor, now, knobs } = approached;
-  const plain = { operation, effects, before, blind: false };
+  const plain = { operation, effects, before, blind: false, inverse: null };
   if (operation.verb === 'create') {
     return { ...plain, changes: null, after: operation.resource, resource: operation.resource };
   }
@@ -79,7 +81,8 @@ export const prepare = (approached: Approached, before: Resource | null): Prepar
     const { mayRead, copies } = sightOf(actor, type, approached.types, now);
     const sees = (name: string): boolean => mayRead(name) && !asksForCopy(name, type, copies);
     const blind = isBlindPatch(changes, sees);
-    return { ...plain, blind, changes, after: applied.resource, resource: null };
+    const { resource: after, inverse } = applied;
+    return { ...plain, blind, changes, after, inverse, resource: null };
   }
   if (before === null) return refuse('internal', 'Try again later.');
   const touch = mayTouch(actor, operation.type, now);
@@ -176,8 +179,8 @@ export const stripped = (prepared: Prepared, drop: readonly string[]): Prepared 
   }
   const applied = before === null ? null : applyChanges(before, changes, operation.type);
   if (isRefusal(applied)) return applied;
-  const after = applied?.resource ?? null;
-  return { ...prepared, operation: { ...operation, changes }, changes, after };
+  const { resource: after, inverse } = applied ?? { resource: null, inverse: null };
+  return { ...prepared, operation: { ...operation, changes }, changes, after, inverse };
 };
 
 const hasPrecondition = (operation: Mutation): boolean =>
@@ -195,8 +198,7 @@ export const holdsAlready = (prepared: Prepared, knobs: Knobs): boolean => {
   if (hidesMembers(knobs, type) && changes.some(({ path }) => isMembers(type, path))) return false;
   if (changes.some((change) => isUnseen(type, change.path))) return false;
   if (operation.verb === 'replace') return changes.length === 0;
-  const applied = applyChanges(before, changes, operation.type);
-  return !isRefusal(applied) && applied.inverse.length === 0;
+  return prepared.inverse?.length === 0;
 };
 
 /**

@@ -6,10 +6,6 @@ import type { ScimView } from '../identity/scim/understand.ts';
 import type { Route } from '../snapshot.ts';
 import type { Actor } from './doors.ts';
 
-/** Does any grant of the client carry `users:password`, so that a password it sends is meant? */
-const mayKeepPassword = ({ grants }: Pick<Actor, 'grants'>): boolean =>
-  grants?.grants.some((grant) => grant.rules['users']?.actions.has('users:password')) ?? false;
-
 /** The view with which `understand` reads what this client sends to this route. */
 export const scimViewOf = (
   route: Pick<Route, 'types'>,
@@ -19,6 +15,6 @@ export const scimViewOf = (
   types: route.types,
   publicBase,
   hints: { client: actor.client.settings.dialect ?? null },
-  keepPassword: mayKeepPassword(actor),
+  keepPassword: actor.grants?.keepsPassword ?? false,
   me: actor.grants?.me ?? null,
 });

@@ -59,24 +59,44 @@ const groupsKnown = (rules: readonly CompiledRule[]): CopyScope['knowsGroup'] =>
 };
 
 /** A scope as it was made, and from when until when (wall ms) the same grants are live. */
-type Made = Readonly<{ types: TypesByEndpoint; from: number; until: number; scope: CopyScope }>;
+type Made = Readonly<{
+  types: TypesByEndpoint;
+  from: number;
+  until: number;
+  scope: CopyScope;
+  /** By resource word; filled as it is asked. */
+  sights: Map<string, Sight>;
+}>;
 
 const made = new WeakMap<Grants, Made>();
 
-/** What the caller may know of the names of other resources, by its live grants on the route. */
-export const copyScopeOf = (holder: Holder, types: TypesByEndpoint, now: number): CopyScope => {
-  const { grants } = holder;
-  const last = grants === undefined ? undefined : made.get(grants);
-  if (last !== undefined && last.types === types && last.from <= now && now < last.until) {
-    return last.scope;
-  }
-  const scope = makeCopyScope(holder, types, now);
-  if (grants !== undefined) {
-    const ends = grants.grants.map(({ until }) => until).filter((until) => until > now);
-    made.set(grants, { types, from: now, until: Math.min(...ends), scope });
-  }
-  return scope;
+const makeScope = (holder: Holder, types: TypesByEndpoint, now: number): Made => {
+  const ends = (holder.grants?.grants ?? []).map(({ until }) => until);
+  return {
+    types,
+    from: now,
+    until: Math.min(...ends.filter((until) => until > now)),
+    scope: makeCopyScope(holder, types, now),
+    sights: new Map(),
+  };
 };
+
+/** Made once per client and route, and anew when one of its grants has ended. */
+const scopeOf = (holder: Holder, types: TypesByEndpoint, now: number): Made => {
+  const { grants } = holder;
+  if (grants === undefined) return makeScope(holder, types, now);
+  const last = made.get(grants);
+  if (last !== undefined && last.types === types && last.from <= now && now < last.until) {
+    return last;
+  }
+  const fresh = makeScope(holder, types, now);
+  made.set(grants, fresh);
+  return fresh;
+};
+
+/** What the caller may know of the names of other resources, by its live grants on the route. */
+export const copyScopeOf = (holder: Holder, types: TypesByEndpoint, now: number): CopyScope =>
+  scopeOf(holder, types, now).scope;
 
 const makeCopyScope = (holder: Holder, types: TypesByEndpoint, now: number): CopyScope => {
   const tests = new Map<string, NameTest>();
@@ -104,11 +124,16 @@ export const sightOf = (
   types: TypesByEndpoint,
   now: number,
 ): Sight => {
+  const { sights, scope } = scopeOf(holder, types, now);
+  const known = sights.get(type.word);
+  if (known !== undefined) return known;
   const rules = liveRules(holder, type.word, now);
-  return {
+  const sight: Sight = {
     mayRead: (name) => rules.some((rule) => rule.read.covers(name)),
-    copies: copyScopeOf(holder, types, now),
+    copies: scope,
   };
+  sights.set(type.word, sight);
+  return sight;
 };
 
 /** The operation as the target is asked: its answer has the parts by which copies are judged. */

@@ -162,6 +162,7 @@ const holdings = (client: string, grants: readonly CompiledGrant[]): Grants => {
     client,
     grants: Object.freeze([...grants]),
     me: meOf(grants),
+    keepsPassword: grants.some(({ rules }) => rules['users']?.actions.has('users:password')),
     // What is being created has no former self, whatever other actions the call carries.
     needsBefore: (actions: readonly Action[]): boolean =>
       onBefore.size > 0 &&

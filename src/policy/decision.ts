@@ -56,6 +56,8 @@ export type Grants = Readonly<{
   grants: readonly CompiledGrant[];
   /** Id of the user at the target whom the client is (`/Me`); null where no grant says. */
   me: string | null;
+  /** Does any rule carry `users:password`, so that a password the client sends is meant? */
+  keepsPassword: boolean;
   /** Does any live rule need the current resource (its condition mentions before or changed)? */
   needsBefore(actions: readonly Action[]): boolean;
   /** Does any live rule restrict groups by name? */

@@ -1,6 +1,7 @@
 /** The rows of the bench, in the order of the table. */
 import type { Figure } from './figures.ts';
 import { capture } from './rows/capture.ts';
+import { earlier } from './rows/earlier.ts';
 import { idle, memory } from './rows/endurance.ts';
 import { engines } from './rows/engines.ts';
 import { ledger, routes } from './rows/growth.ts';
@@ -18,6 +19,7 @@ export const rows: readonly Row[] = [
   { name: 'latency', run: latency },
   { name: 'capture', run: capture },
   { name: 'engines', run: engines },
+  { name: 'earlier', run: earlier },
   { name: 'routes', run: routes },
   { name: 'ledger', run: ledger },
   { name: 'start', run: start },

@@ -1,7 +1,8 @@
 /**
- * `npm run bench [-- --rows NAMES --rounds N --seconds S --warm-up S --entries N --requests N]`: measures the
- * rows, prints one table, writes bench-results.json. Exit code 1 where a target is missed. Linux only:
- * CPU is read from /proc. Machines drift, so trust ratios of one run and nothing else.
+ * `npm run bench [-- --rows NAMES --rounds N --seconds S --warm-up S --entries N --requests N
+ * --earlier FOLDER]`: measures the rows, prints one table, writes bench-results.json. Exit code 1 where
+ * a target is missed. Linux only: CPU is read from /proc. Machines drift, so trust ratios of one run
+ * and nothing else.
  */
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
@@ -39,6 +40,7 @@ const main = async (): Promise<void> => {
       'warm-up': { type: 'string', default: '10' },
       entries: { type: 'string', default: '300000' },
       requests: { type: 'string', default: '100000' },
+      earlier: { type: 'string' },
     },
   });
   const effort = {
@@ -48,6 +50,7 @@ const main = async (): Promise<void> => {
     warmUpSeconds: Number(values['warm-up']),
     entries: Number(values.entries),
     requests: Number(values.requests),
+    earlier: values.earlier ?? null,
   };
   const figures = await runBench(values.rows.split(','), effort);
   process.stdout.write(`${printFigures(figures)}\n`);

@@ -1,6 +1,6 @@
 /**
  * Target, collector and load generator that the rows share, and the one way of measuring: sides take
- * turns (A B A B …), each is warmed alike, and CPU is counted per answered request.
+ * turns (A B B A …), each is warmed alike, and CPU is counted per answered request.
  */
 import { setTimeout as after } from 'node:timers/promises';
 import { cpuMs, startChild } from './child.ts';
@@ -17,6 +17,8 @@ export type Effort = Readonly<{
   entries: number;
   /** Requests of the memory row. */
   requests: number;
+  /** Checkout of an earlier tree to be held against; null = none. */
+  earlier: string | null;
 }>;
 
 type Stoppable = Readonly<{ stop(): void | Promise<void> }>;
@@ -94,7 +96,13 @@ export const alternate = async (
   for (const side of [a, b]) await measure(scene, side, warmUpSeconds);
   const pairs: Readonly<{ a: Measured; b: Measured }>[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    pairs.push({ a: await measure(scene, a, seconds), b: await measure(scene, b, seconds) });
+    if (round % 2 === 0) {
+      const first = await measure(scene, a, seconds);
+      pairs.push({ a: first, b: await measure(scene, b, seconds) });
+    } else {
+      const first = await measure(scene, b, seconds);
+      pairs.push({ a: await measure(scene, a, seconds), b: first });
+    }
   }
   return pairs;
 };

@@ -10,6 +10,7 @@ const short = {
   warmUpSeconds: 0.3,
   entries: 2_000,
   requests: 1_000,
+  earlier: null,
 };
 
 test('medians, best rounds and judgement', () => {

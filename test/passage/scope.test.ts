@@ -23,6 +23,7 @@ const holder = (rules: readonly Rule[], until = Number.POSITIVE_INFINITY) => {
   const grants: Grants = {
     client: 'c',
     me: null,
+    keepsPassword: false,
     grants: rules.map((rule) => ({
       name: 'g',
       client: 'c',

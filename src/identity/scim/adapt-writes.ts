@@ -31,6 +31,8 @@ export type Writing = Readonly<{
   /** The current resource; null where it is not known, or there is none. */
   before: Resource | null;
   after: Resource | null;
+  /** Of a PATCH: what takes its changes back; null where the current resource is not known. */
+  inverse?: readonly Change[] | null;
   /** Whole resource to send: create and replace. */
   resource: Resource | null;
 }>;
@@ -285,7 +287,8 @@ const withChanges = <Of extends Writing>(
   const applied = before === null ? null : applyChanges(before, changes, type);
   if (isRefusal(applied)) return applied;
   const sent = operation.verb === 'patch' ? { ...operation, changes } : operation;
-  return { ...writing, operation: sent, changes, after: applied?.resource ?? null };
+  const { resource: after, inverse } = applied ?? { resource: null, inverse: null };
+  return { ...writing, operation: sent, changes, after, inverse };
 };
 
 /**

@@ -30,7 +30,7 @@ const withoutMembers = ({ members: _members, ...rest }: Resource): Resource => r
 
 /** What a read-back must find, or null where reading cannot settle it. */
 export const expectedThere = (writing: Writing, knobs: Knobs): Expected | null => {
-  const { operation, changes, before, resource } = writing;
+  const { operation, changes, before, after, resource } = writing;
   const { type } = operation;
   if (operation.verb === 'delete') {
     const softly = type.word === 'users' && knobs.deleteUser === 'deactivate';
@@ -49,6 +49,8 @@ export const expectedThere = (writing: Writing, knobs: Knobs): Expected | null =
     {
       ...(changes === null ? {} : { changes }),
       ...(seen === null ? {} : { resource: seen }),
+      // A PUT's `after` holds what no answer shows; its changes are applied anew there.
+      ...(operation.verb === 'patch' && after !== null ? { after } : {}),
     },
     before,
   );

@@ -37,7 +37,12 @@ export type Expected =
 type MatchingAttribute = Readonly<{ attribute: string; value: string }>;
 
 /** What was sent in the end, where it differs from the operation (normalised, merged, stripped). */
-export type SentBody = Readonly<{ changes?: readonly Change[]; resource?: Resource }>;
+export type SentBody = Readonly<{
+  changes?: readonly Change[];
+  resource?: Resource;
+  /** The before-image with the changes applied, where that was done already. */
+  after?: Resource;
+}>;
 
 /** In order of preference, per resource word; elsewhere `externalId`. */
 const matchingAttributes: ReadonlyMap<string, readonly string[]> = new Map([
@@ -75,12 +80,14 @@ const checksOf = (
   changes: readonly Change[],
   before: Resource | null,
   type: ResourceType,
+  after?: Resource,
 ): readonly Check[] | null => {
   if (changes.some((change) => isHidden(type, change.path))) return null;
   if (before === null) {
     const written = new Set(changes.map(({ path }) => `${path.schema ?? ''}:${path.attribute}`));
     return written.size === changes.length ? changes.map(toCheck) : null;
   }
+  if (after !== undefined) return diffResources(before, after, type).map(toCheck);
   const applied = applyChanges(before, changes, type);
   if (isRefusal(applied)) return null;
   return diffResources(before, applied.resource, type).map(toCheck);
@@ -107,7 +114,7 @@ export const expectedOf = (
     verb === 'patch'
       ? (sent.changes ?? mutation.changes)
       : replaceChanges({ type, resource: sent.resource ?? mutation.resource }, before ?? {});
-  const checks = checksOf(changes, before, type);
+  const checks = checksOf(changes, before, type, sent.after);
   return checks === null ? null : { kind: 'changed', id: mutation.id, checks };
 };
 
