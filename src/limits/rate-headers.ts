@@ -25,12 +25,12 @@ export const rateHeaders = (
   if (tightest.size > 0) {
     const policies: string[] = [];
     const current: string[] = [];
-    for (const [policy, { limit, remaining, resetSeconds }] of tightest) {
-      const name = quoted(policy);
+    for (const { limit, remaining, resetSeconds } of tightest.values()) {
       // §4.2: Retry-After must not lie before the end of the effective window, so the window told
       // with a refusal ends when the next call fits.
       const t = wait > 0 ? Math.min(resetSeconds, wait) : resetSeconds;
-      policies.push(`${name};q=${limit.count};w=${limit.seconds}`);
+      const { name, policy } = wordsOf(limit);
+      policies.push(policy);
       current.push(`${name};r=${remaining};t=${t}`);
     }
     headers['RateLimit-Policy'] = policies.join(', ');
@@ -38,6 +38,20 @@ export const rateHeaders = (
   }
   if (wait > 0) headers['Retry-After'] = String(wait);
   return headers;
+};
+
+type Words = Readonly<{ name: string; policy: string }>;
+
+/** How each limit is told, made once while it stands in a snapshot. */
+const told = new WeakMap<LimitState['limit'], Words>();
+
+const wordsOf = (limit: LimitState['limit']): Words => {
+  const known = told.get(limit);
+  if (known !== undefined) return known;
+  const name = quoted(limit.policy);
+  const words = { name, policy: `${name};q=${limit.count};w=${limit.seconds}` };
+  told.set(limit, words);
+  return words;
 };
 
 /** An sf-string (RFC 9651 §3.3.3): printable ASCII, `"` and `\` escaped. */

@@ -65,8 +65,10 @@ export const echoWrite = async (
   const { deps, journey } = seen;
   const { route, operation: sent } = journey.passage;
   if (route.profile === null) return view;
-  const scope = scopeOf(seen, held.type);
   const own = held.verb === 'create' ? null : held.id;
+  // Nothing was known of it, and what was sent is what is held.
+  if (own === null && journey.normalised.length === 0) return view;
+  const scope = scopeOf(seen, held.type);
   const recalled = own === null ? null : await deps.echoes.recall(scope, [own]);
   const known = (own === null ? undefined : recalled?.get(own)) ?? [];
   const next = nextEchoes(known, sent, held, after);

@@ -91,7 +91,16 @@ export const makeReplays = (clock: Pick<Clock, 'monotonic'>): Replays => {
       run: () => Promise<Outcome>,
     ): Promise<Outcome> => {
       const running = run();
-      const flight: Flight = { call, ...about, outcome: running.catch(() => null) };
+      const { configVersion, turnKey } = about;
+      const flight: Flight = {
+        call,
+        configVersion,
+        turnKey,
+        // Made where somebody joins, which is seldom.
+        get outcome() {
+          return running.catch(() => null);
+        },
+      };
       flights.set(id, flight);
       newest.set(about.turnKey, flight);
       try {

@@ -11,6 +11,7 @@ export const isUnrolled = ({ parts }: RequestSettled): boolean =>
 /** One record for each mutation; none for a read. */
 export const mutationsOf = (record: RequestSettled): readonly RequestSettled[] => {
   if (!record.mutating) return [];
-  const { parts = [], ...request } = record;
-  return parts.length === 0 ? [record] : parts.map((part) => ({ ...request, ...part }));
+  if (record.parts === undefined || record.parts.length === 0) return [record];
+  const { parts, ...request } = record;
+  return parts.map((part) => ({ ...request, ...part }));
 };

@@ -4,11 +4,12 @@
  */
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type * as gatewaySides from '../gateway-side.ts';
 import { figureOf, medianOf, type Figure } from '../figures.ts';
 import { sideOf, type RequestName } from '../requests.ts';
 import { alternate, type Scene } from '../scene.ts';
 
-type GatewaySides = typeof import('../gateway-side.ts');
+type GatewaySides = typeof gatewaySides;
 
 /** The earlier tree lays its own ground: its keys, its route file, its store. */
 const earlierGateway = async ({ keep, target, collectorPort }: Scene, folder: string) => {
