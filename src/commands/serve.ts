@@ -8,7 +8,7 @@ import { systemClock } from '../clock.ts';
 import { systemRandom } from '../ids.ts';
 import { makeLog } from '../telemetry/log.ts';
 import { makeObserver } from '../telemetry/make-observer.ts';
-import { startTelemetry } from '../telemetry/telemetry.ts';
+import { startTelemetry } from '../telemetry/start-telemetry.ts';
 import { kept, load } from './route-file.ts';
 import type { CommandContext } from './command.ts';
 

@@ -20,7 +20,7 @@ import { systemRandom } from '../ids.ts';
 import { makeLog } from '../telemetry/log.ts';
 import { makeObserver } from '../telemetry/make-observer.ts';
 import type { RequestSettled } from '../telemetry/observe.ts';
-import { startTelemetry } from '../telemetry/telemetry.ts';
+import { startTelemetry } from '../telemetry/start-telemetry.ts';
 import { demoClients, demoPerson, demoRouteFile, type DemoClient } from './route-file.ts';
 
 /** What the demo is given of the process. */

@@ -8,15 +8,7 @@ import { matchingOf } from '../identity/scim/readback.ts';
 import type { KeyRing } from '../sealing.ts';
 import type { Passage } from './doors.ts';
 import type { MutationWalk } from './mutation-walk.ts';
-
-/** How a call is known again. */
-export type CallIdentity = Readonly<{
-  /** Fingerprint of the key, `idk_` and 32 hex digits; where there is none, that of the call. */
-  id: string;
-  /** Fingerprint of the call. */
-  call: string;
-  keyed: boolean;
-}>;
+import type { CallIdentity } from './remembered-calls.ts';
 
 /** JSON in which the order of members says nothing. */
 const sorted = (value: unknown): unknown => {

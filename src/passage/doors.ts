@@ -6,13 +6,13 @@ import type { Refusal } from '../errors.ts';
 import type { KeyId, LedgerId, RequestId, SpanId, TraceId } from '../ids.ts';
 import type { NormalisedPath } from '../identity/attributes/profile.ts';
 import type { Action, Operation } from '../identity/operation.ts';
+import type { Bulk, BulkOperation } from '../identity/scim/bulk.ts';
 import type { Presented } from '../identity/scim/present.ts';
 import type { EntryOutcome, SettledBy } from '../ledger/record.ts';
 import type { LimitState } from '../limits/limiter.ts';
 import type { Grants } from '../policy/decision.ts';
 import type { Client, Route, Snapshot } from '../snapshot.ts';
 import type { RequestSettled } from '../telemetry/observe.ts';
-import type { BulkOutcome, BulkPassage, Tried } from './bulk-outcome.ts';
 
 /** Who walks: for now the client of a request. Deliveries, plans and people come with their steps. */
 export type Actor = Readonly<{
@@ -82,6 +82,37 @@ export type Outcome = Readonly<{
   internal: string | null;
   /** Of a Bulk: each mutation it was unrolled into, with its wall times; else absent. */
   parts?: readonly Tried[];
+}>;
+
+/** A Bulk on its way: as a passage, with all of its operations. */
+export type BulkPassage = Omit<Passage, 'operation'> & Readonly<{ bulk: Bulk }>;
+
+/** One mutation that was tried, or turned away in its turn. Times are wall ms. */
+export type Tried = Readonly<{ outcome: Outcome; startedAt: number; endedAt: number }>;
+
+/** What one operation is answered. */
+export type BulkResult = Readonly<{
+  of: BulkOperation;
+  reply: Presented | Refusal;
+  /** Id at the target, where it is known. */
+  id: string | null;
+  /** Of the mutation itself. */
+  ledger: Outcome['ledger'];
+  /** Of the PATCH that added references of a circle, where there was one. */
+  completion: Outcome['ledger'];
+  /** The refusal speaks of the completion; the mutation itself was made. */
+  made: boolean;
+}>;
+
+/** How a Bulk ended. Either it was refused whole and nothing was sent, or its results, as asked. */
+export type BulkOutcome = Readonly<{
+  refused: Outcome | null;
+  /** In the order of the request; what was not executed is absent. */
+  results: readonly BulkResult[];
+  /** In the order of execution. */
+  tried: readonly Tried[];
+  /** Reads made to decide it whole. */
+  foreseen: Pick<Outcome, 'attempts' | 'targetMs'>;
 }>;
 
 /** How doubts left by time-outs and crashes were settled in one round. */

@@ -9,7 +9,7 @@ import type { Effect, Mutation } from '../identity/operation.ts';
 import type { TypesByEndpoint } from '../identity/scim/address.ts';
 import { isBlindPatch, judgeReplace } from '../identity/scim/blind.ts';
 import { asksForCopy } from '../identity/scim/copies.ts';
-import { adaptWriting } from '../identity/scim/adapt-writes.ts';
+import { adaptWriting, withChanges } from '../identity/scim/adapt-writes.ts';
 import { effectsOfChanges } from '../identity/scim/effects.ts';
 import { deactivation } from '../identity/scim/expected-there.ts';
 import { applyChanges, stripChanges, stripResource, touchedBy } from '../identity/scim/patch.ts';
@@ -158,29 +158,13 @@ export const stripped = (prepared: Prepared, drop: readonly string[]): Prepared 
   if (drop.length === 0) return prepared;
   const dropped = new Set(drop);
   const keep = (name: string): boolean => !dropped.has(name);
-  const { operation, before } = prepared;
+  const { operation } = prepared;
   if (operation.verb === 'create') {
     const resource = stripResource(operation.resource, operation.type, keep);
     return { ...prepared, operation: { ...operation, resource }, resource, after: resource };
   }
   if (operation.verb === 'delete') return prepared;
-  const changes = stripChanges(prepared.changes ?? [], operation.type, keep);
-  if (operation.verb === 'replace') {
-    if (before === null) return refuse('internal', 'Try again later.');
-    const resource = replacedBy(before, changes, operation.type);
-    if (isRefusal(resource)) return resource;
-    return {
-      ...prepared,
-      operation: { ...operation, resource },
-      changes,
-      after: resource,
-      resource,
-    };
-  }
-  const applied = before === null ? null : applyChanges(before, changes, operation.type);
-  if (isRefusal(applied)) return applied;
-  const { resource: after, inverse } = applied ?? { resource: null, inverse: null };
-  return { ...prepared, operation: { ...operation, changes }, changes, after, inverse };
+  return withChanges(prepared, stripChanges(prepared.changes ?? [], operation.type, keep), []);
 };
 
 const hasPrecondition = (operation: Mutation): boolean =>

@@ -6,7 +6,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../clock.ts';
 import type { Refusal } from '../errors.ts';
-import type { CallIdentity } from './call-identity.ts';
 import type { Outcome, Recorded } from './doors.ts';
 
 /** How long an identical call counts as a repeat, ms. */
@@ -15,6 +14,15 @@ const repeatMs = 120_000;
 export const keyMs = 86_400_000;
 /** Calls remembered at most, of each kind. */
 const callsMax = 25_000;
+
+/** How a call is known again. */
+export type CallIdentity = Readonly<{
+  /** Fingerprint of the key, `idk_` and 32 hex digits; where there is none, that of the call. */
+  id: string;
+  /** Fingerprint of the call. */
+  call: string;
+  keyed: boolean;
+}>;
 
 /** A settled call. */
 export type Settled = Readonly<{

@@ -1,6 +1,6 @@
 /**
  * The SDK itself: started from `OTEL_*` or `OTEL_CONFIG_FILE`, and fed from finished records. Loaded
- * by telemetry.ts only when something is to be exported, for it takes a fifth of a second.
+ * by start-telemetry.ts only when something is to be exported, for it takes a fifth of a second.
  */
 import {
   context,

@@ -1,6 +1,5 @@
 /** A Bulk in which something goes wrong on the way: what was done stays told, what was not is not sent. */
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { revokeKey } from '../../src/callers/keys.ts';
 import { systemClock } from '../../src/clock.ts';
@@ -17,6 +16,7 @@ import {
 } from '../support/bulk-calls.ts';
 import { mainConfig, startFixture, type Fixture } from '../support/fixture.ts';
 import { assertScimError, base, group, make, patch } from '../support/scim-calls.ts';
+import { callAndHangUp } from '../support/hang-up.ts';
 import { startSlowTarget, type SlowTarget } from '../support/slow-target.ts';
 
 describe('trouble on the way of a Bulk', () => {
@@ -162,30 +162,8 @@ describe('trouble on the way of a Bulk', () => {
   it('stops where the caller hangs up: nothing more is sent', async () => {
     slow.shut((method) => method === 'POST');
     const count = seen();
-    const finished = fixture.observed.length;
     const body = JSON.stringify(bulk([create('h1'), create('h2')]));
-    const socket = connect(fixture.gateway.data.port, '127.0.0.1');
-    socket.write(
-      [
-        `POST ${base}/Bulk HTTP/1.1`,
-        'host: localhost',
-        `authorization: Bearer ${fixture.keys['full']}`,
-        `content-length: ${body.length}`,
-        '',
-        body,
-      ].join('\r\n'),
-    );
-    await slow.waiting(1);
-    socket.destroy();
-    await new Promise((resolve) => {
-      socket.once('close', resolve);
-    });
-    // A call that passes whole tells that the gateway has seen the hang-up of the one before it.
-    assert.equal((await fixture.ask('GET', '/nowhere')).status, 404);
-    slow.open();
-    while (!fixture.observed.slice(finished).some(({ abandoned }) => abandoned)) {
-      await fixture.ask('GET', '/nowhere');
-    }
+    await callAndHangUp(fixture, slow, { method: 'POST', path: `${base}/Bulk`, body });
     assert.equal(seen(), count + 1);
   });
 

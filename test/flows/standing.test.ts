@@ -1,6 +1,5 @@
 /** Keys, freezes and time are asked again at the last moment, and what became of a call is named. */
 import assert from 'node:assert/strict';
-import { connect } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { revokeKey } from '../../src/callers/keys.ts';
 import { systemClock } from '../../src/clock.ts';
@@ -15,6 +14,7 @@ import {
   read,
   user,
 } from '../support/scim-calls.ts';
+import { callAndHangUp } from '../support/hang-up.ts';
 import { startSlowTarget, type SlowTarget } from '../support/slow-target.ts';
 
 const keyIdOf = (token: string): KeyId => token.split('_')[2] as KeyId;
@@ -128,30 +128,8 @@ describe('what is asked at the last moment', () => {
     slow.shut((method) => method === 'GET');
     const list = () => fixture.gateway.context.ledger.list({ client: 'full', limit: 500 });
     const before = { seen: fixture.sandbox.seen().length, rows: (await list()).length };
-    const finished = fixture.observed.length;
     const body = JSON.stringify(patch({ op: 'replace', path: 'title', value: 'never' }));
-    const socket = connect(fixture.gateway.data.port, '127.0.0.1');
-    socket.write(
-      [
-        `PATCH ${base}/Users/${id} HTTP/1.1`,
-        'host: localhost',
-        `authorization: Bearer ${fixture.keys['full']}`,
-        `content-length: ${body.length}`,
-        '',
-        body,
-      ].join('\r\n'),
-    );
-    await slow.waiting(1);
-    socket.destroy();
-    await new Promise((resolve) => {
-      socket.once('close', resolve);
-    });
-    // A call that passes whole tells that the gateway has seen the hang-up of the one before it.
-    assert.equal((await fixture.ask('GET', '/nowhere')).status, 404);
-    slow.open();
-    while (!fixture.observed.slice(finished).some(({ abandoned }) => abandoned)) {
-      await fixture.ask('GET', '/nowhere');
-    }
+    await callAndHangUp(fixture, slow, { method: 'PATCH', path: `${base}/Users/${id}`, body });
     assert.equal(fixture.sandbox.seen().length, before.seen);
     assert.equal((await list()).length, before.rows);
     assert.equal((await read(fixture, 'Users', id))['title'], undefined);

@@ -6,7 +6,7 @@ import { systemClock } from '../../src/clock.ts';
 import { newSpanId, newTraceId, systemRandom } from '../../src/ids.ts';
 import { makeLog } from '../../src/telemetry/log.ts';
 import { makeObserver } from '../../src/telemetry/make-observer.ts';
-import { startTelemetry } from '../../src/telemetry/telemetry.ts';
+import { startTelemetry } from '../../src/telemetry/start-telemetry.ts';
 import { attempt, settled, settledRead } from './settled.ts';
 
 const [mutations, reads, shutdownMs] = process.argv.slice(2).map(Number) as [

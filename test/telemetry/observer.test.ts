@@ -4,7 +4,8 @@ import { systemClock } from '../../src/clock.ts';
 import { makeLog } from '../../src/telemetry/log.ts';
 import { makeObserver } from '../../src/telemetry/make-observer.ts';
 import type { RequestSettled } from '../../src/telemetry/observe.ts';
-import { startTelemetry, type Telemetry } from '../../src/telemetry/telemetry.ts';
+import { startTelemetry } from '../../src/telemetry/start-telemetry.ts';
+import type { Telemetry } from '../../src/telemetry/telemetry.ts';
 import { wantedSignals } from '../../src/telemetry/wanted-signals.ts';
 import { settled } from './settled.ts';
 

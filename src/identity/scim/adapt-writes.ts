@@ -263,8 +263,8 @@ const adaptCreate = (
 const repaired = <Of extends Mutation>(operation: Of, repairs: readonly Repair[]): Of =>
   repairs.length === 0 ? operation : { ...operation, repairs: [...operation.repairs, ...repairs] };
 
-/** The mutation as these changes, with what follows from them. */
-const withChanges = <Of extends Writing>(
+/** A PATCH or PUT as these changes, with what follows from them. */
+export const withChanges = <Of extends Writing>(
   writing: Of,
   changes: readonly Change[],
   repairs: readonly Repair[],
