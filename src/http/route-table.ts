@@ -34,10 +34,17 @@ const tableOf = (snapshot: Snapshot): Table => {
 /** The route that serves `path` (raw, begins with a slash), or null. */
 export const findRoute = (snapshot: Snapshot, path: string): Found | null => {
   const { byPath, depthMax } = tableOf(snapshot);
-  const segments = path.slice(1).split('/');
-  for (let depth = Math.min(depthMax, segments.length); depth > 0; depth--) {
-    const route = byPath.get(`/${segments.slice(0, depth).join('/')}`);
-    if (route !== undefined) return { route, rest: segments.slice(depth) };
+  // Where the prefixes of one to `depthMax` segments end.
+  const ends: number[] = [];
+  for (let end = 0; ends.length < depthMax && end < path.length;) {
+    const slash = path.indexOf('/', end + 1);
+    end = slash < 0 ? path.length : slash;
+    ends.push(end);
+  }
+  for (let end = ends.pop(); end !== undefined; end = ends.pop()) {
+    const route = byPath.get(path.slice(0, end));
+    if (route === undefined) continue;
+    return { route, rest: end === path.length ? [] : path.slice(end + 1).split('/') };
   }
   return null;
 };

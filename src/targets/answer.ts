@@ -39,6 +39,18 @@ const quote = 0x22;
 const backslash = 0x5c;
 const blank = 0x20;
 
+/** Are there more brackets than a body may nest? Most have a few, and are done with here. */
+const opensMany = (text: string): boolean => {
+  let opened = 0;
+  for (const bracket of ['{', '[']) {
+    for (let at = text.indexOf(bracket); at >= 0; at = text.indexOf(bracket, at + 1)) {
+      opened += 1;
+      if (opened > answerDepthMax) return true;
+    }
+  }
+  return false;
+};
+
 /** Nesting is counted on the bytes: later readers walk the value recursively. */
 const tooDeep = (bytes: Buffer): boolean => {
   let depth = 0;
@@ -73,7 +85,7 @@ const unreadable: Parsed = { value: undefined, readable: false };
 const parseBody = (bytes: Buffer, text: string): Parsed => {
   if ((bytes[0] ?? blank) <= blank && text.trim() === '')
     return { value: undefined, readable: true };
-  if (!isUtf8(bytes) || tooDeep(bytes)) return unreadable;
+  if (!isUtf8(bytes) || (opensMany(text) && tooDeep(bytes))) return unreadable;
   try {
     // RFC 8259 §8.1: a byte order mark may be ignored; .NET servers send one.
     const value = JSON.parse(text.startsWith('\ufeff') ? text.slice(1) : text) as Json;
