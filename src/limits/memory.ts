@@ -38,9 +38,10 @@ export const makeMemoryLimiter = ({ keysMax }: Readonly<{ keysMax: number }>): M
   };
 
   const hasRoomFor = (limits: readonly CompiledLimit[], now: number): boolean => {
+    if (limits.every(({ key }) => fullAt.has(key))) return true;
     const fresh = new Set<string>();
     for (const { key } of limits) if (!fullAt.has(key)) fresh.add(key);
-    if (fresh.size === 0 || fullAt.size + fresh.size <= keysMax) return true;
+    if (fullAt.size + fresh.size <= keysMax) return true;
     forgetFull(now);
     // Forgetting may have dropped a bucket that this very call asks for, so it is counted anew.
     for (const { key } of limits) if (!fullAt.has(key)) fresh.add(key);

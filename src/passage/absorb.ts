@@ -52,14 +52,26 @@ const sleep = (clock: AbsorbDeps['clock'], ms: number): Promise<void> =>
  * Takes at once where that may be, else waits in line for the target's limit. Gives what was taken
  * last: refused where the wait is longer than the target's `wait`, or the line is full.
  */
-export const takeOrWait = async (
+export const takeOrWait = (
+  deps: AbsorbDeps,
+  asked: Absorbed,
+  take: () => Taken | Promise<Taken>,
+): Taken | Promise<Taken> => {
+  const line = `limit/${asked.target.name}/${asked.mutation ? 'writes' : 'reads'}`;
+  const first = deps.turns.held(line) && !asked.revocation ? null : take();
+  // Most calls are admitted at once, and wait for nothing here.
+  if (first !== null && 'admitted' in first && first.admitted) return first;
+  return waitInLine(deps, { ...asked, line }, first, take);
+};
+
+const waitInLine = async (
   { clock, turns }: AbsorbDeps,
-  { target, mutation, revocation, abandoned }: Absorbed,
+  { target, line, revocation, abandoned }: Absorbed & Readonly<{ line: string }>,
+  tried: Taken | Promise<Taken> | null,
   take: () => Taken | Promise<Taken>,
 ): Promise<Taken> => {
-  const line = `limit/${target.name}/${mutation ? 'writes' : 'reads'}`;
   const until = clock.monotonic() + target.settings.limits.wait;
-  const first = turns.held(line) && !revocation ? null : await take();
+  const first = await tried;
   if (first !== null && (first.admitted || !waitsFor(first, target))) return first;
   const turn = await turns.enter([line], { deadline: until, abandoned: null, revocation });
   if ('refused' in turn) return first ?? take();

@@ -77,7 +77,8 @@ export const takeLimits = async (
       mutation: isMutation(passage.operation),
       abandoned: () => passage.origin.abandoned(),
     };
-  const taken = waiting === false ? await take() : await takeOrWait(deps, waiting, take);
+  const taking = waiting === false ? take() : takeOrWait(deps, waiting, take);
+  const taken = 'admitted' in taking ? taking : await taking;
   if (waiting !== false) journey.targetMs += deps.clock.monotonic() - began;
   journey.limits =
     journey.limits.length === 0 ? taken.states : [...journey.limits, ...taken.states];

@@ -137,13 +137,11 @@ export const sightOf = (
 };
 
 /** The operation as the target is asked: its answer has the parts by which copies are judged. */
-export const withParts = <Asked extends Operation>(operation: Asked, copies: CopyScope): Asked =>
-  operation.verb === 'discover'
-    ? operation
-    : {
-        ...operation,
-        projection: withJudgedParts(operation.projection, operation.type, copies),
-      };
+export const withParts = <Asked extends Operation>(operation: Asked, copies: CopyScope): Asked => {
+  if (operation.verb === 'discover') return operation;
+  const projection = withJudgedParts(operation.projection, operation.type, copies);
+  return projection === operation.projection ? operation : { ...operation, projection };
+};
 
 /** Of names that an operation asks by, those that would tell what the caller may not read. */
 export const tellingNames = (

@@ -8,6 +8,8 @@ import type { DispatchDeps } from './dispatch.ts';
 import type { Journey } from './journey.ts';
 import { copyScopeOf } from './scope.ts';
 
+const withoutSlash = (url: string): string => (url.endsWith('/') ? url.replace(/\/+$/, '') : url);
+
 /** For the gateway's own eyes: bases to rewrite, and nothing hidden. */
 export const openView = (
   deps: Pick<DispatchDeps, 'clock'>,
@@ -15,7 +17,7 @@ export const openView = (
   target: Target,
 ): PresentView => ({
   publicBase: journey.passage.origin.publicBase,
-  targetBase: target.settings.baseUrl.replace(/\/+$/, ''),
+  targetBase: withoutSlash(target.settings.baseUrl),
   mayRead: everything.covers,
   copies: openCopies,
   now: deps.clock.now(),

@@ -261,7 +261,7 @@ export const withJudgedParts = (
   scope: CopyScope,
 ): Projection => {
   const parts = judgedParts.get(type.word) ?? [];
-  if (parts.length === 0 || seesEveryCopy(type, scope)) return projection;
+  if (scope === openCopies || parts.length === 0 || seesEveryCopy(type, scope)) return projection;
   const { attributes, excluded } = projection;
   if (excluded !== undefined) {
     const left = excluded.filter((name) => !parts.includes(name));

@@ -18,7 +18,7 @@ import { listResponse } from './messages.ts';
 import { cutPage } from './pages.ts';
 import type { PagesBeside } from './pages.ts';
 import { isProjected } from './projection.ts';
-import type { Attribute, Filter, Resource, ResourceType } from './schema-model.ts';
+import type { Attribute, AttributePath, Filter, Resource, ResourceType } from './schema-model.ts';
 import { attributeName, lookUp } from './schemas.ts';
 import { seesAll } from './sight.ts';
 import type { Sight } from './sight.ts';
@@ -110,9 +110,11 @@ const newShowing = (type: ResourceType, projection: Projection, view: PresentVie
   };
 };
 
-const isShown = (showing: Showing, leaf: AttributeName, returned: string): boolean => {
+const isShown = (showing: Showing, path: AttributePath): boolean => {
+  const leaf = attributeName(path);
   const known = showing.shown.get(leaf);
   if (known !== undefined) return known;
+  const returned = lookUp(showing.type, path)?.returned ?? 'default';
   const readable = showing.mayRead(leaf);
   const wanted = returned === 'always' || isProjected(showing.projection, leaf);
   const shown = readable && wanted && returned !== 'never';
@@ -152,8 +154,7 @@ const showComplex = (
   for (const sub of namesOf(showing, value, parts)) {
     const member = value[sub];
     const path = schema === undefined ? { attribute, sub } : { schema, attribute, sub };
-    const returned = lookUp(showing.type, path)?.returned ?? 'default';
-    if (member !== undefined && isShown(showing, attributeName(path), returned)) out[sub] = member;
+    if (member !== undefined && isShown(showing, path)) out[sub] = member;
   }
   return Object.keys(out).length === 0 ? undefined : out;
 };
@@ -172,8 +173,7 @@ const showValue = (
   }
   if (isObject(value)) return showComplex(showing, value, schema, attribute);
   const path = schema === undefined ? { attribute } : { schema, attribute };
-  const returned = lookUp(showing.type, path)?.returned ?? 'default';
-  return isShown(showing, attributeName(path), returned) ? value : undefined;
+  return isShown(showing, path) ? value : undefined;
 };
 
 const showExtension = (showing: Showing, urn: string, value: JsonObject): Json | undefined => {
@@ -378,7 +378,8 @@ export const present = (
   ) {
     return { status: 304, headers: tagHeader(answer, seenOf(type, view).whole), body: null };
   }
-  const failure = failureOf(answer, { ...view, type });
+  const succeeded = answer.status >= 200 && answer.status <= 299;
+  const failure = succeeded ? null : failureOf(answer, { ...view, type });
   if (failure !== null && isRefusal(failure)) return failure;
   if (verb === 'create') return presentCreate(answer, operation, view);
   if (verb === 'search') return presentSearch(answer, operation, view);

@@ -31,11 +31,14 @@ const calls: readonly (readonly [RequestName, string])[] = [
 
 export const earlier = async (scene: Scene): Promise<readonly Figure[]> => {
   if (scene.effort.earlier === null) return [];
-  const before = await earlierGateway(scene, scene.effort.earlier);
-  const now = await scene.gateway();
   const figures: Figure[] = [];
   for (const [name, what] of calls) {
+    // Fresh for each kind of call: what one leaves in memory is not laid to the next.
+    const before = await earlierGateway(scene, scene.effort.earlier);
+    const now = await scene.gateway();
     const pairs = await alternate(scene, sideOf(now, name), sideOf(before, name));
+    await now.stop();
+    await before.stop();
     const us = (side: 'a' | 'b') => pairs.map((pair) => pair[side].cpuUs);
     const [nowUs, beforeUs] = [us('a'), us('b')];
     const minima = Math.min(...nowUs) / Math.min(...beforeUs);
