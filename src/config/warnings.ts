@@ -141,6 +141,26 @@ const warnNestedRoutes = (context: Context): void => {
   }
 };
 
+/** Conditions of a route's grants on changes of groups, each once, wherever they are written. */
+const groupConditions = ({ file }: Context, route: string): readonly Path[] => {
+  const grants = itemsOf(locate(file, ['routes', route, 'grants'])?.value);
+  const used = new Set(grants.map((grant) => textOf(child(grant, 'use'))));
+  return [
+    ...grants.map((_grant, index): Path => ['routes', route, 'grants', index, 'groups', 'when']),
+    ...[...used].flatMap((use): Path[] =>
+      use === null ? [] : [['permissions', use, 'groups', 'when']],
+    ),
+  ];
+};
+
+const warnUnjudged = (context: Context, route: string): void => {
+  const message = `the target of route ${route} never shows the members of groups: changes of groups under this condition are answered 503`;
+  for (const path of groupConditions(context, route)) {
+    const condition = textOf(locate(context.file, path)?.value) ?? '';
+    if (/\bmembers\b/.test(condition)) warnAt(context, path, message);
+  }
+};
+
 /** Rules that rest on what the target does not show (T4). */
 const warnUnshown = (context: Context): void => {
   const { targets, routes } = context.parsed;
@@ -149,6 +169,7 @@ const warnUnshown = (context: Context): void => {
     const dialect = settings === undefined ? undefined : targetDialects[settings.dialect];
     if (settings === undefined || dialect === undefined) continue;
     if (resolveKnobs(dialect, settings.knobs ?? {}).showsMembers) continue;
+    warnUnjudged(context, name);
     if (before === 'capture')
       warnAt(
         context,

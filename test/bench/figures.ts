@@ -18,6 +18,10 @@ export const medianOf = (values: readonly number[]): number => {
   return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 };
 
+/** Of a rate more is better, also where nothing judges it. */
+const isMoreBetter = ({ unit, target }: Pick<Figure, 'unit' | 'target'>): boolean =>
+  target === null ? unit === '/s' : target.kind === 'at least';
+
 /** Of rounds; the best round counts, for a busy machine only ever makes a side look worse. */
 export const figureOf = (
   values: readonly number[],
@@ -25,7 +29,7 @@ export const figureOf = (
 ): Figure => ({
   note: '',
   ...about,
-  least: about.target?.kind === 'at least' ? Math.max(...values) : Math.min(...values),
+  least: isMoreBetter(about) ? Math.max(...values) : Math.min(...values),
   median: medianOf(values),
 });
 

@@ -22,6 +22,8 @@ test('medians, best rounds and judgement', () => {
   assert.equal(holds(figureOf([2, 1.1], most)), false);
   assert.equal(holds(figureOf([0.5, 1.2], least)), true);
   assert.equal(holds(figureOf([1], { ...most, target: null })), null);
+  const rate = { what: 'rate', unit: '/s', target: null } as const;
+  assert.equal(figureOf([2, 9, 4], rate).least, 9);
   assert.match(printFigures([figureOf([2], most)]), /CPU .* at most 1 x .*MISSED/);
 });
 

@@ -300,6 +300,38 @@ routes:
   ]);
 });
 
+test('warnings: what rests on members that the target never shows', async () => {
+  const text = (knobs: string) => `version: 1
+${store}clients:
+  c1: { owner: abc, purpose: abc, expires: 2027-11-30, auth: [{ apiKey: {} }] }
+targets:
+  t1: { baseUrl: https://t1.example.com, ${knobs}auth: [{ bearer: '\${env:A}' }] }
+permissions:
+  p1: { groups: { actions: [update], when: size(after.members) < 9 } }
+  p2: { groups: { actions: [update], when: after.displayName != "members of c" } }
+routes:
+  r1:
+    path: /r1
+    scim: t1
+    before: capture
+    verify: [groups:add-member, groups:update]
+    grants:
+      - { client: c1, use: p1 }
+      - { client: c1, use: p1, limits: { writes: 1/s } }
+      - { client: c1, groups: { actions: [add-member], when: size(before.members) < 9 } }
+      - { client: c1, groups: { actions: [create], when: after.displayName != "x" } }
+`;
+  const unused = 'gateway.yaml:12:3: no grant uses this permission (permissions.p2)';
+  assert.deepEqual(await warningsOf(text('')), [unused]);
+  assert.deepEqual(await warningsOf(text('knobs: { showsMembers: false }, ')), [
+    'gateway.yaml:11:44: the target of route r1 never shows the members of groups: changes of groups under this condition are answered 503 (permissions.p1.groups.when)',
+    unused,
+    'gateway.yaml:17:13: this target never shows the members of groups: before-images lack them (routes.r1.before)',
+    'gateway.yaml:18:14: this target never shows the members of groups: this cannot be read back (routes.r1.verify[0])',
+    'gateway.yaml:22:62: the target of route r1 never shows the members of groups: changes of groups under this condition are answered 503 (routes.r1.grants[2].groups.when)',
+  ]);
+});
+
 test('rules nobody uses, and grants of a broken route, are judged all the same', async () => {
   const text = small({
     rest: `  p2: { users: { actions: [fly], when: "after.userName ==" }, devices: { actions: [read] } }\n`,
