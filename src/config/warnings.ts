@@ -3,6 +3,7 @@
  * than they seem to.
  */
 import ipaddr from 'ipaddr.js';
+import { asksMembers } from '../identity/scim/write-knobs.ts';
 import { resolveKnobs, targetDialects } from '../identity/dialects/target-table.ts';
 import {
   child,
@@ -157,7 +158,7 @@ const warnUnjudged = (context: Context, route: string): void => {
   const message = `the target of route ${route} never shows the members of groups: changes of groups under this condition are answered 503`;
   for (const path of groupConditions(context, route)) {
     const condition = textOf(locate(context.file, path)?.value) ?? '';
-    if (/\bmembers\b/.test(condition)) warnAt(context, path, message);
+    if (asksMembers(condition)) warnAt(context, path, message);
   }
 };
 

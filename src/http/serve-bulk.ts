@@ -10,8 +10,14 @@ import { isObject } from '../identity/json-value.ts';
 import { bulkResponse, scimError, type BulkResultContent } from '../identity/scim/messages.ts';
 import type { Presented } from '../identity/scim/present.ts';
 import type { ScimView } from '../identity/scim/understand.ts';
-import type { BulkOutcome, BulkPassage, BulkResult } from '../passage/doors.ts';
-import type { Doors, Origin, Outcome } from '../passage/doors.ts';
+import type {
+  BulkOutcome,
+  BulkPassage,
+  BulkResult,
+  Doors,
+  Origin,
+  Outcome,
+} from '../passage/doors.ts';
 import type { Route } from '../snapshot.ts';
 import { errorContentOf } from './respond.ts';
 

@@ -2,9 +2,8 @@
 import { isRefusal, type Refusal } from '../errors.ts';
 import type { RequestId, SpanId, TraceId } from '../ids.ts';
 import type { Operation } from '../identity/operation.ts';
-import type { Actor, Outcome } from '../passage/doors.ts';
+import type { Actor, Outcome, Tried } from '../passage/doors.ts';
 import type { Route, Snapshot } from '../snapshot.ts';
-import type { Tried } from '../passage/doors.ts';
 import type { RequestSettled, SettledPart } from '../telemetry/observe.ts';
 import type { Exchange } from './exchange.ts';
 import { statusOf } from './respond.ts';

@@ -14,8 +14,7 @@ import {
 } from '../identity/scim/bulk-references.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
 import type { Route, Target } from '../snapshot.ts';
-import type { BulkOutcome, BulkPassage } from './doors.ts';
-import type { Outcome } from './doors.ts';
+import type { BulkOutcome, BulkPassage, Outcome } from './doors.ts';
 import { denied, takeLimits, turnAway, type PassageDeps } from './exits.ts';
 import { gatherCurrent, needsCurrent, type Current } from './facts.ts';
 import { judgeEarly } from './judge-early.ts';

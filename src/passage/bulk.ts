@@ -17,9 +17,8 @@ import {
 import type { Mutation } from '../identity/operation.ts';
 import type { Presented } from '../identity/scim/present.ts';
 import { quoted } from '../identity/scim/reading.ts';
-import type { BulkOutcome, BulkPassage, BulkResult, Tried } from './doors.ts';
+import type { BulkOutcome, BulkPassage, BulkResult, Outcome, Passage, Tried } from './doors.ts';
 import { foresee } from './bulk-foresee.ts';
-import type { Outcome, Passage } from './doors.ts';
 import { turnAway, type PassageDeps } from './exits.ts';
 import { beginJourney, endJourney } from './journey.ts';
 

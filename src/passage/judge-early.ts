@@ -1,6 +1,6 @@
 /** What can be denied before anything is read from the target. Pure. */
 import { isRefusal, type Refusal } from '../errors.ts';
-import { readNames } from '../identity/scim/effects.ts';
+import { choosingNames } from '../identity/scim/effects.ts';
 import type { TypesByEndpoint } from '../identity/scim/address.ts';
 import { negatedNames } from '../identity/scim/negations.ts';
 import type { AttributeName, Effect, Operation } from '../identity/operation.ts';
@@ -33,21 +33,15 @@ const negatedIn = (operation: Operation): readonly AttributeName[] => {
   );
 };
 
-/** Does it choose by values? Most operations do not. */
-const selects = (operation: Operation): boolean =>
-  operation.verb === 'search'
-    ? operation.filter !== undefined || operation.page.sortBy !== undefined
-    : operation.verb === 'patch' && operation.changes.some(({ path }) => path.filter !== undefined);
-
 /**
  * Filters, orders and PATCH paths tell values too: what they name must be readable, and so must the
  * names of other resources that it repeats.
  */
 const probesUnread = (actor: Judged, { operation, types, now }: Asked): Denial | null => {
-  if (operation.verb === 'discover' || !selects(operation)) return null;
+  if (operation.verb === 'discover') return null;
   const { type } = operation;
   // Names in `attributes` only choose what is shown; a read is judged by them with its effects.
-  const names = readNames({ ...operation, projection: {} });
+  const names = choosingNames(operation);
   if (names.length === 0) return null;
   const sight = sightOf(actor, type, types, now);
   // A read's own names were judged with its effects, by the grant that covers it.

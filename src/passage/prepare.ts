@@ -9,7 +9,7 @@ import type { Effect, Mutation } from '../identity/operation.ts';
 import type { TypesByEndpoint } from '../identity/scim/address.ts';
 import { isBlindPatch, judgeReplace } from '../identity/scim/blind.ts';
 import { asksForCopy } from '../identity/scim/copies.ts';
-import { adaptWriting, withChanges } from '../identity/scim/adapt-writes.ts';
+import { adaptWriting, withChanges, type Writing } from '../identity/scim/adapt-writes.ts';
 import { effectsOfChanges } from '../identity/scim/effects.ts';
 import { deactivation } from '../identity/scim/expected-there.ts';
 import { applyChanges, stripChanges, stripResource, touchedBy } from '../identity/scim/patch.ts';
@@ -20,7 +20,7 @@ import { mergeReplace, replaceChanges, replacedBy } from '../identity/scim/repla
 import { spellUpserts } from '../identity/scim/upserts.ts';
 import type { Change, Resource } from '../identity/scim/schema-model.ts';
 import type { Script } from '../identity/scim/script.ts';
-import { hidesMembers, isMembers } from '../identity/scim/write-knobs.ts';
+import { asksMembers, hidesMembers, isMembers } from '../identity/scim/write-knobs.ts';
 import { decide } from '../policy/decide.ts';
 import type { Decision } from '../policy/decision.ts';
 import type { Target } from '../snapshot.ts';
@@ -43,21 +43,13 @@ export type Approached = Readonly<{
 }>;
 
 /** A mutation with its facts: what it changes, what was before, what will be after. */
-export type Prepared = Readonly<{
-  operation: Mutation;
-  effects: readonly Effect[];
-  /** Changes it makes; null for a create, and for a delete unless it deactivates there (T8). */
-  changes: readonly Change[] | null;
-  /** The current resource; null where it was not read, or there is none. */
-  before: Resource | null;
-  after: Resource | null;
-  /** Of a PATCH: what takes its changes back; null where the current resource is not known. */
-  inverse: readonly Change[] | null;
-  /** Whole resource to send: create and replace. */
-  resource: Resource | null;
-  /** It writes what the client may not read, so whether it changes anything must not show. */
-  blind: boolean;
-}>;
+export type Prepared = Writing &
+  Readonly<{
+    effects: readonly Effect[];
+    inverse: readonly Change[] | null;
+    /** It writes what the client may not read, so whether it changes anything must not show. */
+    blind: boolean;
+  }>;
 
 /** Lays the operation over the current resource: PUT becomes its changes, PATCH gets its `after`. */
 export const prepare = (approached: Approached, before: Resource | null): Prepared | Refusal => {
@@ -121,7 +113,7 @@ const asksHidden = (
   verb !== 'create' &&
   hidesMembers(knobs, type) &&
   (actor.grants?.grants ?? []).some(({ rules }) =>
-    /\bmembers\b/.test(rules[type.word]?.when?.source ?? ''),
+    asksMembers(rules[type.word]?.when?.source ?? ''),
   );
 
 /** The decision over all facts that were gathered; a fact that is missing where asked for is no. */

@@ -99,11 +99,9 @@ export const makeReplays = (clock: Pick<Clock, 'monotonic'>): Replays => {
       run: () => Promise<Outcome>,
     ): Promise<Outcome> => {
       const running = run();
-      const { configVersion, turnKey } = about;
       const flight: Flight = {
         call,
-        configVersion,
-        turnKey,
+        ...about,
         // Made where somebody joins, which is seldom.
         get outcome() {
           return running.catch(() => null);

@@ -96,13 +96,10 @@ export const alternate = async (
   for (const side of [a, b]) await measure(scene, side, warmUpSeconds);
   const pairs: Readonly<{ a: Measured; b: Measured }>[] = [];
   for (let round = 0; round < rounds; round += 1) {
-    if (round % 2 === 0) {
-      const first = await measure(scene, a, seconds);
-      pairs.push({ a: first, b: await measure(scene, b, seconds) });
-    } else {
-      const first = await measure(scene, b, seconds);
-      pairs.push({ a: await measure(scene, a, seconds), b: first });
-    }
+    const aFirst = round % 2 === 0;
+    const first = await measure(scene, aFirst ? a : b, seconds);
+    const second = await measure(scene, aFirst ? b : a, seconds);
+    pairs.push(aFirst ? { a: first, b: second } : { a: second, b: first });
   }
   return pairs;
 };

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import type { LedgerId } from '../../src/ids.ts';
-import type { CallIdentity } from '../../src/passage/remembered-calls.ts';
 import type { Outcome } from '../../src/passage/doors.ts';
-import { makeReplays, type Settled } from '../../src/passage/remembered-calls.ts';
+import {
+  makeReplays,
+  type CallIdentity,
+  type Settled,
+} from '../../src/passage/remembered-calls.ts';
 import { manualClock } from '../ledger/manual-clock.ts';
 
 const settled: Settled = {

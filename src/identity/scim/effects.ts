@@ -275,12 +275,11 @@ const pathFilterNames = (path: Path): readonly AttributeName[] =>
     : filterNames({ kind: 'values', path: pathOf(path, undefined), filter: path.filter });
 
 /**
- * Attributes whose values a client could learn by asking: named in a filter, in `sortBy`, in
- * `attributes`, or in the filter of a PATCH path. Policy checks them against the read list.
+ * Attributes by whose values an operation chooses: named in a filter, in `sortBy`, or in the filter of
+ * a PATCH path.
  */
-export const readNames = (operation: Operation): readonly AttributeName[] => {
-  if (operation.verb === 'discover') return [];
-  const names = new Set<AttributeName>(operation.projection.attributes ?? []);
+export const choosingNames = (operation: Operation): readonly AttributeName[] => {
+  const names = new Set<AttributeName>();
   if (operation.verb === 'search') {
     if (operation.filter !== undefined) {
       for (const name of filterNames(operation.filter)) names.add(name);
@@ -294,3 +293,12 @@ export const readNames = (operation: Operation): readonly AttributeName[] => {
   }
   return [...names];
 };
+
+/**
+ * Attributes whose values a client could learn by asking: those it chooses by, and those named in
+ * `attributes`. Policy checks them against the read list.
+ */
+export const readNames = (operation: Operation): readonly AttributeName[] =>
+  operation.verb === 'discover'
+    ? []
+    : [...new Set([...(operation.projection.attributes ?? []), ...choosingNames(operation)])];

@@ -87,8 +87,7 @@ const checksOf = (
     const written = new Set(changes.map(({ path }) => `${path.schema ?? ''}:${path.attribute}`));
     return written.size === changes.length ? changes.map(toCheck) : null;
   }
-  if (after !== undefined) return diffResources(before, after, type).map(toCheck);
-  const applied = applyChanges(before, changes, type);
+  const applied = after === undefined ? applyChanges(before, changes, type) : { resource: after };
   if (isRefusal(applied)) return null;
   return diffResources(before, applied.resource, type).map(toCheck);
 };

@@ -29,6 +29,12 @@ const emptyByType = {
 
 const noList: readonly unknown[] = Object.freeze([]);
 
+const asTemplate = (empty: View, nested: Template['nested']): Template => ({
+  empty: Object.freeze(empty),
+  mould: Object.freeze({ ...empty }),
+  nested,
+});
+
 const templateOf = (attributes: Readonly<Record<string, Attribute>>): Template => {
   const empty = bareObject<unknown>();
   const nested: [string, Template][] = [];
@@ -38,7 +44,7 @@ const templateOf = (attributes: Readonly<Record<string, Attribute>>): Template =
     const single = inner === null ? emptyByType[attribute.type] : inner.empty;
     empty[attribute.name] = attribute.multiValued ? noList : single;
   }
-  return { empty: Object.freeze(empty), mould: Object.freeze({ ...empty }), nested };
+  return asTemplate(empty, nested);
 };
 
 const makeTemplate = (type: ResourceType): Template => {
@@ -48,8 +54,7 @@ const makeTemplate = (type: ResourceType): Template => {
   );
   const empty = bareCopy(core.empty);
   for (const [urn, template] of extensions) empty[urn] = template.empty;
-  const nested = [...core.nested, ...extensions];
-  return { empty: Object.freeze(empty), mould: Object.freeze({ ...empty }), nested };
+  return asTemplate(empty, [...core.nested, ...extensions]);
 };
 
 const templates = new WeakMap<ResourceType, Template>();

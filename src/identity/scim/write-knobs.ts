@@ -159,3 +159,6 @@ export const asksCurrent = (operation: Mutation, knobs: Knobs): boolean => {
 
 /** The element type a member path names where the element itself does not say (T36). */
 export const memberTypeDefault = 'User';
+
+/** Does the text of a condition ask who is in a group? */
+export const asksMembers = (condition: string): boolean => /\bmembers\b/.test(condition);
