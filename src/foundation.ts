@@ -14,7 +14,8 @@ import { makeLedger, type OwnedLedger } from './ledger/make-ledger.ts';
 import { verifyLedger } from './ledger/verify.ts';
 import { makeKeyRing, type KeyRing } from './sealing.ts';
 import type { Snapshot, StoreSettings } from './snapshot.ts';
-import { openSqlite, type SqliteStores } from './storage/sqlite/open.ts';
+import { engineOf } from './storage/engines.ts';
+import type { Stores } from './storage/stores.ts';
 import { makeFreezesStanding, type FreezesStanding } from './targets/standing.ts';
 import type { Observer } from './telemetry/observe.ts';
 
@@ -25,7 +26,7 @@ export type Ground = Readonly<{ store: StoreSettings; environment: string }>;
 
 /** The parts that stand on the store alone; the command line uses them without a gateway. */
 export type Foundation = Readonly<{
-  stores: SqliteStores;
+  stores: Stores;
   keyRing: KeyRing;
   checkpointKey: KeyObject;
   ledger: OwnedLedger;
@@ -53,7 +54,7 @@ export const openFoundation = async (
   { clock, random, observer }: FoundationDeps,
   { store, environment }: Ground,
 ): Promise<Foundation> => {
-  const stores = await openSqlite({ path: store.path });
+  const stores = await engineOf(store.at).open(store.at);
   const closers: (() => Promise<void> | void)[] = [() => stores.close()];
   try {
     const keyRing = makeKeyRing(store.encryptionKeys, random);
@@ -148,7 +149,7 @@ export const readLastGood = async (
   { random }: Pick<FoundationDeps, 'random'>,
   store: StoreSettings,
 ): Promise<Readonly<Record<string, string>> | null> => {
-  const stores = await openSqlite({ path: store.path });
+  const stores = await engineOf(store.at).open(store.at);
   try {
     const sealed = await stores.lastGood.load();
     const keyRing = makeKeyRing(store.encryptionKeys, random);

@@ -48,6 +48,16 @@ export type Client = Readonly<{
   limitWrites: CompiledLimit | null;
 }>;
 
+/** A Redis or Valkey that counts rates. */
+export type SharedLimitsAt = Readonly<{
+  host: string;
+  port: number;
+  database: number;
+  user: string | null;
+  password: string | null;
+  tls: boolean;
+}>;
+
 export type Route = Readonly<{
   name: string;
   /** `/scim/slack`, no trailing slash. */
@@ -59,6 +69,8 @@ export type Route = Readonly<{
   profile: Profile | null;
   /** capture: read and keep the current resource before each mutation; needed: only where a rule asks. */
   before: 'capture' | 'needed';
+  /** Who takes turns at one resource: the calls of this process, or those of all gateways. */
+  turns: 'gateway' | 'shared';
   /** Actions after which the resource is read back and compared (`verify:`); empty where none. */
   verify: ReadonlySet<string>;
   deletes: 'passthrough' | 'deactivate';
@@ -94,9 +106,34 @@ export type Snapshot = Readonly<{
   routes: readonly Route[];
 }>;
 
+/** Where a store lies. */
+export type StoreAt =
+  | Readonly<{
+      engine: 'sqlite';
+      /** Absolute path of the file. */
+      path: string;
+    }>
+  | Readonly<{
+      engine: 'postgres';
+      /** Host name, address or folder of the socket. */
+      host: string;
+      port: number;
+      database: string;
+      /** Schema in which everything lies. */
+      schema: string;
+      user: string;
+      password: string | null;
+      tls: 'off' | 'require' | 'verify';
+      /** Absolute path of the authorities' certificates, PEM; null = the system's. */
+      caPath: string | null;
+    }>;
+
 export type StoreSettings = Readonly<{
-  /** Absolute path of the SQLite file. */
-  path: string;
+  at: StoreAt;
+  /** How long a gateway may be silent before another one settles for it, ms. */
+  leaseMs: number;
+  /** Where rates are counted across gateways; null = in this process. */
+  sharedLimits: SharedLimitsAt | null;
   /** Resolved, newest first, 32 bytes each. */
   encryptionKeys: readonly Buffer[];
   checkpoints: Readonly<{

@@ -54,6 +54,7 @@ const levels: Readonly<Record<string, number>> = {
   'ids.ts': 0,
   'sealing.ts': 0,
   'scalars.ts': 0,
+  'store-feed.ts': 0,
   'expressions.ts': 0,
   identity: 1,
   policy: 1,

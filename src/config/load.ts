@@ -102,7 +102,12 @@ const compileStore = (
     else tell(base, 'the secret is not an Ed25519 private key in PKCS#8 PEM');
   }
   return Object.freeze({
-    path: absolute(directory, settings.url.slice('sqlite:'.length)),
+    at: {
+      engine: 'sqlite' as const,
+      path: absolute(directory, settings.url.slice('sqlite:'.length)),
+    },
+    leaseMs: 30_000,
+    sharedLimits: null,
     encryptionKeys,
     checkpoints: {
       keyPem,

@@ -67,11 +67,13 @@ export const entryIndex = (
 /** The index row of an outcome. */
 export const outcomeIndex = (
   record: LedgerRecord | ChainedRecord,
+  writer: string,
   sequence: number,
 ): OutcomeIndex | null =>
   record.kind === 'outcome'
     ? {
         entry: record.entry,
+        writer,
         sequence,
         outcome: record.outcome,
         settledBy: record.settledBy,
@@ -144,7 +146,7 @@ export const encodeBatch = (
     digest = link(digest, text);
     const entry = entryIndex(record, at, sequence);
     if (entry !== null) entries.push(entry);
-    const outcome = outcomeIndex(record, sequence);
+    const outcome = outcomeIndex(record, writer, sequence);
     if (outcome !== null) outcomes.push(outcome);
     lookups.push(...lookupsOf(record, keyRing, writer, sequence));
     if (body !== null) bodies.push(`${sequence} ${body.salt.toString('hex')} ${body.text}`);

@@ -139,8 +139,11 @@ export const makeLookUp = (
     return rows;
   },
   unsettled: async (limit, after) => {
-    const sequence = after === undefined ? 0 : (parseLedgerId(after)?.sequence ?? 0);
-    const { entries, batches } = await store.find({ unsettled: true, after: sequence, limit });
+    const { entries, batches } = await store.find({
+      unsettled: true,
+      limit,
+      ...(after === undefined ? {} : { after }),
+    });
     const open = openAll(batches, keyRing);
     return entries.flatMap((entry): OpenEntry[] => {
       const { batch, record } = open(entry);

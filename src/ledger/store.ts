@@ -19,9 +19,10 @@ export type EntryIndex = Readonly<{
   decision: 'allow' | 'deny' | 'hold';
 }>;
 
-/** Index row of an outcome record; `sequence` is the record's own, `entry` what it settles. */
+/** Index row of an outcome record; `writer` and `sequence` are the record's own, `entry` what it settles. */
 export type OutcomeIndex = Readonly<{
   entry: LedgerId;
+  writer: string;
   sequence: number;
   outcome: EntryOutcome;
   settledBy: SettledBy;
@@ -66,12 +67,18 @@ export type Head = Readonly<{
   newestAt: number | null;
   /** False while the disk reserve is used up; asking tries to make it again. */
   reserve: boolean;
+  /** Another gateway closed this chain: it takes no record any more. */
+  closed: boolean;
 }>;
 
-/** `full`: certainly not written, the disk has no room. A rejection leaves it unknown: ask `head`. */
+/**
+ * `full`: certainly not written, the disk has no room. `closed`: certainly not written, another gateway
+ * closed the chain. A rejection leaves it unknown: ask `head`.
+ */
 export type Appended =
   | Readonly<{ kind: 'committed'; reserve: boolean }>
-  | Readonly<{ kind: 'full' }>;
+  | Readonly<{ kind: 'full' }>
+  | Readonly<{ kind: 'closed' }>;
 
 /** A stored batch. `bodies` is null where there were none, where they are pruned or not asked for. */
 export type StoredBatch = Readonly<{
@@ -104,10 +111,15 @@ export type FindQuery = Readonly<{
   keys?: readonly Buffer[];
   since?: number;
   until?: number;
-  /** Only allowed intents without a final outcome, oldest first; else newest first. */
+  /**
+   * Only allowed intents without a final outcome for which this store's writer answers, in order of
+   * writer and sequence; else newest first.
+   */
   unsettled?: boolean;
-  /** With `unsettled`: only those after this sequence, to go on where a page ended. */
-  after?: number;
+  /** With `unsettled`: only those after this entry, to go on where a page ended. */
+  after?: LedgerId;
+  /** With `unsettled`: only those of this chain. */
+  writer?: string;
   /** 1 to 1,000. */
   limit: number;
 }>;
@@ -128,8 +140,9 @@ export type ChainStart = Readonly<{ writer: string; first: number; previous: Buf
 
 export interface LedgerStore {
   /**
-   * Where the chain of the store's writer stands on disk; a store without a writer takes this one.
-   * After a failed append this tells whether it happened; it also tries to restore the disk reserve.
+   * Where this chain stands on disk; a store of one process without a writer takes this one. After a
+   * failed append this tells whether it happened, and it will not happen any more after this was
+   * answered; it also tries to restore the disk reserve.
    */
   head(writer: string): Promise<Head>;
   /**
@@ -144,8 +157,8 @@ export interface LedgerStore {
     outcomes: readonly Readonly<{ writer: string; sequence: number }>[];
     outcomeBatches: readonly StoredBatch[];
   }> | null>;
-  /** Where every chain begins, at most 1,000. */
-  chains(): Promise<readonly ChainStart[]>;
+  /** Where every chain begins, in order of writers, after `after`; at most 1,000. */
+  chains(after?: string): Promise<readonly ChainStart[]>;
   /** The next batches of one chain whose last record is at or after `from`, with bodies and index rows; at most 32. */
   scan(
     page: Readonly<{ writer: string; from: number; since?: number }>,

@@ -220,7 +220,7 @@ const checkEntries = (
 
 const checkOutcomes = (state: State, parsed: readonly (ChainedRecord | null)[], first: number) => {
   parsed.forEach((record, offset) => {
-    const expected = record === null ? null : outcomeIndex(record, first + offset);
+    const expected = record === null ? null : outcomeIndex(record, state.writer, first + offset);
     if (expected === null) return;
     const entry = parseLedgerId(expected.entry);
     if (entry === null || entry.writer !== state.writer || entry.sequence < state.first) return;

@@ -7,6 +7,7 @@
 import { request } from 'undici';
 import type { LedgerRow } from '../../src/ledger/record.ts';
 import type { Fault } from '../../src/storage/sqlite/faults.ts';
+import type { SqliteStores } from '../../src/storage/sqlite/open.ts';
 import { mainConfig, startFixture, type Answered, type Fixture } from '../support/fixture.ts';
 import { allowedEntries, compareWithTruth, missingOf } from './audit.ts';
 import { seededNumbers, type Campaign, type CampaignOptions } from './campaign.ts';
@@ -171,7 +172,7 @@ const restock = async (scene: Scene): Promise<void> => {
 type Ambush = { strike: (() => Promise<void>) | null };
 
 const playRound = async (scene: Scene, ambush: Ambush, plan: Plan): Promise<void> => {
-  const { stores } = scene.fixture.gateway.foundation;
+  const stores = scene.fixture.gateway.foundation.stores as SqliteStores;
   const arrivedBefore = scene.target.arrivals().length;
   const succeededBefore = scene.succeeded;
   const strike = async (): Promise<void> => {

@@ -94,7 +94,10 @@ test('on disk: patterns, relative secrets, bytes that are no text', async () => 
     const loaded = await loadConfig(input);
     assert.deepEqual(loaded.problems, []);
     assert.deepEqual(Object.keys(loaded.sources), [path, join(folder, 'teams/a.yaml')]);
-    assert.equal(loaded.snapshot?.store.path, join(folder, 'data/s.db'));
+    assert.deepEqual(loaded.snapshot?.store.at, {
+      engine: 'sqlite',
+      path: join(folder, 'data/s.db'),
+    });
     await writeFile(join(folder, 'teams/b.yaml'), Buffer.from([0x61, 0xff, 0x3a]));
     const broken = await loadConfig(input);
     assert.match(broken.problems[0]?.message ?? '', /^cannot read b\.yaml \(/);

@@ -42,7 +42,7 @@ test('a small file gives a snapshot with its defaults', async () => {
   });
   assert.equal(snapshot.admin.listen.port, 8081);
   assert.equal(snapshot.reload, 'careful');
-  assert.equal(snapshot.store.path, absolute('data/s.db'));
+  assert.deepEqual(snapshot.store.at, { engine: 'sqlite', path: absolute('data/s.db') });
   assert.deepEqual(snapshot.store.retention, {
     ledgerMs: 400 * 86_400_000,
     bodiesMs: 30 * 86_400_000,

@@ -27,6 +27,7 @@ const scripted = () => {
     digest: committed.at(-1)?.digest ?? null,
     newestAt: committed.at(-1)?.atLast ?? null,
     reserve: state.reserve,
+    closed: false,
   });
   const store = {
     head: () => (state.heads ? Promise.resolve(head()) : Promise.reject(new Error('gone'))),

@@ -51,7 +51,7 @@ const makeNames = (database: Database) => {
 };
 
 export type Appender = Readonly<{
-  head(candidate: string): Omit<Head, 'reserve'>;
+  head(candidate: string): Omit<Head, 'reserve' | 'closed'>;
   append(batch: LedgerBatch): void;
   addCheckpoint(checkpoint: Readonly<{ size: number; at: number; note: string }>): void;
 }>;
@@ -71,7 +71,7 @@ export const makeAppender = (database: Database): Appender => {
   const checkpointRow = database.prepare(sql.checkpoint);
   const names = makeNames(database);
 
-  const head = (candidate: string): Omit<Head, 'reserve'> => {
+  const head = (candidate: string): Omit<Head, 'reserve' | 'closed'> => {
     if (chain.get() === undefined) claim.run(candidate);
     const { writer, first, anchor, anchored_at: anchoredAt } = chain.get() as ChainRow;
     const last = newest.get();

@@ -96,6 +96,7 @@ const stored = (writer: string, row: BatchRow): StoredBatch => ({
 
 const outcomeOf = (writer: string, row: OutcomeRow): OutcomeIndex => ({
   entry: ledgerId(writer, row.entry),
+  writer,
   sequence: row.sequence,
   outcome: outcomes[row.outcome] as OutcomeIndex['outcome'],
   settledBy: settledBys[row.settledBy] as OutcomeIndex['settledBy'],
@@ -105,7 +106,8 @@ const outcomeOf = (writer: string, row: OutcomeRow): OutcomeIndex => ({
 const findSequences = (prepared: Statements, query: FindQuery): number[] => {
   const limit = Math.min(Math.max(1, query.limit), limitMax);
   if (query.unsettled === true) {
-    return prepared.unsettled.all(query.after ?? 0, limit).map(({ sequence }) => sequence);
+    const after = query.after === undefined ? 0 : (parseLedgerId(query.after)?.sequence ?? 0);
+    return prepared.unsettled.all(after, limit).map(({ sequence }) => sequence);
   }
   const { client, route, target, actions, since, until, keys } = query;
   const parameters = {
@@ -216,7 +218,8 @@ export const makeLookUps = (database: Database) => {
   return Object.freeze({
     find: inOneView((query: FindQuery) => find(prepared, query)),
     read: inOneView((id: LedgerId) => read(prepared, id)),
-    chains: (): readonly ChainStart[] => prepared.writer.all(),
+    chains: (after = ''): readonly ChainStart[] =>
+      prepared.writer.all().filter(({ writer }) => writer > after),
     scan: inOneView((page: { writer: string; from: number; since?: number }) =>
       scan(prepared, page),
     ),

@@ -7,26 +7,23 @@ import { dirname } from 'node:path';
 import type { KeyStore } from '../../callers/store.ts';
 import type { LastGoodStore } from '../../config/store.ts';
 import { GatewayError } from '../../errors.ts';
+import type { LossStore } from '../../ledger/loss-store.ts';
 import type { LedgerBatch, LedgerStore } from '../../ledger/store.ts';
 import type { EchoStore } from '../../passage/echo-store.ts';
+import { silentFeed } from '../../store-feed.ts';
 import type { FreezeStore } from '../../targets/store.ts';
+import type { Stores } from '../stores.ts';
 import { startWorker, type Calls } from './calls.ts';
 import type { Fault } from './faults.ts';
 import { makeMerging, type SortedRun } from './lookups.ts';
 
-export type SqliteStores = Readonly<{
-  ledger: LedgerStore;
-  keys: KeyStore;
-  lastGood: LastGoodStore;
-  freezes: FreezeStore;
-  echoes: EchoStore;
-  /** Ends both workers; what was promised is on disk already. */
-  close(): Promise<void>;
-  /** For tests and campaigns only: makes the next calls of the writer fail as a bad disk would. */
-  injectFault(fault: Fault): Promise<void>;
-  /** For tests only: SQLite's own limit of the file's size, in pages of 4 KiB. */
-  limitPages(pages: number): Promise<void>;
-}>;
+export type SqliteStores = Stores &
+  Readonly<{
+    /** For tests and campaigns only: makes the next calls of the writer fail as a bad disk would. */
+    injectFault(fault: Fault): Promise<void>;
+    /** For tests only: SQLite's own limit of the file's size, in pages of 4 KiB. */
+    limitPages(pages: number): Promise<void>;
+  }>;
 
 const entryOf = (name: string): URL =>
   new URL(`./${name}${import.meta.url.endsWith('.ts') ? '.ts' : '.js'}`, import.meta.url);
@@ -165,6 +162,13 @@ const stores = (writer: Calls, reader: Calls): SqliteStores =>
       save: [writer, 'saveEchoes'],
       prune: [writer, 'pruneEchoes'],
     }),
+    losses: port<LossStore>({
+      accept: [writer, 'acceptLoss'],
+      acceptedAt: [reader, 'lossAcceptedAt'],
+    }),
+    shared: null,
+    feed: silentFeed,
+    warnings: () => Promise.resolve([]),
     close: async (): Promise<void> => {
       await reader.end();
       await writer.end();

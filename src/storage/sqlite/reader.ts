@@ -3,7 +3,13 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { answerCalls } from './calls.ts';
 import { openForReading } from './connection.ts';
 import { makeLookUps } from './look-up.ts';
-import { makeEchoReads, makeFreezeReads, makeKeyReads, makeLastGoodReads } from './small-stores.ts';
+import {
+  makeEchoReads,
+  makeFreezeReads,
+  makeKeyReads,
+  makeLastGoodReads,
+  makeLossReads,
+} from './small-stores.ts';
 
 const { path } = workerData as { path: string };
 const database = openForReading(path);
@@ -14,6 +20,7 @@ answerCalls(parentPort, {
   ...makeLastGoodReads(database),
   ...makeFreezeReads(database),
   ...makeEchoReads(database),
+  ...makeLossReads(database),
   checkpointWal: () => void database.pragma('wal_checkpoint(PASSIVE)'),
   close: () => void database.close(),
 });

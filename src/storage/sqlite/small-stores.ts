@@ -1,4 +1,4 @@
-/** Writes and reads of the small stores: keys, the last good configuration, freezes, echoes. */
+/** Writes and reads of the small stores: keys, the last good configuration, freezes, echoes, losses. */
 import type { Database } from 'better-sqlite3';
 import type { StoredKey } from '../../callers/store.ts';
 import type { KeyId } from '../../ids.ts';
@@ -160,4 +160,26 @@ export const makeEchoReads = (database: Database) => {
       keys.slice(0, bounds.echoes).map((key) => load.get(key)?.sealed ?? null),
     ),
   };
+};
+
+const lossSql = {
+  accept: 'INSERT INTO losses (accepted_at, accepted_by, reason) VALUES (?, ?, ?)',
+  acceptedAt: 'SELECT max(accepted_at) AS at FROM losses',
+};
+
+/** Writes of LossStore. */
+export const makeLossWrites = (database: Database) => {
+  const accept = database.prepare<[number, string, string]>(lossSql.accept);
+  return {
+    acceptLoss: (by: string, reason: string, now: number): number => {
+      accept.run(now, by, reason);
+      return now;
+    },
+  };
+};
+
+/** Reads of LossStore. */
+export const makeLossReads = (database: Database) => {
+  const acceptedAt = database.prepare<[], { at: number | null }>(lossSql.acceptedAt);
+  return { lossAcceptedAt: (): number | null => acceptedAt.get()?.at ?? null };
 };

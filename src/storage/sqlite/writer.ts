@@ -25,6 +25,7 @@ import {
   makeFreezeWrites,
   makeKeyWrites,
   makeLastGoodWrites,
+  makeLossWrites,
 } from './small-stores.ts';
 
 const { path } = workerData as { path: string };
@@ -43,6 +44,7 @@ const openHandle = () => {
       ...makeLastGoodWrites(database),
       ...makeFreezeWrites(database),
       ...makeEchoWrites(database),
+      ...makeLossWrites(database),
     },
   };
 };
@@ -100,7 +102,7 @@ const head = (candidate: string): Head => {
     return appender.head(candidate);
   });
   const reserve = hasReserve(path) || (!faults.full() && makeReserve(path));
-  return { ...known, reserve };
+  return { ...known, reserve, closed: false };
 };
 
 const close = (): void => {
@@ -134,6 +136,8 @@ answerCalls(parentPort, {
     using(({ small }) => small.freeze(...given)),
   thaw: (...given: Parameters<Handle['small']['thaw']>) =>
     using(({ small }) => small.thaw(...given)),
+  acceptLoss: (by: string, reason: string) =>
+    using(({ small }) => small.acceptLoss(by, reason, Date.now())),
   saveEchoes: (...given: Parameters<Handle['small']['saveEchoes']>) =>
     using(({ small }) => small.saveEchoes(...given)),
   pruneEchoes: (...given: Parameters<Handle['small']['pruneEchoes']>) =>
