@@ -60,6 +60,7 @@ void suite('a checkpoint', () => {
           assert.deepEqual(events.toSorted(), [
             'ledger.checkpoint',
             'ledger.checkpoint.undelivered',
+            'ledger.checkpoint.unreadable',
           ]);
           notes.push(note);
           await ledger.open(intent(), { revocation: false });
