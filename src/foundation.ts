@@ -121,6 +121,7 @@ export const adminContext = (
         ...(since === null ? {} : { sinceCheckpoint: since }),
       }),
     exportLedger: (query) => exportLedger({ store: stores.ledger, keyRing }, query),
+    acceptLoss: (by, reason) => stores.losses.accept(by, reason),
     config,
   };
 };

@@ -42,6 +42,8 @@ export type AdminContext = Readonly<{
   exportLedger(
     query: Readonly<{ format: string; since?: number; until?: number }>,
   ): AsyncIterable<string>;
+  /** Accepts whatever the store lost before now; gives the store's time, ms. */
+  acceptLoss(by: string, reason: string): Promise<number>;
   config: Readonly<{
     status(): ConfigStatus;
     /** Applies what waits; null if nothing (or something else) waits. */
