@@ -17,8 +17,11 @@ const about = (candidate: string, leaseMs = 30_000) => ({
 });
 
 type Three = readonly [SharedStores, SharedStores, SharedStores];
+const schemas = new WeakMap<object, string>();
+const schema = (store: SharedStores): string => schemas.get(store) ?? '';
 const together = (run: (...stores: Three) => Promise<void>) => async (): Promise<void> => {
-  const { stores, drop } = await openTogether(3);
+  const { at, stores, drop } = await openTogether(3);
+  for (const store of stores) schemas.set(store, at.schema);
   try {
     await run(...(stores as Three));
   } finally {
@@ -189,6 +192,56 @@ void suite('writer store on postgres', { skip }, () => {
         ],
       );
       assert.deepEqual(batches.map(({ writer }) => writer).toSorted(), [a, b]);
+    }),
+  );
+
+  void test(
+    'removes from every chain by age, one gateway at a time; a closed chain stays known',
+    together(async (one, two, three) => {
+      await one.writers.claim(about(a, 1));
+      await two.writers.claim(about(b));
+      await three.writers.claim(about(c, 1));
+      const [first, second] = [await chainOn(one.ledger, a), await chainOn(two.ledger, b)];
+      const digests: Buffer[] = [];
+      for (let at = 0; at < 20; at += 1) {
+        digests.push((await first(intent({ at }))).digest);
+        await second(intent({ at: at * 2 }), intent({ at: at * 2 }));
+      }
+      const closed = new Set<string>();
+      while (closed.size < 2) for (const each of await takeOverSoon(two, b)) closed.add(each);
+      const limits = { bodiesBefore: 30, ledgerBefore: 20 };
+      for (let more = true; more;) {
+        const slices = await Promise.all([one, two].map(({ ledger }) => ledger.maintain(limits)));
+        more = slices.some((slice) => slice.more);
+      }
+      assert.deepEqual(await three.ledger.chains(), [
+        { writer: a, first: 21, previous: digests[19] },
+        { writer: b, first: 21, previous: (await two.ledger.chains(a))[0]?.previous },
+      ]);
+      const [closedHead, ...others] = await three.writers.heads();
+      assert.deepEqual(closedHead, { writer: a, size: 20, digest: digests[19], closed: true });
+      assert.deepEqual(
+        others.map(({ writer, size }) => [writer, size]),
+        [[b, 40]],
+      );
+      const rest = await two.ledger.scan({ writer: b, from: 1 });
+      assert.deepEqual([rest[0]?.first, rest.length], [21, 10]);
+      assert.equal(rest.filter(({ bodies }) => bodies !== null).length, 5);
+      assert.deepEqual((await unsettled(two)).length, 20);
+      // A chain that died without a record leaves nothing behind.
+      assert.deepEqual(await three.ledger.head(c), {
+        ...(await three.ledger.head(c)),
+        next: 1,
+        closed: true,
+      });
+      for (let more = true; more;) {
+        ({ more } = await two.ledger.maintain({ bodiesBefore: 99, ledgerBefore: 99 }));
+      }
+      if ('missing' in postgres) return;
+      for (const table of ['batches', 'bodies', 'entries', 'open_entries', 'lookups']) {
+        const [row] = await postgres.query(`SELECT count(*) AS n FROM ${schema(two)}.${table}`);
+        assert.equal(row?.['n'], '0', table);
+      }
     }),
   );
 

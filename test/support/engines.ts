@@ -50,7 +50,12 @@ const onPostgres: EngineUnderTest = {
   open: async (writer) => {
     if ('missing' in postgres) throw new Error(postgres.missing);
     const at = postgres.at('sallyport_conformance');
-    const stores = await engineOf(at).open(at);
+    const stores = await engineOf(at)
+      .open(at)
+      .catch(async (error: unknown) => {
+        await postgres.drop(at);
+        throw error;
+      });
     const about = { name: 'test', version: 'v1', candidate: writer, leaseMs: 30_000 };
     await stores.shared?.writers.claim(about);
     const close = async (): Promise<void> => {

@@ -57,15 +57,19 @@ const storesOn = async (at: PostgresAt, commit: string): Promise<Stores> => {
   const { schema } = at;
   // What a commit waits for stays as it was found safe, whatever the server is told later.
   const durable = `-c synchronous_commit=${commit}`;
-  // Planning the append anew would cost more than running it.
-  const planned = '-c plan_cache_mode=force_generic_plan';
+  // Planning the append anew would cost more than running it; a plan that is kept must not come from
+  // the time when a table was empty.
+  const planned = [
+    '-c plan_cache_mode=force_generic_plan',
+    '-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off',
+  ];
   // Apart, so that nothing long keeps an append or a lease waiting.
-  const ledger = connections.pool({ size: 3, waits: brief, settings: [durable, planned] });
+  const ledger = connections.pool({ size: 3, waits: brief, settings: [durable, ...planned] });
   const general = connections.pool({ size: 4, waits: reading, settings: [durable] });
   const lines = connections.pool({
     size: 2,
     waits: brief,
-    settings: ['-c synchronous_commit=off', planned],
+    settings: ['-c synchronous_commit=off', ...planned],
   });
   const channel = channelOf(schema);
   const claimed: Claimed = { current: null };
