@@ -93,7 +93,7 @@ type ClaimRow = Omit<Head, 'reserve' | 'closed'> & { epoch: number; storeNow: nu
 
 const claim = async (
   { run }: Sessions,
-  claimed: Claimed,
+  { claimed, channel }: Readonly<{ claimed: Claimed; channel: string }>,
   given: Parameters<WriterStore['claim']>[0],
 ): ReturnType<WriterStore['claim']> => {
   const { candidate, name, version, leaseMs, start } = given;
@@ -114,6 +114,8 @@ const claim = async (
   if (row === undefined) {
     throw new GatewayError('ledger_unavailable', { detail: 'Another chain has this name.' });
   }
+  // Places that the former holder did not leave would stand before everybody for good.
+  if (again !== undefined) await leaveTurns(run, channel, { writer: row.writer, except: [] });
   const { epoch, ...head } = row;
   claimed.current = { writer: row.writer, claim: epoch, epoch };
   return { ...head, reserve: true, closed: false };
@@ -164,19 +166,23 @@ export const makeWriterStore = (
   const claimOf = (writer: string): number =>
     claimed.current?.writer === writer ? claimed.current.claim : -1;
   return Object.freeze({
-    claim: (given) => claim(sessions, claimed, given),
+    claim: (given) => claim(sessions, { claimed, channel }, given),
     renew: (renewal) => renew(sessions, claimed, renewal),
     takeOver: async (writer) => {
       const closed = await transaction((inside) => takeOver(inside, writer, claimOf(writer)));
-      // Each time, not only of those closed now: a place that was entered too late goes, too.
-      await leaveTurnsOfOthers(run, channel);
+      // Each time, not only of those closed now: a place that was entered too late goes, too. What
+      // fails here is made up for by the next call; the chains are closed already.
+      await leaveTurnsOfOthers(run, channel).catch(() => undefined);
       return closed;
     },
     release: async (writer) => {
       const mine = claimOf(writer);
       await transaction((inside) => release(inside, writer, mine));
-      await leaveTurns(run, channel, { writer, except: [] });
       if (claimed.current?.claim === mine) claimed.current = null;
+      // Otherwise the next gateway's upkeep does it.
+      if (mine >= 0) {
+        await leaveTurns(run, channel, { writer, except: [] }).catch(() => undefined);
+      }
     },
     heads: async (after = '') => (await run<ChainHead>(sql.heads, [after])).rows,
     addJoint: async ({ number, at, note }) =>
