@@ -177,7 +177,8 @@ describe('imports', () => {
     );
     const engines = sources.filter(
       ({ file, code }) =>
-        !/^src\/(storage|foundation)/.test(file) && /storage\/sqlite|better-sqlite3/.test(code),
+        !/^src\/(storage|foundation)/.test(file) &&
+        /storage\/(?:sqlite|postgres)|better-sqlite3|from 'pg'/.test(code),
     );
     allow(
       engines.map(({ file }) => file),

@@ -2,39 +2,15 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { ledgerId } from '../../src/ids.ts';
-import { encodeBatch, subjectKey, traceKey, type Line } from '../../src/ledger/batch.ts';
-import { bodyText, canonicalText, hashBody } from '../../src/ledger/canonical.ts';
+import { encodeBatch, subjectKey, traceKey } from '../../src/ledger/batch.ts';
 import { genesis } from '../../src/ledger/chain.ts';
-import type { LedgerRecord } from '../../src/ledger/record.ts';
-import type { LedgerBatch, LedgerStore } from '../../src/ledger/store.ts';
+import type { LedgerStore } from '../../src/ledger/store.ts';
 import { denial, intent, keyRing, outcome } from '../ledger/fixture.ts';
+import { chainOn, lineOf } from '../support/chains.ts';
 import { enginesUnderTest, withStores } from '../support/engines.ts';
 
 const writer = '0badcafe';
 const unavailable = { code: 'ledger_unavailable' };
-
-const lineOf = (record: LedgerRecord): Line => {
-  const salt = Buffer.alloc(16, 3);
-  const body = record.kind === 'intent' ? { salt, text: bodyText(record.body) } : null;
-  const text = canonicalText(record, record.at, body === null ? null : hashBody(body));
-  return { record, at: record.at, text, body };
-};
-
-/** Appends batches one behind the other and remembers them. */
-const chainOn = async (store: LedgerStore) => {
-  let { next, digest } = await store.head(writer);
-  return async (...records: readonly LedgerRecord[]): Promise<LedgerBatch> => {
-    const from = { writer, first: next, previous: digest ?? genesis(writer) };
-    const batch = encodeBatch(records.map(lineOf), from, keyRing);
-    // Engines may take the bytes away: keep copies.
-    const kept = { ...batch, records: Buffer.from(batch.records) as LedgerBatch['records'] };
-    const written = await store.append(batch, { reserve: false });
-    assert.deepEqual(written, { kind: 'committed', reserve: true });
-    next += batch.count;
-    digest = batch.digest;
-    return kept;
-  };
-};
 
 const ids = (...sequences: readonly number[]) => sequences.map((each) => ledgerId(writer, each));
 
@@ -58,7 +34,7 @@ for (const engine of enginesUnderTest) {
         });
         if (engine.shared) await assert.rejects(ledger.head('ffffffff'), unavailable);
         else assert.equal((await ledger.head('ffffffff')).writer, writer);
-        const append = await chainOn(ledger);
+        const append = await chainOn(ledger, writer);
         const first = await append(intent({ at: 10 }), intent({ at: 20 }));
         const head = await ledger.head(writer);
         assert.deepEqual([head.next, head.newestAt], [3, 20]);
@@ -78,7 +54,7 @@ for (const engine of enginesUnderTest) {
     void test(
       'finds by every filter, newest first',
       withStores(engine, writer, async ({ ledger }) => {
-        const append = await chainOn(ledger);
+        const append = await chainOn(ledger, writer);
         const traceId = 'ab'.repeat(16) as never;
         await append(
           intent({ at: 1_000, client: 'a', route: 'r1', target: 't1' }),
@@ -122,7 +98,7 @@ for (const engine of enginesUnderTest) {
     void test(
       'gives each batch once, and the newest outcome',
       withStores(engine, writer, async ({ ledger }) => {
-        const append = await chainOn(ledger);
+        const append = await chainOn(ledger, writer);
         const first = await append(intent(), intent());
         await append(
           outcome(ledgerId(writer, 1), { outcome: 'in-doubt', settledBy: 'timeout', status: null }),
@@ -153,7 +129,7 @@ for (const engine of enginesUnderTest) {
     void test(
       'knows what is unsettled, oldest first',
       withStores(engine, writer, async ({ ledger }) => {
-        const append = await chainOn(ledger);
+        const append = await chainOn(ledger, writer);
         await append(intent(), intent(), intent({ decision: 'hold' }), denial(), intent());
         const [, second, , , fifth] = ids(1, 2, 3, 4, 5);
         await append(
@@ -175,7 +151,7 @@ for (const engine of enginesUnderTest) {
       'scans in pages, with index rows, from any record or time',
       withStores(engine, writer, async ({ ledger }) => {
         assert.deepEqual(await ledger.scan({ writer, from: 1 }), []);
-        const append = await chainOn(ledger);
+        const append = await chainOn(ledger, writer);
         for (let batch = 0; batch < 40; batch += 1) {
           await append(intent({ at: batch * 10 }), intent({ at: batch * 10 + 5 }));
         }
@@ -214,7 +190,7 @@ for (const engine of enginesUnderTest) {
     void test(
       'removes bodies, then batches, as retention says, and keeps the chain verifiable',
       withStores(engine, writer, async ({ ledger }) => {
-        const append = await chainOn(ledger);
+        const append = await chainOn(ledger, writer);
         const digests: Buffer[] = [];
         for (let batch = 0; batch < 40; batch += 1) {
           const { digest } = await append(intent({ at: batch * 10 }));
@@ -248,7 +224,7 @@ for (const engine of enginesUnderTest) {
     void test(
       'finds by look-up keys before, while and after they are merged',
       withStores(engine, writer, async ({ ledger }) => {
-        const append = await chainOn(ledger);
+        const append = await chainOn(ledger, writer);
         for (let batch = 0; batch < 300; batch += 1) {
           const resource = { type: 'User', id: `user-${batch % 50}` };
           await append(intent({ at: batch, resource }), denial({ at: batch, resource }));

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { engineOf } from '../../src/storage/engines.ts';
 import { openSqlite } from '../../src/storage/sqlite/open.ts';
 import type { Stores } from '../../src/storage/stores.ts';
-import { postgresForTests } from './postgres.ts';
+import { postgresForTests, type PostgresAt } from './postgres.ts';
 
 /** One engine of the conformance suites. */
 export type EngineUnderTest = Readonly<{
@@ -59,6 +59,31 @@ const onPostgres: EngineUnderTest = {
     };
     return { ...stores, close };
   },
+};
+
+/** Opens several stores on one fresh place, none with a chain yet; `drop` closes what is still open. */
+export const openTogether = async (
+  count: number,
+): Promise<
+  Readonly<{ at: PostgresAt; stores: readonly SharedStores[]; drop(): Promise<void> }>
+> => {
+  if ('missing' in postgres) throw new Error(postgres.missing);
+  const at = postgres.at('sallyport_together');
+  // At once, as gateways start: each finds the schema made, or makes it.
+  const opened = await Promise.all(Array.from({ length: count }, () => engineOf(at).open(at)));
+  const drop = async (): Promise<void> => {
+    await Promise.all(opened.map((each) => each.close()));
+    await postgres.drop(at);
+  };
+  return { at, stores: opened.map((each) => ({ ...each, ...sharedOf(each) })), drop };
+};
+
+/** A store that gateways share, with what they share it by. */
+export type SharedStores = Stores & NonNullable<Stores['shared']>;
+
+const sharedOf = ({ shared }: Stores): NonNullable<Stores['shared']> => {
+  if (shared === null) throw new TypeError('this engine is not shared');
+  return shared;
 };
 
 /** All of them. */

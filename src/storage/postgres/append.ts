@@ -9,7 +9,7 @@ import { GatewayError } from '../../errors.ts';
 import { parseLedgerId } from '../../ids.ts';
 import type { Appended, Head, LedgerBatch, LedgerStore } from '../../ledger/store.ts';
 import { isFinal } from '../codes.ts';
-import { codeOf, type Sessions, type Statement } from './connection.ts';
+import { codeOf, unavailable, type Sessions, type Statement } from './connection.ts';
 
 /** The chain this store claimed; the epoch is what its next append must be under. */
 export type Claim = Readonly<{ writer: string; claim: number; epoch: number }>;
@@ -150,7 +150,10 @@ export const makeAppends = (
         const [row] = rows;
         if (row !== undefined) {
           const { epoch, ...head } = row;
-          if (claimed.current?.claim === mine.claim) claimed.current = { ...mine, epoch };
+          // Of two that ask at once the later epoch is in force.
+          const held = claimed.current;
+          if (held?.claim === mine.claim && held.epoch < epoch)
+            claimed.current = { ...held, epoch };
           return { ...head, reserve: true };
         }
       }
@@ -179,9 +182,7 @@ export const makeAppends = (
         // The statement failed as a whole, so it is certainly not written. There is no reserve to
         // use: the queue asks for the head, which tells it to try again.
         if (codeOf(cause) === diskFull) return { kind: 'full' };
-        throw error instanceof GatewayError
-          ? error
-          : new GatewayError('ledger_unavailable', { cause: error });
+        throw unavailable(error);
       }
     },
     addCheckpoint: async ({ writer, size, at, note }) => {

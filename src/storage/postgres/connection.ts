@@ -218,15 +218,15 @@ export const makeConnections = (at: PostgresAt): Connections => {
   } satisfies Connections);
 };
 
-/** Connects for one errand and ends the connection after it; rejects with GatewayError. */
+/** Connects for one errand and cuts the connection after it; rejects with GatewayError. */
 export const withClient = async <Result>(
   at: PostgresAt,
   waits: Waits,
   work: (run: Run) => Promise<Result>,
 ): Promise<Result> => {
   const connections = makeConnections(at);
-  const client = connections.client(waits);
   try {
+    const client = connections.client(waits);
     await client.connect();
     return await work(
       async <Each extends Row>(statement: Statement, values: readonly unknown[] = []) =>
@@ -235,7 +235,6 @@ export const withClient = async <Result>(
   } catch (error) {
     throw unavailable(error);
   } finally {
-    client.end().catch(() => undefined);
     await connections.close();
   }
 };

@@ -1,9 +1,15 @@
 /** PostgreSQL as an engine: opened, migrated and looked at. */
 import { GatewayError } from '../../errors.ts';
-import { pendingMigrations, readMigrations } from '../migrations.ts';
+import { readMigrations } from '../migrations.ts';
 import type { Engine, Stores, StoreStatus } from '../stores.ts';
 import { makeAppends, type Claimed } from './append.ts';
-import { makeConnections, withClient, type PostgresAt, type Run } from './connection.ts';
+import {
+  makeConnections,
+  unavailable,
+  withClient,
+  type PostgresAt,
+  type Run,
+} from './connection.ts';
 import { checkDurability, durabilityWarnings, serverVersion } from './durability.ts';
 import { makeFeed } from './feed.ts';
 import { makeLookUps } from './look-up.ts';
@@ -30,15 +36,13 @@ const bytesSql = `SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relkind = 'r'`;
 
-/** Says that the store cannot be opened, with whatever detail there is already. */
+/** Says what cannot be done; a detail that says what to do instead stands as it is. */
 const cannot = (what: string, error: unknown): GatewayError => {
-  const cause = error instanceof GatewayError ? (error.cause ?? error) : error;
-  if (error instanceof GatewayError && error.cause === undefined) return error;
-  const message = cause instanceof Error ? cause.message : 'unknown';
-  return new GatewayError('ledger_unavailable', {
-    cause,
-    detail: `The store cannot be ${what}: ${message}.`,
-  });
+  const known = unavailable(error);
+  if (known.cause === undefined) return known;
+  const message = known.cause instanceof Error ? known.cause.message : 'unknown';
+  const detail = `The store cannot be ${what}: ${message}.`;
+  return new GatewayError('ledger_unavailable', { cause: known.cause, detail });
 };
 
 const prepare = (at: PostgresAt) =>
@@ -66,7 +70,7 @@ const storesOn = async (at: PostgresAt, commit: string): Promise<Stores> => {
   const channel = channelOf(schema);
   const claimed: Claimed = { current: null };
   const turnKeys: TurnKeys = new Map();
-  const news = makeFeed(connections, channel, turnKeys);
+  const news = makeFeed(connections, { schema, turns: turnKeys });
   try {
     await news.start();
   } catch (error) {
@@ -102,12 +106,13 @@ const statusOf = (at: PostgresAt): Promise<StoreStatus | null> =>
   withClient(at, reading, async (run) => {
     const applied = await readApplied(run, at.schema);
     if (applied === null) return null;
-    const pending = pendingMigrations(applied, readMigrations('postgres'));
+    const names = applied.map(({ name }) => name);
+    const pending = readMigrations('postgres').filter(({ name }) => !names.includes(name));
     const [size] = (await run<{ bytes: number }>({ text: bytesSql }, [at.schema])).rows;
     return {
       engine: 'postgres',
       version: await serverVersion(run),
-      applied: applied.map(({ name }) => name),
+      applied: names,
       pending: pending.map(({ name }) => name),
       bytes: size?.bytes ?? 0,
       warnings: await durabilityWarnings(run),

@@ -4,9 +4,10 @@
  * Reconnects alone, later and later, each gateway at another moment.
  */
 import { randomInt } from 'node:crypto';
-import type { Client } from 'pg';
+import { escapeIdentifier, type Client } from 'pg';
 import type { FeedTopic, StoreFeed } from '../../store-feed.ts';
 import type { Connections } from './connection.ts';
+import { channelOf } from './news.ts';
 import type { TurnKeys } from './turns.ts';
 
 const pollMs = 1_000;
@@ -14,7 +15,6 @@ const waits = { lockMs: 1_000, statementMs: 1_000, queryMs: 1_000 };
 const backoffMs = { first: 100, most: 5_000 };
 
 const topics: readonly FeedTopic[] = ['keys', 'freezes', 'turns', 'losses'];
-const poll = { name: 'news', text: 'SELECT topic, number FROM news' };
 
 export type Feed = Readonly<{
   feed: StoreFeed;
@@ -57,7 +57,12 @@ const note = (hearing: Hearing, topic: FeedTopic, number: number): void => {
 };
 
 /** Makes a feed that is silent until it is started. */
-export const makeFeed = (connections: Connections, channel: string, turns: TurnKeys): Feed => {
+export const makeFeed = (
+  connections: Connections,
+  { schema, turns }: Readonly<{ schema: string; turns: TurnKeys }>,
+): Feed => {
+  // The schema stands in its text, so that a person sees whose session it is.
+  const text = `SELECT topic, number FROM ${escapeIdentifier(schema)}.news`;
   const listeners = new Map(topics.map((topic) => [topic, new Set<Listener>()]));
   const hearing: Hearing = { listeners, numbers: new Map(), turns };
   let current: Client | null = null;
@@ -70,7 +75,10 @@ export const makeFeed = (connections: Connections, channel: string, turns: TurnK
     if (!stopped) timer = setTimeout(run, ms);
   };
   const readNumbers = async (client: Client): Promise<ReadonlyMap<string, number>> => {
-    const { rows } = await client.query<{ topic: string; number: number }>(poll);
+    const { rows } = await client.query<{ topic: string; number: number }>({
+      name: 'news',
+      text,
+    });
     return new Map(rows.map(({ topic, number }) => [topic, number]));
   };
   const watch = async (client: Client): Promise<void> => {
@@ -88,7 +96,7 @@ export const makeFeed = (connections: Connections, channel: string, turns: TurnK
     current = client;
     client.on('notification', ({ payload }) => hear(hearing, payload ?? ''));
     await client.connect();
-    await client.query(`LISTEN ${channel}`);
+    await client.query(`LISTEN ${channelOf(schema)}`);
     for (const [topic, number] of await readNumbers(client)) hearing.numbers.set(topic, number);
     client.once('end', () => lose(client));
     backoff = backoffMs.first;
