@@ -56,8 +56,9 @@ const addCopy = (store: Command, run: Run): void => {
       `
 The target must be empty, or hold the beginning of the same chain: then the copy goes on where it
 stopped. Ledger, checkpoints, keys, freezes and the last good configuration are copied. Values kept as
-clients sent them are not: a client may read a normalised value once. Entries whose bodies were pruned
-are found by resource id and trace, no longer by name.`,
+clients sent them are not: a client may read a normalised value once. Nor are losses that were accepted:
+a store that is still behind its checkpoints asks again. Entries whose bodies were pruned are found by
+resource id and trace, no longer by name.`,
     );
   command.action(async () => {
     const { config, json, from } = command.opts();

@@ -91,5 +91,6 @@ export const printVerdict = (verdict: CopyVerdict): string => {
     rest === null
       ? ''
       : `, ${counted(rest.keys, 'key')}, ${counted(rest.freezes, 'freeze')}${rest.lastGood ? ', the last good configuration' : ''}`;
-  return `copied and verified: ${head} (${before} were there), ${counted(checkpoints, 'checkpoint')}${also}`;
+  const there = before === 0 ? '' : ` (${before} were there)`;
+  return `copied and verified: ${head}${there}, ${counted(checkpoints, 'checkpoint')}${also}`;
 };

@@ -13,7 +13,7 @@ import { canonicalText, parseRecord, type ChainedRecord, type SaltedBody } from 
 import { genesis } from './chain.ts';
 import { readCheckpoint } from './checkpoints.ts';
 import { holdChain } from './copy-hold.ts';
-import { evidenceOfStore } from './evidence.ts';
+import { evidenceOfStore, type Evidence } from './evidence.ts';
 import type { IntentBody, LedgerRecord } from './record.ts';
 import type { ChainStart, LedgerBatch, LedgerStore, ScannedBatch } from './store.ts';
 import { verifyLedger, type Verified } from './verify.ts';
@@ -137,6 +137,9 @@ const encodedAgain = (
   return same ? made : null;
 };
 
+/** Extends the lease where that is due; false where the chain was lost. */
+type Renew = () => Promise<boolean>;
+
 type Position = { next: number; digest: Buffer };
 
 const append = async (
@@ -159,7 +162,7 @@ const copyBatches = async (
   deps: CopyDeps,
   source: Source,
   at: Position,
-  renew: () => Promise<boolean>,
+  renew: Renew,
 ): Promise<string | null> => {
   const { writer, next } = source;
   let told = Math.floor(at.next / progressEvery);
@@ -182,16 +185,24 @@ const copyBatches = async (
   return null;
 };
 
+/** Notes under way at once: each is a transaction that waits for a disk. */
+const notesAtOnce = 8;
+
 const copyCheckpoints = async (
   { source, target }: CopyDeps,
   { writer, first }: Source,
+  renew: Renew,
 ): Promise<number> => {
   let copied = 0;
+  const keep = ({ size, note }: Readonly<{ size: number; note: string }>): Promise<void> => {
+    const at = readCheckpoint(note, null)?.at ?? 0;
+    return target.ledger.addCheckpoint({ writer, size, at, note });
+  };
   for (let from = first - 1; ;) {
     const page = await source.checkpoints({ writer, from, to: Number.MAX_SAFE_INTEGER });
-    for (const { size, note } of page) {
-      const at = readCheckpoint(note, null)?.at ?? 0;
-      await target.ledger.addCheckpoint({ writer, size, at, note });
+    for (let index = 0; index < page.length; index += notesAtOnce) {
+      await renew();
+      await Promise.all(page.slice(index, index + notesAtOnce).map(keep));
     }
     copied += page.length;
     const last = page.at(-1);
@@ -218,10 +229,22 @@ const recordCopy = async (
   return append(deps, encodeBatch([line], from, deps.keyRing), at);
 };
 
-const verify = (deps: CopyDeps, store: LedgerStore): Promise<Verified> =>
-  verifyLedger(evidenceOfStore({ store, keyRing: deps.keyRing, writers: null }), {
-    publicKey: deps.publicKey,
-    now: deps.clock.now(),
+/** Reading all of it may take longer than a lease. */
+async function* whileHeld(evidence: AsyncIterable<Evidence>, renew: Renew) {
+  for await (const each of evidence) {
+    await renew();
+    yield each;
+  }
+}
+
+const verify = (
+  { keyRing, publicKey, clock }: CopyDeps,
+  store: LedgerStore,
+  renew: Renew,
+): Promise<Verified> =>
+  verifyLedger(whileHeld(evidenceOfStore({ store, keyRing, writers: null }), renew), {
+    publicKey,
+    now: clock.now(),
   });
 
 /** Where the copy begins: the target's end, if that is a prefix of the source. */
@@ -242,16 +265,16 @@ const copyHeld = async (
   deps: CopyDeps,
   source: Source,
   have: Position,
-  renew: () => Promise<boolean>,
+  renew: Renew,
 ): Promise<CopyResult> => {
   const begin = await prefixEnd(deps, source, have);
   if (typeof begin === 'string') return refused(begin);
   const at: Position = { ...begin };
   const stopped = await copyBatches(deps, source, at, renew);
   if (stopped !== null) return refused(stopped);
-  const checkpoints = await copyCheckpoints(deps, source);
+  const checkpoints = await copyCheckpoints(deps, source, renew);
   deps.progress('verifying the copy');
-  const verified = await verify(deps, deps.target.ledger);
+  const verified = await verify(deps, deps.target.ledger, renew);
   if (!verified.ok || at.next !== source.next || !at.digest.equals(source.digest))
     return refused('The copy is not sound; start no gateway on the target.', verified);
   await deps.rest();
@@ -297,14 +320,13 @@ export const copyLedger = async (deps: CopyDeps): Promise<CopyResult> => {
   const chains = await deps.source.chains();
   if (chains.length > 1) return refused('The source holds several chains; only one can be copied.');
   deps.progress('verifying the source');
-  const verified = await verify(deps, deps.source);
+  const verified = await verify(deps, deps.source, async () => true);
   if (!verified.ok) return refused('The source cannot be verified; nothing was copied.', verified);
   const source = await readSource(deps, chains[0]);
   const standing = await judgeTarget(deps, source);
   if (standing !== null) return standing;
-  const { first, previous, newestAt } = source;
-  const start = { first, previous, at: newestAt };
-  const held = await holdChain(deps, source.writer, first === 1 ? undefined : start);
+  const { writer, first, previous, newestAt } = source;
+  const held = await holdChain(deps, { writer, first, previous, at: newestAt });
   if ('refused' in held) return refused(held.refused);
   try {
     const have = { next: held.head.next, digest: held.head.digest ?? previous };

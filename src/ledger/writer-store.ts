@@ -33,7 +33,8 @@ export type JointNote = Readonly<{ number: number; at: number; note: string }>;
 export interface WriterStore {
   /**
    * Takes a chain and a lease on it: one that was released, else a new one under `candidate` (eight
-   * hex digits). `start` makes a new chain that begins behind records which lie elsewhere (a copy).
+   * hex digits). With `start` (a copy) it is the chain of `candidate` itself: taken up again where its
+   * lease ended and nobody closed it, else a new one that begins behind records which lie elsewhere.
    */
   claim(
     claim: AboutGateway &

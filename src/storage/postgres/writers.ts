@@ -37,6 +37,13 @@ const sql = {
       VALUES ($4, $1, $2, 'live', 1, 1, ${now}, ${now} + $3::bigint, $3, $5, $5, $6, $6, $7)
       ON CONFLICT DO NOTHING RETURNING ${headColumns}`,
   },
+  // A copy that was cut off goes on with its own chain, and with no other.
+  resume: {
+    text: `UPDATE writers SET state = 'live', epoch = epoch + 1, claim = epoch + 1, name = $1,
+        version = $2, started_at = ${now}, lease_until = ${now} + $3, lease_ms = $3
+      WHERE writer = $4 AND state <> 'closed' AND ${leaseEnd} < ${now}
+      RETURNING ${headColumns}`,
+  },
   renew: {
     name: 'renew',
     text: `UPDATE writers SET name = $3, version = $4, lease_until = ${now} + $5, lease_ms = $5
@@ -98,8 +105,10 @@ const claim = async (
 ): ReturnType<WriterStore['claim']> => {
   const { candidate, name, version, leaseMs, start } = given;
   const about = [name, version, leaseMs];
-  // Records that lie elsewhere belong before a chain of their own.
-  const again = start === undefined ? (await run<ClaimRow>(sql.reclaim, about)).rows[0] : undefined;
+  // Records that lie elsewhere belong in the chain they came from.
+  const taken = start === undefined ? sql.reclaim : sql.resume;
+  const which = start === undefined ? about : [...about, candidate];
+  const again = (await run<ClaimRow>(taken, which)).rows[0];
   const row =
     again ??
     (
