@@ -113,6 +113,7 @@ const carryOn = async (
     deadline: deps.clock.monotonic() + target.settings.limits.wait,
     abandoned: null,
     revocation: false,
+    shared: journey.passage.route.turns === 'shared',
   });
   if ('refused' in turn) return null;
   try {

@@ -9,8 +9,8 @@ import type { Clock, Timer } from '../clock.ts';
 /** The right to change. `leave` ends it, lets the next in, and may be called again without effect. */
 export type Turn = Readonly<{ leave(): void }>;
 
-/** Why a turn was not given: queue full, deadline passed, caller gone. */
-export type NoTurn = Readonly<{ refused: 'busy' | 'timeout' | 'abandoned' }>;
+/** Why a turn was not given: queue full, deadline passed, caller gone, the shared line not to be had. */
+export type NoTurn = Readonly<{ refused: 'busy' | 'timeout' | 'abandoned' | 'unavailable' }>;
 
 export type EnterOptions = Readonly<{
   /** Monotonic ms; Infinity = none. */
@@ -19,6 +19,8 @@ export type EnterOptions = Readonly<{
   abandoned: AbortSignal | null;
   /** May use the last tenth of the waiting places; never overtakes. */
   revocation: boolean;
+  /** Against all gateways (shared-turns.ts), not only among the calls of this one. */
+  shared: boolean;
 }>;
 
 export interface Turns {
