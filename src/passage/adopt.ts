@@ -122,7 +122,7 @@ const carryOn = async (
     const effects = effectsOf(operation, target.knobs);
     journey.operation = operation;
     journey.actions = effects.map(({ action }) => action);
-    return await walkThrough({ ...walk, operation, effects });
+    return await walkThrough({ ...walk, operation, effects, turn });
   } finally {
     turn.leave();
   }

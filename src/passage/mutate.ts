@@ -224,6 +224,7 @@ const carryOut = async (walk: MutationWalk, ready: Ready): Promise<Outcome> => {
   const stopped = lastCheck(deps, journey, target, true)();
   if (stopped !== null) return turnAway(deps, journey, refuse(stopped, failureDetail['not-sent']));
   if (journey.passage.origin.abandoned()) return endJourney(journey, abandonedRefusal);
+  if (walk.turn?.isLost() === true) return turnAway(deps, journey, noTurn.unavailable);
   const intent = intentOf(journey, {
     at: deps.clock.now(),
     script,
@@ -343,7 +344,7 @@ export const passMutation = async (walk: MutationWalk): Promise<Outcome> => {
   });
   if ('refused' in turn) return turnAway(deps, journey, noTurn[turn.refused]);
   try {
-    const outcome = await walkThrough(walk);
+    const outcome = await walkThrough({ ...walk, turn });
     return operation.verb === 'create'
       ? await adoptExisting(walk, operation, outcome, walkThrough)
       : outcome;

@@ -13,6 +13,8 @@ import type { EnterOptions, NoTurn, Turn, Turns } from './turns.ts';
 /** Turns that know the lines of the store. */
 export type SharedTurns = Turns &
   Readonly<{
+    /** The chain of this gateway was closed, and its places went with it: every turn is lost. */
+    forfeit(): void;
     /** Hears no news any more and asks nothing; who waits is turned away. */
     stop(): void;
   }>;
@@ -171,6 +173,8 @@ export const makeSharedTurns = ({ turns, store, feed, clock }: SharedTurnsOption
   /** Keys in whose lines this gateway stands, or may stand, with all that was done to join them. */
   const standing: Standing = new Map();
   const waiting = new Map<string, Waiting>();
+  /** Turns that were given, by each of their keys: called where its place is lost. */
+  const given = new Map<string, () => void>();
   const lookout = makeLookout(store, clock, waiting);
   const tidier = makeTidier(store, clock, standing);
   let stopped = false;
@@ -228,9 +232,11 @@ export const makeSharedTurns = ({ turns, store, feed, clock }: SharedTurnsOption
     if ('refused' in local) return local;
     const sorted = [...new Set(keys)].sort();
     let isLeft = false;
+    let isLost = false;
     const leaveAll = (): void => {
       if (isLeft) return;
       isLeft = true;
+      for (const key of sorted) given.delete(key);
       const joined = sorted.filter((key) => standing.has(key));
       void Promise.all(joined.map(leave)).then(() => local.leave());
     };
@@ -241,19 +247,27 @@ export const makeSharedTurns = ({ turns, store, feed, clock }: SharedTurnsOption
         leaveAll();
         return { refused };
       }
+      given.set(key, () => {
+        isLost = true;
+      });
     }
-    return { leave: leaveAll };
+    return { leave: leaveAll, isLost: () => isLost };
   };
 
   /** After a gap: a store that crashed may have forgotten who joined, and who left. */
   const mend = async (): Promise<void> => {
     tidier.tidy();
     await tidier.busy();
-    for (const key of waiting.keys()) {
-      if (tidier.isBroken()) return;
-      const isFirst = await enter(key).catch(() => false);
+    for (const key of [...given.keys(), ...waiting.keys()]) {
+      if (!given.has(key) && !waiting.has(key)) continue;
+      const isFirst = tidier.isBroken() ? false : await enter(key).catch(() => false);
       if (isFirst) waiting.get(key)?.first();
+      else given.get(key)?.();
     }
+  };
+  const forfeit = (): void => {
+    for (const lose of given.values()) lose();
+    for (const { refuse } of waiting.values()) refuse('unavailable');
   };
 
   const endFeed = feed.on('turns', (key) => {
@@ -266,6 +280,7 @@ export const makeSharedTurns = ({ turns, store, feed, clock }: SharedTurnsOption
       options.shared ? enterShared(keys, options) : turns.enter(keys, options),
     held: (key: string) => turns.held(key),
     size: () => turns.size(),
+    forfeit,
     stop: () => {
       stopped = true;
       endFeed();

@@ -6,8 +6,13 @@
  */
 import type { Clock, Timer } from '../clock.ts';
 
-/** The right to change. `leave` ends it, lets the next in, and may be called again without effect. */
-export type Turn = Readonly<{ leave(): void }>;
+/** The right to change. */
+export type Turn = Readonly<{
+  /** Ends it and lets the next in; may be called again without effect. */
+  leave(): void;
+  /** Somebody else may have the turn by now: nothing more may be begun under this one. */
+  isLost(): boolean;
+}>;
 
 /** Why a turn was not given: queue full, deadline passed, caller gone, the shared line not to be had. */
 export type NoTurn = Readonly<{ refused: 'busy' | 'timeout' | 'abandoned' | 'unavailable' }>;
@@ -79,7 +84,7 @@ export const makeTurns = ({ waitersMax, keysMax, clock }: TurnsOptions): Turns =
     }
   };
 
-  const turnOf = (ticket: Ticket): Turn => ({ leave: () => part(ticket) });
+  const turnOf = (ticket: Ticket): Turn => ({ leave: () => part(ticket), isLost: () => false });
 
   const wait = (ticket: Ticket, { deadline, abandoned }: EnterOptions): Promise<Turn | NoTurn> =>
     new Promise((resolve) => {

@@ -289,6 +289,31 @@ test('after a gap places are found again, and lines that a crash brought back ar
   assert.deepEqual(order, ['b']);
 });
 
+test('a turn whose place was lost says so, and one whose place was found again does not', async () => {
+  const { a, b, lines, gap, failing } = setUp(['a', 'b']);
+  const kept = given(await a.enter(['kept'], options()));
+  const lost = given(await a.enter(['lost'], options()));
+  lines.set('lost', ['b']);
+  lines.delete('kept');
+  gap('a');
+  await quiet();
+  assert.deepEqual([kept.isLost(), lost.isLost()], [false, true]);
+  assert.deepEqual([lines.get('kept'), lines.get('lost')], [['a'], ['b', 'a']]);
+  lost.leave();
+  await quiet();
+  assert.deepEqual(lines.get('lost'), ['b']);
+  failing.set('a', 'before');
+  gap('a');
+  await quiet();
+  assert.equal(kept.isLost(), true, 'what cannot be asked is not claimed');
+  const other = given(await b.enter(['other'], options()));
+  const waiting = b.enter(['lost', 'x'], options());
+  await quiet();
+  b.forfeit();
+  assert.equal(other.isLost(), true);
+  assert.equal('refused' in (await waiting), false);
+});
+
 test('when it stops, whoever waits is turned away', async () => {
   const { a, b } = setUp(['a', 'b']);
   const held = given(await a.enter(['k'], options()));
