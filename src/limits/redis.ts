@@ -11,7 +11,7 @@ import type { Observer } from '../telemetry/observe.ts';
 import { makeFallback, type Debts } from './fallback.ts';
 import { readReply, scriptArguments } from './gcra-script.ts';
 import type { Limiter, Taken } from './limiter.ts';
-import { makeRedisClient, pauseMs, reasonOf } from './redis-client.ts';
+import { makeRedisClient, pauseMs, reasonOf, type RedisClient } from './redis-client.ts';
 import type { SharedLimitsAt } from './shared-at.ts';
 import type { Shares } from './shares.ts';
 
@@ -45,7 +45,10 @@ const probeMsMax = 2_000;
 /** A Redis that stayed for so long has the pauses begin anew, ms. */
 const steadyMs = 10_000;
 
-type Asked = Readonly<{ reply: unknown }> | Readonly<{ lost: string }>;
+type TakeOptions = Parameters<Limiter['take']>[1];
+
+type Lost = Readonly<{ lost: string }>;
+type Asked = Readonly<{ reply: unknown }> | Lost;
 
 /**
  * The answer, or why there is none in time. The time passes in two steps: a stall of this process
@@ -81,91 +84,100 @@ const probeDebts: Debts = new Map([[probeLimit.key, 1]]);
 
 const nothingAsked: Taken = { admitted: true, states: [], retryAfterSeconds: 0, refusedBy: null };
 
-/** Connects; resolves when it is known who decides first, and never rejects. */
-export const openSharedLimiter = async (deps: SharedLimiterDeps): Promise<SharedLimiter> => {
-  const { at, clock, jitter, observer, patienceMs = patienceDefaultMs } = deps;
-  const prefix = `{sallyport:${deps.environment}}`;
-  const client = makeRedisClient(at, jitter);
-  const fallback = makeFallback(deps);
-  const lostReasons = new Set<string>();
-  let state: 'shared' | 'local' | 'stopped' = 'local';
-  let changedAt = clock.monotonic();
-  /** Probes without an answer since it was last there for long. */
-  let failures = 0;
-  let probing: Timer | null = null;
-  let lastReason = 'it cannot be reached';
+/** Tells each reason once while Redis is away, and once that it is back. */
+const makeTold = ({ at, observer, shares }: SharedLimiterDeps) => {
+  const reasons = new Set<string>();
+  return {
+    lost: (why: string): void => {
+      if (reasons.has(why)) return;
+      reasons.add(why);
+      const { host, port } = at;
+      observer.note('warn', 'limits.shared.lost', { host, port, why, ...shares() });
+    },
+    back: (awayMs: number): void => {
+      if (reasons.size === 0) return;
+      reasons.clear();
+      observer.note('warn', 'limits.shared.back', { awayMs: Math.round(awayMs) });
+    },
+  };
+};
 
-  const send = (
+/** Sends one decision; what comes is what was taken there, or why nothing is known of it. */
+const makeAsk =
+  (
+    { clock, environment, patienceMs = patienceDefaultMs }: SharedLimiterDeps,
+    client: RedisClient,
+  ) =>
+  async (
     limits: readonly CompiledLimit[],
     revocation: boolean,
     debts: Debts,
-  ): Promise<Asked> =>
-    inPatience(
-      clock,
-      patienceMs,
-      client.sallyportTake(...scriptArguments(limits, { prefix, revocation, debts, nowUs: null })),
-    );
-
-  /** Each reason is told once while it is away. */
-  const tellLost = (reason: string): void => {
-    if (lostReasons.has(reason)) return;
-    lostReasons.add(reason);
-    const { gateways, rank } = deps.shares();
-    observer.note('warn', 'limits.shared.lost', {
-      host: at.host,
-      port: at.port,
-      why: reason,
-      gateways,
-      rank,
-    });
+  ): Promise<Taken | Lost> => {
+    const prefix = `{sallyport:${environment}}`;
+    const asking = { prefix, revocation, debts, nowUs: null };
+    const sent = client.sallyportTake(...scriptArguments(limits, asking));
+    const asked = await inPatience(clock, patienceMs, sent);
+    if ('lost' in asked) return asked;
+    return readReply(limits, asked.reply) ?? { lost: 'it answers something else' };
   };
 
-  const lose = (reason: string): void => {
-    if (state === 'stopped') return;
+/** Connects; resolves when it is known who decides first, and never rejects. */
+export const openSharedLimiter = async (deps: SharedLimiterDeps): Promise<SharedLimiter> => {
+  const { clock, jitter } = deps;
+  const client = makeRedisClient(deps.at, jitter);
+  const ask = makeAsk(deps, client);
+  const fallback = makeFallback(deps);
+  const told = makeTold(deps);
+  let state: 'shared' | 'local' | 'stopped' = 'local';
+  let changedAt = clock.monotonic();
+  /** Probes since it was last there for long. */
+  let probes = 0;
+  let probing: Timer | null = null;
+  let lastReason = 'it cannot be reached';
+
+  /** From here on this gateway decides; its buckets begin used up. */
+  const fallBack = (to: 'local' | 'stopped'): void => {
+    const now = clock.monotonic();
     if (state === 'shared') {
-      const now = clock.monotonic();
-      if (now - changedAt > steadyMs) failures = 0;
-      state = 'local';
+      if (now - changedAt > steadyMs) probes = 0;
       changedAt = now;
       fallback.begin(now);
     }
-    tellLost(reason);
+    state = to;
+  };
+  const lose = (reason: string): void => {
+    if (state === 'stopped') return;
+    fallBack('local');
+    told.lost(reason);
     probeLater();
   };
-
-  const probeLater = (): void => {
-    if (probing !== null || state !== 'local' || client.status !== 'ready') return;
-    probing = clock.after(pauseMs(failures, probeMsMax, jitter), () => void probe());
-    failures += 1;
-  };
-
   const probe = async (): Promise<void> => {
-    const asked = await send([probeLimit], false, probeDebts);
+    const taken = await ask([probeLimit], false, probeDebts);
     probing = null;
     if (state !== 'local') return;
-    if ('lost' in asked) {
-      lose(asked.lost);
+    if ('lost' in taken) {
+      lose(taken.lost);
       return;
     }
     const now = clock.monotonic();
-    const first = lostReasons.size === 0;
+    told.back(now - changedAt);
     state = 'shared';
-    lostReasons.clear();
-    if (!first)
-      observer.note('warn', 'limits.shared.back', { awayMs: Math.round(now - changedAt) });
     changedAt = now;
   };
-
+  const probeLater = (): void => {
+    if (probing !== null || state !== 'local' || client.status !== 'ready') return;
+    probing = clock.after(pauseMs(probes, probeMsMax, jitter), () => void probe());
+    probes += 1;
+  };
   const takeThere = async (
     limits: readonly CompiledLimit[],
-    options: Readonly<{ revocation: boolean; now: number }>,
+    options: TakeOptions,
   ): Promise<Taken> => {
     const debts = fallback.handOver(limits, options.now);
-    const asked = await send(limits, options.revocation, debts);
-    const taken = 'lost' in asked ? null : readReply(limits, asked.reply);
-    if (taken !== null) return taken;
+    const taken = await ask(limits, options.revocation, debts);
+    if (!('lost' in taken)) return taken;
     fallback.giveBack(limits, debts);
-    lose('lost' in asked ? asked.lost : 'it answers something else');
+    lose(taken.lost);
     return fallback.take(limits, { ...options, now: clock.monotonic() });
   };
 
@@ -184,17 +196,15 @@ export const openSharedLimiter = async (deps: SharedLimiterDeps): Promise<Shared
   client.on('ready', probeLater);
 
   return Object.freeze({
-    take: (
-      limits: readonly CompiledLimit[],
-      options: Readonly<{ revocation: boolean; now: number }>,
-    ): Taken | Promise<Taken> => {
+    take: (limits: readonly CompiledLimit[], options: TakeOptions): Taken | Promise<Taken> => {
       if (limits.length === 0) return nothingAsked;
-      const there = state === 'shared' && client.status === 'ready';
-      return there ? takeThere(limits, options) : fallback.take(limits, options);
+      // The connection may be gone before it is told: buckets of an earlier time must not be asked.
+      if (state === 'shared' && client.status !== 'ready') lose(lastReason);
+      return state === 'shared' ? takeThere(limits, options) : fallback.take(limits, options);
     },
     state: () => (state === 'shared' ? 'shared' : 'local'),
     stop: () => {
-      state = 'stopped';
+      fallBack('stopped');
       probing?.cancel();
       client.disconnect();
     },
