@@ -73,7 +73,12 @@ const waitInLine = async (
   const until = clock.monotonic() + target.settings.limits.wait;
   const first = await tried;
   if (first !== null && (first.admitted || !waitsFor(first, target))) return first;
-  const turn = await turns.enter([line], { deadline: until, abandoned: null, revocation });
+  const turn = await turns.enter([line], {
+    deadline: until,
+    abandoned: null,
+    revocation,
+    shared: false,
+  });
   if ('refused' in turn) return first ?? take();
   try {
     for (;;) {

@@ -113,6 +113,7 @@ const carryOn = async (
     deadline: deps.clock.monotonic() + target.settings.limits.wait,
     abandoned: null,
     revocation: false,
+    shared: journey.passage.route.turns === 'shared',
   });
   if ('refused' in turn) return null;
   try {
@@ -121,7 +122,7 @@ const carryOn = async (
     const effects = effectsOf(operation, target.knobs);
     journey.operation = operation;
     journey.actions = effects.map(({ action }) => action);
-    return await walkThrough({ ...walk, operation, effects });
+    return await walkThrough({ ...walk, operation, effects, turn });
   } finally {
     turn.leave();
   }

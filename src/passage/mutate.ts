@@ -35,6 +35,7 @@ import {
   type Prepared,
 } from './prepare.ts';
 import { denied, retryOf, takeLimits, turnAway } from './exits.ts';
+import type { NoTurn } from './turns.ts';
 import { viewOf } from './view.ts';
 import { partialRefusal, takenBack, walkScript, type Walked } from './walk.ts';
 import { wholeReply } from './whole-reply.ts';
@@ -228,6 +229,7 @@ const carryOut = async (walk: MutationWalk, ready: Ready): Promise<Outcome> => {
   const stopped = lastCheck(deps, journey, target, { mutation: true, entry: null })();
   if (stopped !== null) return turnAway(deps, journey, refuse(stopped, failureDetail['not-sent']));
   if (journey.passage.origin.abandoned()) return endJourney(journey, abandonedRefusal);
+  if (walk.turn?.isLost() === true) return turnAway(deps, journey, noTurn.unavailable);
   const intent = intentOf(journey, {
     at: deps.clock.now(),
     script,
@@ -317,10 +319,14 @@ const walkThrough = async (begun: MutationWalk): Promise<Outcome> => {
   });
 };
 
-export const noTurn: Readonly<Record<'busy' | 'timeout' | 'abandoned', Refusal>> = {
+export const noTurn: Readonly<Record<NoTurn['refused'], Refusal>> = {
   busy: refuse('target_overloaded', 'Too many changes of this resource wait. Send fewer at once.'),
   timeout: refuse('target_overloaded', 'Other changes of this resource took too long. Try again.'),
   abandoned: abandonedRefusal,
+  unavailable: refuse(
+    'ledger_unavailable',
+    'The store that keeps changes of this resource in order does not answer. Try again later.',
+  ),
 };
 
 /** A mutation, from its operation to its outcome. */
@@ -339,10 +345,11 @@ export const passMutation = async (walk: MutationWalk): Promise<Outcome> => {
     deadline: deps.clock.monotonic() + target.settings.limits.wait,
     abandoned: null,
     revocation: journey.revocation,
+    shared: route.turns === 'shared',
   });
   if ('refused' in turn) return turnAway(deps, journey, noTurn[turn.refused]);
   try {
-    const outcome = await walkThrough(walk);
+    const outcome = await walkThrough({ ...walk, turn });
     return operation.verb === 'create'
       ? await adoptExisting(walk, operation, outcome, walkThrough)
       : outcome;

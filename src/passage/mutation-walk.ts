@@ -3,6 +3,7 @@ import type { Effect, Mutation } from '../identity/operation.ts';
 import type { Target } from '../snapshot.ts';
 import type { PassageDeps } from './exits.ts';
 import type { Journey } from './journey.ts';
+import type { Turn } from './turns.ts';
 
 export type MutationWalk = Readonly<{
   deps: PassageDeps;
@@ -10,4 +11,6 @@ export type MutationWalk = Readonly<{
   target: Target;
   effects: readonly Effect[];
   operation: Mutation;
+  /** Under which it is made; not there before it was given. */
+  turn?: Turn;
 }>;

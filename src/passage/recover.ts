@@ -18,7 +18,7 @@ import type { Resource, ResourceType } from '../identity/scim/schema-model.ts';
 import type { LedgerId, TraceId } from '../ids.ts';
 import type { OpenEntry } from '../ledger/ledger.ts';
 import type { IntentBody, LedgerRow } from '../ledger/record.ts';
-import type { Snapshot, Target } from '../snapshot.ts';
+import type { Route, Snapshot, Target } from '../snapshot.ts';
 import type { Recovered } from './doors.ts';
 import type { PassageDeps } from './exits.ts';
 import { createKey, resourceKey } from './normalise.ts';
@@ -61,10 +61,11 @@ type Found = Readonly<{
   type: ResourceType;
   expected: Expected;
   call: Call;
+  /** Do changes on its route take turns among all gateways? */
+  shared: boolean;
 }>;
 
-const typeNamed = (snapshot: Snapshot, row: LedgerRow): ResourceType | null => {
-  const route = snapshot.routes.find(({ name }) => name === row.route);
+const typeNamed = (route: Route | undefined, row: LedgerRow): ResourceType | null => {
   const types = Object.values(route?.types ?? {});
   return types.find(({ name }) => name === row.resource.type) ?? null;
 };
@@ -75,7 +76,8 @@ const find = async (deps: RecoveryDeps, id: LedgerId): Promise<Found | null> => 
   if (shown === null || shown.body === null) return null;
   const { row, body } = shown;
   const target = Object.hasOwn(snapshot.targets, row.target) ? snapshot.targets[row.target] : null;
-  const type = typeNamed(snapshot, row);
+  const route = snapshot.routes.find(({ name }) => name === row.route);
+  const type = typeNamed(route, row);
   if (target === null || target === undefined || type === null || body.expected === null) {
     return null;
   }
@@ -83,7 +85,9 @@ const find = async (deps: RecoveryDeps, id: LedgerId): Promise<Found | null> => 
   if (target.tenant !== row.tenant) return null;
   const expected = body.expected as Expected;
   const call = locate(expected, type);
-  return call === 'unlocatable' ? null : { row, body, target, type, expected, call };
+  if (call === 'unlocatable') return null;
+  const shared = route?.turns === 'shared';
+  return { row, body, target, type, expected, call, shared };
 };
 
 /** Names under which later changes of the same resource stand in the ledger. */
@@ -153,6 +157,7 @@ const look = async (deps: RecoveryDeps, found: Found): Promise<Verdict> => {
     deadline: deps.clock.monotonic() + found.target.settings.limits.wait,
     abandoned: null,
     revocation: false,
+    shared: found.shared,
   });
   if ('refused' in turn) return 'again';
   try {

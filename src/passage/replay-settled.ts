@@ -204,6 +204,7 @@ const replayDone = async (
     deadline: deps.clock.monotonic() + target.settings.limits.wait,
     abandoned: null,
     revocation: false,
+    shared: journey.passage.route.turns === 'shared',
   });
   if ('refused' in turn) return turnAway(deps, journey, noTurn[turn.refused]);
   try {

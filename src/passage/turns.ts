@@ -6,11 +6,16 @@
  */
 import type { Clock, Timer } from '../clock.ts';
 
-/** The right to change. `leave` ends it, lets the next in, and may be called again without effect. */
-export type Turn = Readonly<{ leave(): void }>;
+/** The right to change. */
+export type Turn = Readonly<{
+  /** Ends it and lets the next in; may be called again without effect. */
+  leave(): void;
+  /** Somebody else may have the turn by now: nothing more may be begun under this one. */
+  isLost(): boolean;
+}>;
 
-/** Why a turn was not given: queue full, deadline passed, caller gone. */
-export type NoTurn = Readonly<{ refused: 'busy' | 'timeout' | 'abandoned' }>;
+/** Why a turn was not given: queue full, deadline passed, caller gone, the shared line not to be had. */
+export type NoTurn = Readonly<{ refused: 'busy' | 'timeout' | 'abandoned' | 'unavailable' }>;
 
 export type EnterOptions = Readonly<{
   /** Monotonic ms; Infinity = none. */
@@ -19,6 +24,8 @@ export type EnterOptions = Readonly<{
   abandoned: AbortSignal | null;
   /** May use the last tenth of the waiting places; never overtakes. */
   revocation: boolean;
+  /** Against all gateways (shared-turns.ts), not only among the calls of this one. */
+  shared: boolean;
 }>;
 
 export interface Turns {
@@ -77,7 +84,7 @@ export const makeTurns = ({ waitersMax, keysMax, clock }: TurnsOptions): Turns =
     }
   };
 
-  const turnOf = (ticket: Ticket): Turn => ({ leave: () => part(ticket) });
+  const turnOf = (ticket: Ticket): Turn => ({ leave: () => part(ticket), isLost: () => false });
 
   const wait = (ticket: Ticket, { deadline, abandoned }: EnterOptions): Promise<Turn | NoTurn> =>
     new Promise((resolve) => {

@@ -40,6 +40,7 @@ const options = (more: Partial<EnterOptions> = {}): EnterOptions => ({
   deadline: 1_000,
   abandoned: null,
   revocation: false,
+  shared: false,
   ...more,
 });
 const given = (outcome: Turn | NoTurn): Turn =>
@@ -225,6 +226,7 @@ test('random sessions: one holder a key, order of arrival, no deadlock, nothing 
             deadline: clock.monotonic() + step.patience,
             abandoned: controller.signal,
             revocation: step.revocation,
+            shared: false,
           });
           void outcome.then((result) => arrived(visit, result));
         } else if (step.kind === 'leave') {
