@@ -30,7 +30,12 @@ type Way = Readonly<{
 }>;
 
 type Prepared = Way | Readonly<{ missing: string }>;
-type Waying = Readonly<{ name: string; prepare(folder: string): Promise<Prepared> }>;
+type Waying = Readonly<{
+  name: string;
+  prepare(folder: string): Promise<Prepared>;
+  /** Run, and not yet expected to pass. */
+  todo?: string;
+}>;
 
 const sqliteStore = 'url: sqlite:data/sallyport.db';
 
@@ -79,8 +84,6 @@ const postgresStore = ({ host, port, database, schema, user: login }: PostgresAt
 const postgresDumped = async (folder: string): Promise<Prepared> => {
   const postgres = await postgresForTests();
   if ('missing' in postgres) return postgres;
-  // The engine comes by a branch of its own; this line goes when it is there.
-  if (!existsSync('migrations/postgres')) return { missing: 'the engine is not built yet' };
   const tools = await pgTools();
   if ('missing' in tools) return tools;
   const at = postgres.at('restore');
@@ -106,10 +109,14 @@ const postgresDumped = async (folder: string): Promise<Prepared> => {
 const ways: readonly Waying[] = [
   { name: 'SQLite, its files copied while nobody runs', prepare: sqliteStopped },
   { name: 'SQLite, by VACUUM INTO under a gateway', prepare: sqliteRunning },
-  { name: 'PostgreSQL, by pg_dump under a gateway', prepare: postgresDumped },
+  {
+    name: 'PostgreSQL, by pg_dump under a gateway',
+    prepare: postgresDumped,
+    todo: 'a gateway that claims its chain of the shared store; delete this line with it',
+  },
 ];
 
-for (const { name, prepare } of ways) {
+for (const { name, prepare, todo = false } of ways) {
   describe(`a store restored: ${name}`, () => {
     const env = { SANDBOX_TOKEN: targetToken, STORE_PASSWORD: 'of no use to a server that trusts' };
     let folder: string;
@@ -163,7 +170,7 @@ for (const { name, prepare } of ways) {
       await rm(folder, { recursive: true, force: true });
     });
 
-    it('serves what it held, and is known to be behind', { timeout: 120_000 }, async (t) => {
+    it('serves what it held, and is known to be behind', { timeout: 120_000, todo }, async (t) => {
       if ('missing' in way) return t.skip(way.missing);
       const init = await runInProcess(['init', folder]);
       assert.equal(init.code, 0, init.err);
