@@ -6,7 +6,11 @@
 #     -v sallyport:/data -p 8080:8080 -e SUITE_SCIM_TOKEN sallyport
 #
 # Inside a container the data listener must not stay on loopback: write `listen: 0.0.0.0:8080` under
-# `server:`. The admin listener may stay on 127.0.0.1:8081; reach it with `docker exec`.
+# `server:`. The admin listener may stay on 127.0.0.1:8081; reach it with `docker exec`. Where something
+# outside asks it /readyz it has to listen on 0.0.0.0:8081, and only that may reach it.
+#
+# The same image serves alone on SQLite and in any number on PostgreSQL: the route file says which.
+# config/examples has both ways to run several: compose.yaml and kubernetes/.
 
 # Pin by digest where builds must be repeatable: --build-arg NODE_IMAGE=node:24-slim@sha256:…
 ARG NODE_IMAGE=node:24-slim
@@ -21,7 +25,7 @@ COPY src ./src
 RUN npm run build
 
 # Production dependencies alone. None of them needs an install script: the SQLite binaries are inside
-# their package.
+# their package, and the clients of PostgreSQL and Redis are JavaScript.
 FROM ${NODE_IMAGE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
@@ -38,7 +42,8 @@ COPY migrations ./migrations
 # The template of `init`.
 COPY config/gateway.yaml config/gateway.schema.json ./config/
 
-# The only place that is written to: route file, keys, store. Everything else may be read-only.
+# The only place that is written to: route file, keys, a SQLite store, files of checkpoints. Everything
+# else may be read-only.
 RUN mkdir /data && chown 1000:1000 /data
 VOLUME /data
 
@@ -53,7 +58,7 @@ EXPOSE 8080 8081
 HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "-e", "fetch(process.env.SALLYPORT_HEALTH_URL).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 
-# SIGTERM drains for up to 25 s: give `docker stop --time` 30.
+# SIGTERM drains for up to 25 s, and telemetry has 5 s more: give `docker stop --time` 35.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["node", "/app/dist/main.js"]
 CMD ["serve", "--config", "/data/gateway.yaml"]

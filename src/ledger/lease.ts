@@ -152,7 +152,11 @@ const sharedLease = (deps: LeaseDeps, writers: WriterStore): Lease => {
     release: async () => {
       state.stopped = true;
       state.timer?.cancel();
-      if (state.writer !== '') await writers.release(state.writer);
+      if (state.writer === '') return;
+      await writers.release(state.writer).catch((cause: unknown) => {
+        // Others take over when it has run out.
+        observer.note('warn', 'gateway.lease.unreleased', { cause });
+      });
     },
   };
 };

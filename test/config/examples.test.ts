@@ -9,16 +9,18 @@ import { printProblem } from '../../src/config/problem.ts';
 import { load, now, store } from './loading.ts';
 
 const folder = fileURLToPath(new URL('../../config/', import.meta.url));
-// Beside a route file may lie its policy cases, `NAME.cases.yaml`, and bodies they send.
-const examples = (await readdir(`${folder}examples`))
-  .filter((file) => /^[^.]+\.yaml$/.test(file))
-  .map((file) => `examples/${file}`);
+// Beside a route file may lie its policy cases, `NAME.cases.yaml`, and bodies they send. A way to
+// deploy is a folder with a route file of its own; compose.yaml is one (test/deployment).
+const examples = (await readdir(`${folder}examples`, { withFileTypes: true }))
+  .filter((entry) => entry.isDirectory() || /^[^.]+\.yaml$/.test(entry.name))
+  .filter(({ name }) => name !== 'compose.yaml')
+  .map((entry) => `examples/${entry.name}${entry.isDirectory() ? '/gateway.yaml' : ''}`);
 
 for (const file of ['gateway.yaml', ...examples]) {
   test(`config/${file} passes check without a problem or a warning`, async () => {
     const path = `${folder}${file}`;
     const text = await readFile(path, 'utf8');
-    assert.match(text, /^# yaml-language-server: \$schema=(\.\.?\/)gateway\.schema\.json\n/);
+    assert.match(text, /^# yaml-language-server: \$schema=(\.\/|(\.\.\/)+)gateway\.schema\.json\n/);
     const loaded = await loadConfig({ ...filesOnDisk, path, env: {}, resolve: false, now });
     assert.deepEqual(loaded.problems.map(printProblem), []);
     assert.deepEqual(loaded.warnings.map(printProblem), []);

@@ -115,7 +115,7 @@ const plain = (batch: ScannedBatch) => ({
 });
 
 const verified = (store: LedgerStore) =>
-  verifyLedger(evidenceOfStore(store, keyRing), {
+  verifyLedger(evidenceOfStore({ store, keyRing, writers: null }), {
     publicKey: checkpointKeys.publicKey,
     now: systemClock.now(),
   });

@@ -47,7 +47,10 @@ const joinStore = async (at: PostgresAt, more: Partial<LedgerDeps> = {}) => {
   );
   await ledger.start();
   const open = (): Promise<LedgerId> => ledger.open(intent(), { revocation: false });
+  let stopped = false;
   const stop = async (): Promise<void> => {
+    if (stopped) return;
+    stopped = true;
     await ledger.stop();
     await stores.close();
   };
