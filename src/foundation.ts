@@ -159,6 +159,7 @@ export const adminContext = (
       }),
     exportLedger: (query) => exportLedger(evidence, query),
     acceptLoss: (by, reason) => ledger.acceptLoss(by, reason),
+    loss: () => ledger.loss(),
     config,
   };
 };

@@ -21,9 +21,12 @@ import {
 } from './foundation.ts';
 import { makeDataListener } from './http/data-listener.ts';
 import type { Random } from './ids.ts';
+import type { Limiter } from './limits/limiter.ts';
 import { makeMemoryLimiter } from './limits/memory.ts';
+import { openSharedLimiter, type SharedLimiter } from './limits/redis.ts';
 import { makeDoors } from './passage/pass.ts';
-import { makeTurns } from './passage/turns.ts';
+import { makeSharedTurns } from './passage/shared-turns.ts';
+import { makeTurns, type Turns } from './passage/turns.ts';
 import { checksOf } from './readiness.ts';
 import type { Snapshot, StoreSettings } from './snapshot.ts';
 import { makeTargets, type LiveTargets } from './targets/make-targets.ts';
@@ -134,6 +137,10 @@ type Parts = {
   recovery: Timer | null;
   /** Keeps what the passage has still in memory. */
   closeDoors: () => Promise<void>;
+  /** Rates that gateways count together. */
+  limits: SharedLimiter | null;
+  /** What else ends with the gateway, before its store. */
+  readonly enders: (() => void)[];
 };
 
 const stopParts = async (parts: Parts, deadlineMs: number): Promise<void> => {
@@ -148,6 +155,8 @@ const stopParts = async (parts: Parts, deadlineMs: number): Promise<void> => {
   await data?.stop(left());
   await parts.targets.close(left());
   await parts.closeDoors();
+  for (const end of parts.enders) end();
+  parts.limits?.stop();
   await parts.foundation.ledger
     .act({
       kind: 'act',
@@ -208,6 +217,39 @@ const reloaderOf = (parts: () => Parts, beginning: Beginning): Reloader =>
 
 const localHosts = ['localhost', '127.0.0.1', '[::1]'];
 
+/** Numbers in [0, 1) for pauses that must not fall together. */
+const jitterOf = (random: Random) => (): number => random(4).readUInt32BE(0) / 2 ** 32;
+
+/** Rates in this process, or together with the other gateways. */
+const openLimiter = async (parts: Parts): Promise<Limiter> => {
+  const { clock, random, observer } = parts.deps;
+  const { environment, store } = parts.snapshot;
+  if (store.sharedLimits === null) return makeMemoryLimiter({ keysMax: bucketsMax });
+  const shared = await openSharedLimiter({
+    at: store.sharedLimits,
+    environment,
+    keysMax: bucketsMax,
+    shares: parts.foundation.ledger.share,
+    clock,
+    jitter: jitterOf(random),
+    observer,
+  });
+  parts.limits = shared;
+  return shared;
+};
+
+/** Turns in this process, or in the lines that gateways share. */
+const openTurns = ({ deps: { clock }, foundation, ...parts }: Parts): Turns => {
+  const { stores, ledger } = foundation;
+  const turns = makeTurns({ ...turnLimits, clock });
+  if (stores.shared === null) return turns;
+  const shared = makeSharedTurns({ turns, store: stores.shared.turns, feed: stores.feed, clock });
+  // The places in the lines go with the chain; nobody may record under them any more.
+  ledger.whenLeaving(shared.forfeit);
+  parts.enders.push(shared.stop);
+  return shared;
+};
+
 const startListeners = async (parts: Parts, context: AdminContext) => {
   const { deps, foundation, targets } = parts;
   const { clock, random, observer } = deps;
@@ -217,8 +259,8 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
     observer,
     watch: foundation.watch,
     targets,
-    limiter: makeMemoryLimiter({ keysMax: bucketsMax }),
-    turns: makeTurns({ ...turnLimits, clock }),
+    limiter: await openLimiter(parts),
+    turns: openTurns(parts),
     ledger: foundation.ledger,
     keyRing: foundation.keyRing,
     echoStore: foundation.stores.echoes,
@@ -255,6 +297,7 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
           config: parts.reloader.status(),
           breakers: targets.state(),
           stopping: parts.stopping,
+          limits: parts.limits?.state() ?? null,
         }),
       metrics: deps.metrics,
       hosts: () => new Set([...localHosts, parts.snapshot.admin.listen.host.toLowerCase()]),
@@ -294,6 +337,8 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
     watch: null,
     recovery: null,
     closeDoors: () => Promise.resolve(),
+    limits: null,
+    enders: [],
   };
   live = parts;
   try {

@@ -17,6 +17,8 @@ export type ReadinessParts = Readonly<{
   version: string;
   config: ConfigStatus;
   breakers: ReturnType<LiveTargets['state']>;
+  /** Who counts rates, where they are shared. */
+  limits: 'shared' | 'local' | null;
   stopping: boolean;
 }>;
 
@@ -41,6 +43,18 @@ const gatewaysCheck = ({ ledger, clock }: ReadinessParts): readonly Check[] => {
     .join('\n');
   return [{ name: 'gateways', ok: servedVersions(gateways).size < 2, detail, decides: false }];
 };
+
+const limitsCheck = ({ limits }: ReadinessParts): readonly Check[] =>
+  limits === null
+    ? []
+    : [
+        {
+          name: 'limits',
+          ok: limits === 'shared',
+          detail: limits === 'shared' ? 'counted together' : 'each gateway keeps to its share',
+          decides: false,
+        },
+      ];
 
 const configCheck = ({ config, version }: ReadinessParts): Check => {
   const text = config.lastGood
@@ -67,6 +81,7 @@ export const checksOf = (parts: ReadinessParts): readonly Check[] => {
     decisive('serving', !stopping, 'yes', 'draining'),
     decisive('clock', watch.trusted(), 'trusted', 'it jumped: see `clock trust`'),
     ...gatewaysCheck(parts),
+    ...limitsCheck(parts),
     configCheck(parts),
     {
       name: 'freezes',

@@ -44,6 +44,8 @@ export type AdminContext = Readonly<{
   ): AsyncIterable<string>;
   /** Accepts, and records, what the store lost; false where nothing is missing. */
   acceptLoss(by: string, reason: string): Promise<boolean>;
+  /** What the store lacks, or null. */
+  loss(): string | null;
   config: Readonly<{
     status(): ConfigStatus;
     /** Applies what waits; null if nothing (or something else) waits. */
@@ -62,6 +64,8 @@ export type AdminOperation<Input = never> = Readonly<{
   method: 'GET' | 'POST';
   path: string;
   role: Role;
+  /** Reads evidence only: may be asked while records are missing, and is recorded once that is possible. */
+  evidence?: true;
   /** May be asked while the clock is not trusted: what it takes to trust it again. */
   withoutClock?: true;
   /** Strict schema of the input: query parameters of a GET, body of a POST, and path parameters. */
@@ -103,13 +107,11 @@ export const perform = async (
   }
   const facts = entry.act(parsed.data);
   if (facts !== null) {
-    await context.ledger.act({
-      kind: 'act',
-      at: context.clock.now(),
-      actor: person.name,
-      act: entry.name,
-      details: facts,
-    });
+    const at = context.clock.now();
+    const act = { kind: 'act', at, actor: person.name, act: entry.name, details: facts } as const;
+    // Whoever is to accept a loss must be able to see it.
+    if (entry.evidence === true && context.loss() !== null) context.ledger.noteRead(act);
+    else await context.ledger.act(act);
   }
   return entry.run(context, person, parsed.data);
 };

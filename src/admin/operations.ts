@@ -237,6 +237,7 @@ const listQuery = (input: ListInput, now: number) => {
 const ledgerOperations: readonly AdminOperation[] = [
   operation({
     name: 'ledger.list',
+    evidence: true,
     title: 'Entries of the ledger, newest first',
     method: 'GET',
     path: '/ledger',
@@ -248,6 +249,7 @@ const ledgerOperations: readonly AdminOperation[] = [
   }),
   operation({
     name: 'ledger.show',
+    evidence: true,
     title: 'One entry with its changes and the history of its outcome',
     method: 'GET',
     path: '/ledger/{id}',
@@ -261,6 +263,7 @@ const ledgerOperations: readonly AdminOperation[] = [
   }),
   operation({
     name: 'ledger.verify',
+    evidence: true,
     title: 'Prove that nothing was altered',
     method: 'POST',
     path: '/ledger/verify',
@@ -271,6 +274,7 @@ const ledgerOperations: readonly AdminOperation[] = [
   }),
   operation({
     name: 'ledger.export',
+    evidence: true,
     title: 'Evidence as NDJSON or OCSF, verifiable offline',
     method: 'GET',
     path: '/ledger/export',

@@ -2,6 +2,7 @@
  * `sallyport serve`: runs the gateway until a signal ends it. Reloads on SIGHUP and when a file
  * changes, drains on SIGTERM and SIGINT; a second signal ends at once.
  */
+import { hostname } from 'node:os';
 import { ConfigRefused, startGateway, type Gateway } from '../gateway.ts';
 import { GatewayError } from '../errors.ts';
 import { systemClock } from '../clock.ts';
@@ -55,7 +56,7 @@ export const serve = async (
   const telemetry = await startTelemetry({
     env: context.env,
     version: context.version,
-    instanceId: `${data.address}:${data.port}`,
+    instanceId: `${hostname()}:${process.pid}`,
     log,
   });
   observer.attach(telemetry);

@@ -3,7 +3,8 @@
  * the store the right never ends. Where several share it, it is a lease on the store's clock, renewed
  * six times in its life; what is left of it is measured from before the store was asked, by the clock
  * that ran faster, so a process that slept never believes in more than it has. Each renewal also
- * closes the chains of gateways whose lease ended.
+ * closes the chains of gateways whose lease ended. Whoever could not reach the store itself waits a
+ * whole lease before that: the others may have been cut off just as long.
  */
 import type { Clock, Timer } from '../clock.ts';
 import type { Random } from '../ids.ts';
@@ -22,6 +23,8 @@ export type LeaseDeps = Readonly<{
   observer: Pick<Observer, 'note' | 'gatewaysSeen'>;
   /** Told of the store's time, ms, whenever it is heard. */
   storeAt(at: number): void;
+  /** Chains that have open entries for which this gateway answers. */
+  chainsAnsweredFor(): Promise<readonly string[]>;
 }>;
 
 /** What happens to a lease. None may throw. */
@@ -78,15 +81,24 @@ const sharedLease = (deps: LeaseDeps, writers: WriterStore): Lease => {
     timer: null as Timer | null,
     stopped: false,
     failing: false,
+    /** Monotonic ms before which nothing is taken over. */
+    takeOverFrom: 0,
+    /** A takeover may have happened without its answer. */
+    uncertain: false,
   };
   const now = () => ({ monotonic: clock.monotonic(), wall: clock.now() });
 
   const takeOver = async (): Promise<void> => {
-    if (state.tookOver === null) return;
-    const closed = await writers.takeOver(state.writer);
-    if (closed.length === 0) return;
-    observer.note('warn', 'gateway.took-over', { chains: closed });
-    state.tookOver(closed);
+    if (state.tookOver === null || clock.monotonic() < state.takeOverFrom) return;
+    const before = state.uncertain;
+    state.uncertain = true;
+    const closed = new Set(await writers.takeOver(state.writer));
+    if (before) for (const chain of await deps.chainsAnsweredFor()) closed.add(chain);
+    state.uncertain = false;
+    closed.delete(state.writer);
+    if (closed.size === 0) return;
+    observer.note('warn', 'gateway.took-over', { chains: [...closed] });
+    state.tookOver([...closed]);
   };
   const renew = async (): Promise<void> => {
     const { writer } = state;
@@ -118,6 +130,7 @@ const sharedLease = (deps: LeaseDeps, writers: WriterStore): Lease => {
           (cause: unknown) => {
             if (!state.failing) observer.note('error', 'gateway.lease.failed', { cause });
             state.failing = true;
+            state.takeOverFrom = clock.monotonic() + leaseMs;
           },
         )
         .finally(arm);

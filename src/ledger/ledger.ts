@@ -52,6 +52,8 @@ export interface Ledger {
   deny(denial: DenialRecord): void;
   /** Records an act of a person, durable before it resolves. */
   act(act: ActRecord): Promise<LedgerId>;
+  /** Records that evidence was read; kept in memory while nothing can be written. */
+  noteRead(act: ActRecord): void;
   /**
    * Entries without a final outcome for which this gateway answers, chain by chain and oldest first, at
    * most `limit` (1 to 1,000), those after `after`; `writer` leaves one chain.

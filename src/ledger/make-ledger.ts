@@ -54,6 +54,10 @@ export type OwnedLedger = Ledger &
     newestAt(): number | null;
     /** Gateways that hold a lease, as last heard; empty where one process owns the store. */
     gateways(): readonly LiveGateway[];
+    /** How many gateways serve, and the place of this one among them, from 0; -1 = it is not known. */
+    share(): Readonly<{ gateways: number; rank: number }>;
+    /** Told before this gateway leaves a chain that was closed: what it held under it is lost. */
+    whenLeaving(listener: () => void): void;
     /** Takes over what dead gateways left, now and from now on; told of the chains. */
     answerForDead(tookOver: TookOver): Promise<void>;
     /** What the store lacks of what was acknowledged or signed, or null. */
@@ -125,9 +129,15 @@ const makeUpkeep = (deps: LedgerDeps) => {
 };
 
 /** The write queue and its lease: a closed chain is left, a new one is claimed. */
-const makeWriting = (deps: LedgerDeps) => {
+const makeWriting = (deps: LedgerDeps, leaving: () => void) => {
   const { store, keyRing, clock, random, observer } = deps;
-  const lease = makeLease(deps);
+  const lease = makeLease({
+    ...deps,
+    chainsAnsweredFor: async () => {
+      const { entries } = await store.find({ unsettled: true, limit: 1_000 });
+      return [...new Set(entries.map(({ writer }) => writer))];
+    },
+  });
   const queue = makeWriteQueue({
     store,
     keyRing,
@@ -136,14 +146,26 @@ const makeWriting = (deps: LedgerDeps) => {
     observer,
     limits: deps.limits ?? queueLimits,
     claim: lease.claim,
+    leaving,
   });
   return { lease, queue };
+};
+
+const shareAmong = (gateways: readonly LiveGateway[], writer: string) => {
+  if (gateways.length === 0) return { gateways: 1, rank: 0 };
+  // Commands hold a lease too, and let nothing through.
+  const serving = gateways.filter(({ version }) => version !== '');
+  return {
+    gateways: serving.length,
+    rank: serving.findIndex((each) => each.writer === writer),
+  };
 };
 
 /** Makes the ledger; nothing happens before `start`. */
 export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
   const { store, keyRing, clock, observer, environment } = deps;
-  const { lease, queue } = makeWriting(deps);
+  let whenLeaving = (): void => undefined;
+  const { lease, queue } = makeWriting(deps, () => whenLeaving());
   const losses = makeLosses(deps, queue);
   const checkpointer = makeCheckpointer({
     store,
@@ -196,6 +218,11 @@ export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
     },
     newestAt: () => queue.committed().newestAt,
     gateways: lease.gateways,
+    share: () => shareAmong(lease.gateways(), queue.committed().writer),
+    whenLeaving: (listener) => {
+      whenLeaving = listener;
+    },
+    noteRead: (act): void => soon(act, false),
     answerForDead: (tookOver) =>
       lease.answerForDead((writers) => {
         for (const writer of writers) adopted.add(writer);

@@ -30,6 +30,8 @@ export type QueueDeps = Readonly<{
   limits: QueueLimits;
   /** Takes a chain where the present one is lost: closed by another gateway, or behind. */
   claim(): Promise<Head>;
+  /** Told before another chain is claimed: what was held under the present one is lost. */
+  leaving(): void;
 }>;
 
 /** The chain as far as it is known to be on disk. */

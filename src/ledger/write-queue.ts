@@ -131,8 +131,9 @@ const doubtful = (queue: Queue, batch: LedgerBatch, items: readonly Pending[]): 
 
 /** Goes on with a chain of its own again: a new one, or what the store has of the present one. */
 const reclaim = async (queue: Queue): Promise<void> => {
-  const { claim, observer } = queue.deps;
+  const { claim, leaving, observer } = queue.deps;
   queue.busy = true;
+  leaving();
   let head: Head;
   try {
     head = await claim();

@@ -74,6 +74,7 @@ const make = (limits = { recordsMax: 10_000, bytesMax: 1_000_000 }) => {
     observer,
     limits,
     claim: () => Promise.resolve(play.head()),
+    leaving: () => undefined,
   });
   queue.start(play.head(), null);
   const answers: (LedgerId | string)[] = [];
