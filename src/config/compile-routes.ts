@@ -119,7 +119,7 @@ export const compileRoutes = (parsed: Parsed, problem: ProblemAt): readonly Rout
       before: settings.before,
       verify: new Set(settings.verify),
       deletes: settings.deletes,
-      turns: 'gateway',
+      turns: settings.turns,
       emptyLists: new Set(settings.emptyLists.map((endpoint) => endpoint.toLowerCase())),
       trace: settings.trace,
       bulk: settings.bulk === 'off' ? null : { operationsMax: settings.bulk.operations },

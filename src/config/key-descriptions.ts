@@ -12,6 +12,8 @@ const shared = {
     'capture: read and keep the current resource before each change (rollback, conditions, exact PUT); needed: only where a rule asks.',
   verify: 'Actions after which the resource is read back and compared.',
   deletes: 'deactivate: turn a DELETE into a deactivation, judged and recorded as such.',
+  turns:
+    'gateway: calls of this process take turns at one resource; shared: those of all gateways on the store (PostgreSQL).',
   emptyLists:
     'Endpoints the target does not have: a list there is answered empty with 200, all else refused. For clients whose connection test lists them.',
   trace: "restart: begin a trace of our own; continue: trust the caller's traceparent.",
@@ -150,7 +152,26 @@ export const keyDescriptions: ReadonlyMap<string, string> = new Map([
   ['admin.people.*.roles', 'What this person may do.'],
   ['admin.people.*.until', 'Last day, 24:00 UTC.'],
   ['store', 'Where ledger, keys and state are kept.'],
-  ['store.url', 'sqlite: and a path, relative to the route file.'],
+  [
+    'store.url',
+    'sqlite: and a path, relative to the route file; or postgres://HOST[:PORT]/DATABASE[?schema=sallyport&sslmode=verify-full&sslrootcert=PATH].',
+  ],
+  ['store.user', 'Whom PostgreSQL knows the gateway as; needed with postgres:.'],
+  [
+    'store.password',
+    'The password, as ${env:NAME} or ${file:path}, where PostgreSQL asks for one.',
+  ],
+  [
+    'store.lease',
+    'How long a gateway may be silent before another settles for it; 2s to 10m, at least 1s above the timeout of every target. Only with postgres:.',
+  ],
+  [
+    'store.sharedLimits',
+    'Redis or Valkey that counts rates for all gateways: redis://HOST[:PORT][/NUMBER], rediss:// for TLS. Default: each gateway counts for itself.',
+  ],
+  ['store.sharedLimits.url', 'redis://HOST[:PORT][/NUMBER], rediss:// for TLS.'],
+  ['store.sharedLimits.user', 'Whom Redis knows the gateway as. Default: its default user.'],
+  ['store.sharedLimits.password', 'The password, as ${env:NAME} or ${file:path}.'],
   ['store.encryptionKeys', '32 bytes in base64 each; the first writes, all read.'],
   ['store.checkpoints', 'Signed heads of the ledger, kept outside it.'],
   ['store.checkpoints.key', 'Ed25519 private key, PKCS#8 PEM.'],

@@ -3,13 +3,15 @@
  * under, put the environment in, parse, cross-check, resolve, compile. All problems of all files come
  * at once; a snapshot comes only where there are none. Nothing outside this room reads a route file.
  */
-import { dirname, resolve as absolute } from 'node:path';
+import { dirname } from 'node:path';
 import { secretReference, type SecretReference } from '../scalars.ts';
 import { systemRandom } from '../ids.ts';
 import { makeKeyRing } from '../sealing.ts';
 import { loadsOf } from '../identity/attributes/compile-profile.ts';
 import type { Snapshot, StoreSettings, Target } from '../snapshot.ts';
+import { checkStore } from './check-store.ts';
 import { checkUnreached, compileRoutes, typesOf } from './compile-routes.ts';
+import { compileStore, storeReferences } from './compile-store.ts';
 import { compileClient, compileTarget } from './compile-targets.ts';
 import { applyDefaults } from './defaults.ts';
 import { digestOf, withFingerprints } from './digest.ts';
@@ -20,8 +22,7 @@ import { parseSections, type Parsed } from './parse-sections.ts';
 import { nearestSpot, plain, reporter, type MapTree } from './positions.ts';
 import { inOrder, printPath, type Path, type Problem } from './problem.ts';
 import { checkReferences } from './references.ts';
-import type { StoreFileSettings } from './schema.ts';
-import { decodeEncryptionKey, isCheckpointKey, readSecrets, type Secrets } from './secrets.ts';
+import { readSecrets, type Secrets } from './secrets.ts';
 import { readSchemasFiles } from './schemas-files.ts';
 import { rememberSettings } from './settings-of.ts';
 import { findWarnings } from './warnings.ts';
@@ -67,8 +68,7 @@ export type Loaded = Readonly<{
 type Tell = (path: Path, message: string) => void;
 
 const referencesOf = (parsed: Parsed): SecretReference[] => {
-  const out = [...(parsed.store?.encryptionKeys ?? [])];
-  if (parsed.store !== null) out.push(parsed.store.checkpoints.key);
+  const out = parsed.store === null ? [] : [...storeReferences(parsed.store)];
   for (const { auth } of parsed.targets.values()) {
     for (const slot of auth ?? []) {
       if ('bearer' in slot) out.push(slot.bearer);
@@ -77,53 +77,6 @@ const referencesOf = (parsed: Parsed): SecretReference[] => {
     }
   }
   return out;
-};
-
-const compileStore = (
-  settings: StoreFileSettings,
-  directory: string,
-  secrets: Secrets | null,
-  tell: Tell,
-): StoreSettings => {
-  const base = ['store', 'checkpoints', 'key'];
-  const encryptionKeys: Buffer[] = [];
-  let keyPem = '';
-  if (secrets !== null) {
-    for (const [index, reference] of settings.encryptionKeys.entries()) {
-      const path = ['store', 'encryptionKeys', index];
-      const secret = secrets.text(reference);
-      const raw = 'text' in secret ? decodeEncryptionKey(secret.text) : null;
-      if (raw !== null) encryptionKeys.push(raw);
-      else tell(path, 'failed' in secret ? secret.failed : 'the secret is not 32 bytes in base64');
-    }
-    const secret = secrets.text(settings.checkpoints.key);
-    if ('failed' in secret) tell(base, secret.failed);
-    else if (isCheckpointKey(secret.text)) keyPem = secret.text;
-    else tell(base, 'the secret is not an Ed25519 private key in PKCS#8 PEM');
-  }
-  return Object.freeze({
-    at: {
-      engine: 'sqlite' as const,
-      path: absolute(directory, settings.url.slice('sqlite:'.length)),
-    },
-    leaseMs: 30_000,
-    sharedLimits: null,
-    encryptionKeys,
-    checkpoints: {
-      keyPem,
-      everyMs: settings.checkpoints.every,
-      to: settings.checkpoints.to.map((to) =>
-        to === 'log'
-          ? ({ kind: 'log' } as const)
-          : ({ kind: 'file', path: absolute(directory, to.slice('file:'.length)) } as const),
-      ),
-    },
-    retention: {
-      ledgerMs: settings.retention.ledger,
-      bodiesMs: settings.retention.bodies,
-      deliveriesMs: settings.retention.deliveries,
-    },
-  });
 };
 
 const record = <Value>(entries: Iterable<readonly [string, Value]>): Record<string, Value> => {
@@ -158,7 +111,7 @@ const compile = (
   const clients = record(
     [...parsed.clients].map(([name, each]) => [name, compileClient(name, each)]),
   );
-  const store = parsed.store && compileStore(parsed.store, directory, secrets, tell);
+  const store = parsed.store && compileStore(parsed.store, { directory, secrets, tell });
   const fingerprint = fingerprints(store?.encryptionKeys ?? []);
   const resolve = secrets === null ? null : (ref: SecretReference) => secrets.text(ref);
   const targets = record<Target>(
@@ -212,8 +165,12 @@ const readableStore = (
   const settings =
     store === null
       ? null
-      : compileStore(store, directory, secrets, () => {
-          sound = false;
+      : compileStore(store, {
+          directory,
+          secrets,
+          tell: () => {
+            sound = false;
+          },
         });
   return sound ? settings : null;
 };
@@ -259,6 +216,7 @@ export const loadConfig = async (input: LoadInput): Promise<Loaded> => {
   });
   const parsed: Parsed = { ...sections, declared: declared.byTarget };
   checkReferences(file, parsed, complete, report);
+  checkStore({ file, parsed, report, warn });
   findWarnings({ file, parsed, warn, now }, complete);
   for (const profile of parsed.profiles.values()) for (const load of loadsOf(profile)) await load();
   const secrets = resolve

@@ -17,7 +17,6 @@ import type { Path } from './problem.ts';
 /** Keys by the place of their map; `*` is any name or index. */
 const keys: ReadonlyMap<string, readonly string[]> = new Map([
   ['', ['plans']],
-  ['store', ['sharedLimits', 'user', 'password']],
   ['clients.*.auth.*', ['jwt', 'internal']],
   ['targets.*', ['guards', 'protected', 'privileged']],
   ['targets.*.auth.*', ['oauth2']],
@@ -26,7 +25,6 @@ const keys: ReadonlyMap<string, readonly string[]> = new Map([
 
 /** Values by their place. */
 const values: ReadonlyMap<string, RegExp> = new Map([
-  ['store.url', /^postgres(ql)?:/],
   ['store.checkpoints.to.*', /^https?:/],
   ['clients.*.auth', /^internal$/],
   ['clients.*.auth.*', /^internal$/],

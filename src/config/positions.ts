@@ -5,6 +5,7 @@
  */
 import type { LineCounter } from 'yaml';
 import { printPath, type Path, type Problem } from './problem.ts';
+import { withoutCredentials } from './store-url.ts';
 
 /** One read file. `file` is printed as given. */
 export type Source = Readonly<{ file: string; lines: LineCounter }>;
@@ -108,9 +109,16 @@ export const nearestSpot = (root: Tree, path: Path): Spot => {
   return root.at;
 };
 
-/** The tree as plain values; `written` gives references as they stand in the file. */
+/**
+ * The tree as plain values. `written` is for people to read: references as they stand in the file,
+ * URLs without a user or password that somebody put into them.
+ */
 export const plain = (tree: Tree, how: 'value' | 'written' = 'value'): unknown => {
-  if (tree.kind === 'scalar') return how === 'written' ? (tree.written ?? tree.value) : tree.value;
+  if (tree.kind === 'scalar') {
+    if (how === 'value') return tree.value;
+    const written = tree.written ?? tree.value;
+    return typeof written === 'string' ? withoutCredentials(written) : written;
+  }
   if (tree.kind === 'list') return tree.items.map((item) => plain(item, how));
   const out = Object.create(null) as Record<string, unknown>;
   for (const [key, entry] of tree.entries) out[key] = plain(entry.value, how);

@@ -8,6 +8,15 @@ import { profileSettings } from '../identity/attributes/settings.ts';
 import { grant, permission } from '../policy/settings.ts';
 import { address, duration, name, secretReference, size } from '../scalars.ts';
 import { targetSettings } from '../targets/settings.ts';
+import {
+  limitsUrlShape,
+  limitsUrlWanted,
+  readLimitsUrl,
+  readStoreUrl,
+  storeUrlShape,
+  storeUrlWanted,
+  type Read,
+} from './store-url.ts';
 
 const day = 86_400_000;
 
@@ -34,8 +43,37 @@ export const adminSettings = z.strictObject({
   people: z.array(personSettings).max(1_000).default([]),
 });
 
+/** A URL through its reader; the rest of the shape is only for editors. */
+const urlOf = <Value>(shape: RegExp, wanted: string, read: (text: string) => Read<Value>) =>
+  z
+    .string()
+    .max(2_000)
+    .regex(shape, wanted)
+    .transform((text, context): Value => {
+      const found = read(text);
+      if ('value' in found) return found.value;
+      context.addIssue({ code: 'custom', message: found.problem });
+      return z.NEVER;
+    });
+
+const limitsUrl = urlOf(limitsUrlShape, limitsUrlWanted, readLimitsUrl);
+const login = z.string().min(1).max(63);
+
 export const storeSettings = z.strictObject({
-  url: z.string().regex(/^sqlite:[^?#]{1,1000}$/, 'write sqlite: and the path of the file'),
+  url: urlOf(storeUrlShape, storeUrlWanted, readStoreUrl),
+  user: login.optional(),
+  password: secretReference.optional(),
+  lease: duration.refine((ms) => ms >= 2_000 && ms <= 600_000, 'write 2s to 10m').prefault('30s'),
+  sharedLimits: z
+    .union([
+      limitsUrl.transform((url) => ({ url, user: undefined, password: undefined })),
+      z.strictObject({
+        url: limitsUrl,
+        user: login.optional(),
+        password: secretReference.optional(),
+      }),
+    ])
+    .optional(),
   encryptionKeys: z.array(secretReference).min(1).max(8),
   checkpoints: z.strictObject({
     key: secretReference,
@@ -69,6 +107,7 @@ export const routeSettings = z.strictObject({
   before: z.enum(['capture', 'needed']).default('needed'),
   verify: z.array(mutatingAction).max(100).default([]),
   deletes: z.enum(['passthrough', 'deactivate']).default('passthrough'),
+  turns: z.enum(['gateway', 'shared']).default('gateway'),
   emptyLists: z
     .array(z.string().regex(/^[A-Z][A-Za-z0-9]{0,62}$/, 'write an endpoint such as Groups'))
     .max(64)
@@ -133,6 +172,8 @@ export const routeFile = z.strictObject({
 
 /** Where secrets stand: `*` is any name or index. Nothing is put in there from the environment. */
 export const secretPaths: readonly (readonly string[])[] = [
+  ['store', 'password'],
+  ['store', 'sharedLimits', 'password'],
   ['store', 'encryptionKeys', '*'],
   ['store', 'checkpoints', 'key'],
   ['targets', '*', 'auth', '*', 'bearer'],

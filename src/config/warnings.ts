@@ -2,7 +2,6 @@
  * What is allowed and yet deserves a look: things that end soon, that nobody uses, or that say less
  * than they seem to.
  */
-import ipaddr from 'ipaddr.js';
 import { asksMembers } from '../identity/scim/write-knobs.ts';
 import { resolveKnobs, targetDialects } from '../identity/dialects/target-table.ts';
 import {
@@ -14,6 +13,7 @@ import {
   type MapTree,
   type Report,
 } from './positions.ts';
+import { isPrivateHost } from './private-host.ts';
 import type { Path } from './problem.ts';
 import type { Parsed } from './parse-sections.ts';
 
@@ -79,15 +79,6 @@ const warnUnused = (context: Context): void => {
       if (!names.has(name)) warnAt(context, [section, name], message, true);
     }
   }
-};
-
-const isPrivateHost = (host: string): boolean => {
-  const bare = host.replace(/^\[|\]$/g, '');
-  if (bare === 'localhost' || bare.endsWith('.localhost')) return true;
-  if (!ipaddr.isValid(bare)) return false;
-  return ['loopback', 'private', 'uniqueLocal', 'linkLocal', 'carrierGradeNat'].includes(
-    ipaddr.process(bare).range(),
-  );
 };
 
 const warnTargets = (context: Context): void => {

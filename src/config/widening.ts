@@ -73,7 +73,10 @@ const widerTarget = (old: Target | undefined, next: Target): string[] => {
   return out;
 };
 
-/** What changes the meaning of every grant of a route. */
+/**
+ * What changes the meaning of every grant of a route. Not `turns`: in which order changes are made
+ * allows nobody a change that was denied.
+ */
 const widerRoute = (old: Side, next: Side, before: Route | undefined, after: Route): string[] => {
   if (before === undefined) return [];
   const out: string[] = [];

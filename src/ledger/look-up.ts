@@ -1,5 +1,5 @@
 /** Answers questions about entries: finds rows in the store, opens the sealed records, joins both. */
-import { ledgerId, parseLedgerId, type LedgerId } from '../ids.ts';
+import { ledgerId, type LedgerId } from '../ids.ts';
 import type { KeyRing } from '../sealing.ts';
 import { holds, openBodies, openLines, openRecord, subjectKey, traceKey } from './batch.ts';
 import { parseRecord, type ChainedIntent, type ChainedRecord } from './canonical.ts';

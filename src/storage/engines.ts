@@ -9,4 +9,4 @@ type Engines = { readonly [Name in StoreAt['engine']]: Engine<Extract<StoreAt, {
 const engines: Engines = { sqlite: sqliteEngine, postgres: postgresEngine };
 
 /** The engine of a place. */
-export const engineOf = (at: StoreAt): Engine<StoreAt> => engines[at.engine] as Engine<StoreAt>;
+export const engineOf = (at: StoreAt): Engine<StoreAt> => engines[at.engine];

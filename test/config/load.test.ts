@@ -165,9 +165,7 @@ test('aliases work within bounds, and bombs do not go off', async () => {
 test('what comes with a later release is refused by name, never ignored', async () => {
   const text = `version: 1
 store:
-  url: postgres://db/sallyport
-  user: u
-  sharedLimits: redis://x
+  url: sqlite:s.db
   encryptionKeys: ['\${vault:kv/store#key}']
   checkpoints: { key: '\${file:k}', to: [log, https://x.example.com/c] }
 defaults: { target: { guards: [] } }
@@ -186,7 +184,7 @@ plans: { leaver: {} }
   const problems = (await problemsOf(text)).filter((line) => line.includes('not yet supported'));
   assert.deepEqual(
     problems.map((line) => /\(([^()]*)\)$/.exec(line)?.[1]),
-    'store.url store.user store.sharedLimits store.encryptionKeys[0] store.checkpoints.to[1] defaults.target.guards clients.c1.auth[0].jwt clients.c2.auth targets.t1.protected targets.t1.privileged targets.t2.auth[0].oauth2 routes.r1.webhook routes.r1.enrich routes.r1.event routes.r1.deliver routes.r2.rest routes.r2.catalogue routes.r3.approval plans'.split(
+    'store.encryptionKeys[0] store.checkpoints.to[1] defaults.target.guards clients.c1.auth[0].jwt clients.c2.auth targets.t1.protected targets.t1.privileged targets.t2.auth[0].oauth2 routes.r1.webhook routes.r1.enrich routes.r1.event routes.r1.deliver routes.r2.rest routes.r2.catalogue routes.r3.approval plans'.split(
       ' ',
     ),
   );
