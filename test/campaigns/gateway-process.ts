@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { sqliteStore, type TestStore } from '../support/test-store.ts';
 
 /** A folder with all that a gateway needs. */
 export type Home = Readonly<{
@@ -70,22 +71,43 @@ export const routePart = (name: string): string => `  ${name}:
     grants:
       - { client: load, users: { actions: [read, search, create, update, rename, recovery, activate, deactivate, delete] } }`;
 
-/** Makes the folder. */
-export const makeHome = async (config: string): Promise<Home> => {
+type Keys = Readonly<{ store: string; checkpoint: string }>;
+
+const makeKeys = (): Keys => ({
+  store: `${randomBytes(32).toString('base64')}\n`,
+  checkpoint: generateKeyPairSync('ed25519')
+    .privateKey.export({ type: 'pkcs8', format: 'pem' })
+    .toString(),
+});
+
+const layHome = async (config: string, store: TestStore, keys: Keys): Promise<Home> => {
   const directory = await mkdtemp(join(tmpdir(), 'sallyport-campaign-'));
   await mkdir(join(directory, 'data'));
-  const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
   const configPath = join(directory, 'gateway.yaml');
-  await writeFile(join(directory, 'data/store.key'), `${randomBytes(32).toString('base64')}\n`);
-  await writeFile(join(directory, 'data/checkpoint.key'), pem);
-  await writeFile(configPath, config);
+  await writeFile(join(directory, 'data/store.key'), keys.store);
+  await writeFile(join(directory, 'data/checkpoint.key'), keys.checkpoint);
+  await writeFile(configPath, store.rewrite(config));
   return {
     directory,
     configPath,
     storePath: join(directory, 'data/sallyport.db'),
-    env: { TARGET_TOKEN: targetToken },
+    env: { TARGET_TOKEN: targetToken, ...store.env },
     remove: () => rm(directory, { recursive: true, force: true }),
   };
+};
+
+/** Makes the folder. On PostgreSQL `store` is the caller's, to be dropped by it. */
+export const makeHome = (config: string, store: TestStore = sqliteStore): Promise<Home> =>
+  layHome(config, store, makeKeys());
+
+/** Folders of several gateways with the same keys on one store. */
+export const makeHomes = (
+  count: number,
+  config: string,
+  store: TestStore,
+): Promise<readonly Home[]> => {
+  const keys = makeKeys();
+  return Promise.all(Array.from({ length: count }, () => layHome(config, store, keys)));
 };
 
 const environment = (home: Home): NodeJS.ProcessEnv => ({ PATH: process.env['PATH'], ...home.env });
