@@ -38,38 +38,68 @@ const startMs = 30_000;
 const linesKept = 20;
 const targetToken = 'campaign-target-token';
 
+/** What a campaign adds to the client `load` and beside it. */
+export type CampaignClients = Readonly<{
+  /** Settings of `load` in flow style, comma first. */
+  load?: string;
+  /** Lines of `clients:`, two spaces first. */
+  others?: string;
+  /** Settings of `admin:` in flow style, comma first. */
+  admin?: string;
+}>;
+
 /** The parts of a route file that every campaign shares; `rest` adds targets and routes. */
-export const campaignConfig = (rest: string): string => `
+export const campaignConfig = (rest: string, more: CampaignClients = {}): string => `
 version: 1
 environment: test
 server: { listen: 127.0.0.1:0, maxBody: 64KiB }
-admin: { listen: 127.0.0.1:0 }
+admin: { listen: 127.0.0.1:0${more.admin ?? ''} }
 store:
   url: sqlite:data/sallyport.db
   encryptionKeys: ["\${file:data/store.key}"]
   checkpoints: { key: "\${file:data/checkpoint.key}", every: 1m, to: ["file:data/checkpoints"] }
 clients:
-  load: { owner: iam@example.com, purpose: a campaign, expires: 2099-12-31, auth: [{ apiKey: {} }] }
+  load: { owner: iam@example.com, purpose: a campaign, expires: 2099-12-31, auth: [{ apiKey: {} }]${more.load ?? ''} }
+${more.others ?? ''}
 ${rest}`;
 
 /** A target and its route of the same name, on which the client `load` may do all with users. */
-export const targetAndRoute = (name: string, baseUrl: string, more = ''): string => `
+export const targetAndRoute = (
+  name: string,
+  baseUrl: string,
+  more = '',
+  route: RouteMore = {},
+): string => `
 targets:
 ${targetPart(name, baseUrl, more)}
 routes:
-${routePart(name)}`;
+${routePart(name, route)}`;
 
 /** One entry of `targets:`; `more` adds settings in flow style, comma first. */
 export const targetPart = (name: string, baseUrl: string, more = ''): string =>
   `  ${name}: { baseUrl: "${baseUrl}", auth: [{ bearer: "\${env:TARGET_TOKEN}" }], allowPrivate: [127.0.0.0/8]${more} }`;
 
+/** What a route has beside what every campaign needs. */
+export type RouteMore = Readonly<{
+  /** Default: each gateway for itself. */
+  turns?: 'gateway' | 'shared';
+  /** Clients with the same grant as `load`. */
+  clients?: readonly string[];
+}>;
+
 /** One entry of `routes:`. */
-export const routePart = (name: string): string => `  ${name}:
+export const routePart = (name: string, more: RouteMore = {}): string => `  ${name}:
     path: /scim/${name}
     scim: ${name}
     before: capture
+    turns: ${more.turns ?? 'gateway'}
     grants:
-      - { client: load, users: { actions: [read, search, create, update, rename, recovery, activate, deactivate, delete] } }`;
+${['load', ...(more.clients ?? [])]
+  .map(
+    (client) =>
+      `      - { client: ${client}, users: { actions: [read, search, create, update, rename, recovery, activate, deactivate, delete] } }`,
+  )
+  .join('\n')}`;
 
 type Keys = Readonly<{ store: string; checkpoint: string }>;
 
@@ -131,12 +161,19 @@ export const runCommand = async (
   return { code: child.exitCode, output };
 };
 
-/** The key of client `load`, issued on the store while no gateway runs. */
-export const issueLoadKey = async (home: Home): Promise<string> => {
-  const { code, output } = await runCommand(home, ['keys', 'issue', 'load', '--json']);
+/** A key that the command line issues on the store itself; on SQLite no gateway may run. */
+export const issueKeyOf = async (
+  home: Home,
+  kind: 'keys' | 'people',
+  holder: string,
+): Promise<string> => {
+  const { code, output } = await runCommand(home, [kind, 'issue', holder, '--json']);
   if (code !== 0) throw new Error(`no key was issued: ${output}`);
   return (JSON.parse(output) as { token: string }).token;
 };
+
+/** The key of client `load`. */
+export const issueLoadKey = (home: Home): Promise<string> => issueKeyOf(home, 'keys', 'load');
 
 type Listening = Readonly<{ event?: string; data: string; admin: string }>;
 

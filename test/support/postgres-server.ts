@@ -252,7 +252,10 @@ const serverOf = (cluster: Cluster): PostgresServer => {
 };
 
 /** Why no cluster can be made here, or null. */
-const whyMissing = (programs: string | null, owner: Owner | null): string | null => {
+export const whyNoPostgresServer = (
+  programs: string | null = findPrograms(),
+  owner: Owner | null = ownerOf(),
+): string | null => {
   if (process.platform !== 'linux') return 'a PostgreSQL server of our own is run on Linux only';
   if (programs === null) return 'no PostgreSQL server is installed (initdb and postgres)';
   return owner === null ? 'root may not run PostgreSQL, and there is no account that could' : null;
@@ -264,7 +267,7 @@ export const makePostgresServer = async (
 ): Promise<PostgresServer | Readonly<{ missing: string }>> => {
   const programs = findPrograms();
   const owner = ownerOf();
-  const missing = whyMissing(programs, owner);
+  const missing = whyNoPostgresServer(programs, owner);
   if (missing !== null || programs === null || owner === null) {
     if (process.env['CI'] === 'true') throw new Error(missing ?? '');
     return { missing: missing ?? '' };

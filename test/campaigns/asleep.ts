@@ -1,0 +1,251 @@
+/**
+ * Puts one of two gateways to sleep (SIGSTOP) with calls under way, until its lease has ended and the
+ * other settled for it; the target answers meanwhile, and the answers wait in the sleeper's sockets.
+ * Then it wakes. One round is one such sleep.
+ */
+import { request } from 'undici';
+import { seededNumbers, type Campaign, type CampaignOptions } from './campaign.ts';
+import { campaignConfig, issueKeyOf, targetAndRoute } from './gateway-process.ts';
+import { newUser, renamed } from './load-client.ts';
+import {
+  auditStore,
+  openSeveral,
+  sleep,
+  type Audit,
+  type Seat,
+  type Several,
+} from './several-gateways.ts';
+import { instant, startUsersTarget, type UsersTarget } from './users-target.ts';
+
+const leaseMs = 2_000;
+const sleepers = 8;
+const others = 2;
+/** Time the target takes before a change and again before its answer, ms: a sleep finds calls in both. */
+const slowMs = 250;
+const person = 'alice@example.com';
+const takenOverWithinMs = 15_000;
+const awakeWithinMs = 15_000;
+const settlingMs = 6_000;
+const problemsShown = 20;
+
+const configOf = (url: string): string =>
+  campaignConfig(
+    targetAndRoute('users', url, ', settleAfter: 10ms, timeout: 1s, breaker: { minimum: 10000 }'),
+    { admin: `, people: [{ name: ${person}, roles: [viewer], until: 2099-12-31 }]` },
+  );
+
+/** What one sleep found. */
+type Sleep = Readonly<{
+  stoppedAt: number;
+  wokenAt: number;
+  /** Ledger ids of what was at the target as it fell asleep. */
+  underWay: readonly string[];
+}>;
+
+type Scene = Readonly<{
+  several: Several;
+  target: UsersTarget;
+  alice: string;
+  draw: () => number;
+  sleeps: Sleep[];
+  problems: string[];
+  acknowledged: Set<string>;
+  /** Answers of the sleeper's calls by status and code. */
+  answers: Map<string, number>;
+  /** When a mutation of each seat that went well began, newest. */
+  well: number[];
+  now: { running: boolean };
+  awakeMs: number[];
+}>;
+
+const seatOf = (scene: Scene, at: number): Seat => scene.several.seats[at] as Seat;
+
+/** Changes its own user over and over, through one seat. */
+const change = async (scene: Scene, at: number, path: string): Promise<void> => {
+  const { now, acknowledged, answers, problems, well } = scene;
+  for (let count = 0; now.running; count += 1) {
+    const began = instant();
+    const answer = await seatOf(scene, at).client.ask('PATCH', path, renamed(`change ${count}`));
+    const told = answer === null ? 'broken' : `${answer.status} ${answer.code ?? ''}`.trim();
+    if (answer?.status === 200 && answer.ledgerId !== null) {
+      acknowledged.add(answer.ledgerId);
+      well[at] = Math.max(well[at] ?? 0, began);
+    } else {
+      if (at > 0 || answer === null) problems.push(`a change on gateway ${at}: ${told}`);
+      await sleep(50);
+    }
+    if (at === 0) answers.set(told, (answers.get(told) ?? 0) + 1);
+  }
+};
+
+const makeUser = async (scene: Scene, at: number, name: string): Promise<string> => {
+  const made = await seatOf(scene, at).client.ask('POST', '/scim/users/Users', newUser(name));
+  if (made?.status !== 201) throw new Error(`no user was made: ${JSON.stringify(made)}`);
+  return `/scim/users/Users/${made.resourceId}`;
+};
+
+/** Is every one of these settled, says the gateway that is awake? */
+const settledByOther = async (scene: Scene, ids: readonly string[]): Promise<boolean> => {
+  for (const id of ids) {
+    const { body } = await request(`${seatOf(scene, 1).gateway.admin}/api/v1/ledger/${id}`, {
+      headers: { authorization: `Bearer ${scene.alice}` },
+    });
+    const shown = (await body.json()) as { row?: { outcome?: unknown }; outcome?: unknown };
+    if ((shown.row ?? shown).outcome === null) return false;
+  }
+  return true;
+};
+
+/** Looks until it holds; gives the ms that took, or null. */
+const eventually = async (
+  holds: () => boolean | Promise<boolean>,
+  mostMs: number,
+): Promise<number | null> => {
+  const since = performance.now();
+  while (!(await holds())) {
+    if (performance.now() - since > mostMs) return null;
+    await sleep(50);
+  }
+  return performance.now() - since;
+};
+
+const playSleep = async (scene: Scene, paths: ReadonlySet<string>): Promise<void> => {
+  const { target, problems, draw } = scene;
+  const { pid } = seatOf(scene, 0).gateway;
+  await sleep(2 * slowMs + draw() * 2 * slowMs);
+  process.kill(pid, 'SIGSTOP');
+  const stoppedAt = instant();
+  const underWay = target
+    .arrivals()
+    .filter(
+      ({ path, answeredAt }) => answeredAt === null && paths.has(path.split('/').at(-1) ?? ''),
+    )
+    .flatMap(({ ledgerId }) => (ledgerId === null ? [] : [ledgerId]));
+  try {
+    await sleep(leaseMs);
+    const taken = await eventually(() => settledByOther(scene, underWay), takenOverWithinMs);
+    if (taken === null) problems.push('the other gateway settled nothing of a gateway asleep');
+  } finally {
+    process.kill(pid, 'SIGCONT');
+  }
+  const wokenAt = instant();
+  scene.sleeps.push({ stoppedAt, wokenAt, underWay });
+  const awake = await eventually(() => (scene.well[0] ?? 0) >= wokenAt, awakeWithinMs);
+  if (awake === null) problems.push('it did not serve again after it woke');
+  else scene.awakeMs.push(awake);
+};
+
+const judge = (scene: Scene, audit: Audit) => {
+  const { target, sleeps } = scene;
+  const rowOf = (id: string | null) => audit.entries.get(id ?? '');
+  const underWay = sleeps.flatMap((one) => one.underWay);
+  const late = [...audit.entries.values()].filter(({ settledBy }) => settledBy === 'late-send');
+  const unnamed = underWay.filter((id) => rowOf(id)?.settledBy !== 'late-send');
+  // Sent after it woke under an entry from before: begun when the lease had ended.
+  const stale = target.arrivals().filter(({ ledgerId, arrivedAt }) => {
+    const openedAt = Date.parse(rowOf(ledgerId)?.at ?? '');
+    return sleeps.some(({ stoppedAt, wokenAt }) => openedAt <= stoppedAt && arrivedAt > wokenAt);
+  });
+  return {
+    figures: {
+      sleeps: sleeps.length,
+      'under way at the target as it fell asleep': underWay.length,
+      'late sends in the ledger': late.length,
+      'under way, but not named late-send': unnamed.length,
+      'sent after the lease had ended': stale.length,
+    },
+    problems: [
+      ...unnamed.map(
+        (id) => `${id}: under way, yet settled by ${rowOf(id)?.settledBy ?? 'nobody'}`,
+      ),
+      ...stale.map(({ ledgerId }) => `${ledgerId}: sent after the lease had ended`),
+      ...(late.length === underWay.length
+        ? []
+        : [`${late.length} late sends, ${underWay.length} calls were under way`]),
+    ],
+  };
+};
+
+const play = async (several: Several, target: UsersTarget, options: CampaignOptions) => {
+  const { rounds, seed, print } = options;
+  const [home] = several.homes as readonly [Seat['home']];
+  const scene: Scene = {
+    several,
+    target,
+    alice: await issueKeyOf(home, 'people', person),
+    draw: seededNumbers(seed),
+    sleeps: [],
+    problems: [],
+    acknowledged: new Set(),
+    answers: new Map(),
+    well: [],
+    now: { running: true },
+    awakeMs: [],
+  };
+  const changes: Promise<void>[] = [];
+  const paths = new Set<string>();
+  for (let one = 0; one < sleepers + others; one += 1) {
+    const at = one < sleepers ? 0 : 1;
+    const path = await makeUser(scene, at, `user-${one}@example.com`);
+    if (at === 0) paths.add(path.split('/').at(-1) ?? '');
+    changes.push(change(scene, at, path));
+  }
+  for (let round = 1; round <= rounds; round += 1) {
+    await playSleep(scene, paths);
+    if (round % 10 === 0) print(`round ${round}: ${target.arrivals().length} mutations seen`);
+  }
+  scene.now.running = false;
+  await Promise.all(changes);
+  await target.idle();
+  await sleep(settlingMs);
+  await several.stopGateways();
+  const audit = await auditStore(home, target, scene.acknowledged);
+  print(audit.verified);
+  const { figures, problems } = judge(scene, audit);
+  const found = [...scene.problems, ...problems, ...audit.problems];
+  for (const line of found.slice(0, problemsShown)) print(line);
+  print([...scene.answers].map(([told, count]) => `${count} x ${told}`).join(', '));
+  const { truth } = audit;
+  return {
+    ok: found.length === 0 && figures['under way at the target as it fell asleep'] > 0,
+    figures: {
+      ...figures,
+      'served again after waking, at most (ms)': Math.round(Math.max(...scene.awakeMs)),
+      'mutations seen by the target': target.arrivals().length,
+      'answers acknowledged (2xx)': scene.acknowledged.size,
+      entries: audit.entries.size,
+      applied: truth.applied,
+      'not-sent': truth.notSent,
+      'in-doubt': truth.inDoubt,
+      'settled by read-back': truth.settledByReadBack,
+      problems: found.length,
+    },
+  };
+};
+
+const run = async (options: CampaignOptions) => {
+  const target = await startUsersTarget({ delayMs: () => slowMs });
+  try {
+    const several = await openSeveral({
+      gateways: 2,
+      config: configOf(target.url),
+      lease: `${leaseMs / 1_000}s`,
+      connections: sleepers + 2,
+    });
+    try {
+      return await play(several, target, options);
+    } finally {
+      await several.remove();
+    }
+  } finally {
+    await target.stop();
+  }
+};
+
+export const campaign: Campaign = {
+  name: 'asleep',
+  claim:
+    'a gateway that slept past its lease sends nothing more under it, and its late answers are named',
+  roundsDefault: 50,
+  run,
+};
