@@ -2,7 +2,7 @@
 import type { Database } from 'better-sqlite3';
 import { parseLedgerId } from '../../ids.ts';
 import type { Head, LedgerBatch } from '../../ledger/store.ts';
-import { decisions, isFinal, outcomes, settledBys } from './codes.ts';
+import { decisions, isFinal, outcomes, settledBys } from '../codes.ts';
 
 const sql = {
   claim: 'INSERT OR IGNORE INTO chain VALUES (1, ?, 1, NULL, NULL)',

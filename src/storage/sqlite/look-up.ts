@@ -11,7 +11,7 @@ import type {
   StoredBatch,
 } from '../../ledger/store.ts';
 import type { Sealed } from '../../sealing.ts';
-import { decisions, outcomes, settledBys } from './codes.ts';
+import { decisions, outcomes, settledBys } from '../codes.ts';
 import { makeLookupReads } from './lookups.ts';
 
 const filters = `

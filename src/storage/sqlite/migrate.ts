@@ -1,25 +1,16 @@
-/**
- * Brings a database to the newest schema, forward only. What was applied must be a prefix of what
- * the folder holds, byte for byte; anything else means another program or an older one.
- */
-import { hash } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+/** Brings a SQLite file to the newest schema; the rules are those of `../migrations.ts`. */
 import type { Database } from 'better-sqlite3';
+import {
+  pendingMigrations,
+  readMigrations as readFolder,
+  type AppliedMigration,
+  type Migration,
+} from '../migrations.ts';
 
-export type Migration = Readonly<{ name: string; sql: string; digest: string }>;
+export type { Migration };
 
-/** The files of `migrations/sqlite`, in order; the folder lies at the package's root. */
-export const readMigrations = (
-  folder: URL = new URL('../../../migrations/sqlite/', import.meta.url),
-): readonly Migration[] =>
-  readdirSync(fileURLToPath(folder))
-    .filter((name) => /^[0-9]{4}-[a-z0-9-]+\.sql$/.test(name))
-    .toSorted()
-    .map((name) => {
-      const sql = readFileSync(new URL(name, folder), 'utf8');
-      return { name, sql, digest: hash('sha256', sql) };
-    });
+/** The files of `migrations/sqlite`, in order. */
+export const readMigrations = (): readonly Migration[] => readFolder('sqlite');
 
 const journal = `CREATE TABLE IF NOT EXISTS migrations (
   name TEXT PRIMARY KEY, digest TEXT NOT NULL, applied_at INTEGER NOT NULL
@@ -33,19 +24,10 @@ export const migrate = (
 ): void => {
   database.exec(journal);
   const applied = database
-    .prepare<[], { name: string; digest: string }>(
-      'SELECT name, digest FROM migrations ORDER BY name',
-    )
+    .prepare<[], AppliedMigration>('SELECT name, digest FROM migrations ORDER BY name')
     .all();
-  applied.forEach(({ name, digest }, index) => {
-    const known = migrations[index];
-    if (known === undefined) throw new TypeError(`the store is newer than this program: ${name}`);
-    if (known.name !== name || known.digest !== digest) {
-      throw new TypeError(`the store was made with another version of ${name}`);
-    }
-  });
   const note = database.prepare('INSERT INTO migrations VALUES (?, ?, ?)');
-  for (const { name, sql, digest } of migrations.slice(applied.length)) {
+  for (const { name, sql, digest } of pendingMigrations(applied, migrations)) {
     database.transaction(() => {
       database.exec(sql);
       note.run(name, digest, now);

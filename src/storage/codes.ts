@@ -1,6 +1,6 @@
 /** Small integers for the words in index rows. The order is part of the file format: append only. */
-import type { EntryOutcome, SettledBy } from '../../ledger/record.ts';
-import type { EntryIndex } from '../../ledger/store.ts';
+import type { EntryOutcome, SettledBy } from '../ledger/record.ts';
+import type { EntryIndex } from '../ledger/store.ts';
 
 export const decisions: readonly EntryIndex['decision'][] = ['allow', 'deny', 'hold'];
 export const outcomes: readonly EntryOutcome[] = ['applied', 'rejected', 'not-sent', 'in-doubt'];

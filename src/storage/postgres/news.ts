@@ -1,0 +1,35 @@
+/**
+ * What one gateway tells the others through the store. Each change of a topic bumps its number in the
+ * same transaction; the notification is only faster. Channels belong to a database, so their names
+ * are made from the schema.
+ */
+import { hash } from 'node:crypto';
+import type { FeedTopic } from '../../store-feed.ts';
+import type { Run, Sessions, Statement } from './connection.ts';
+
+/** Topics that have a number; a turn's news is kept by the line itself. */
+export type NumberedTopic = Exclude<FeedTopic, 'turns'>;
+
+/** Name of a schema's channel; it needs no quotes. */
+export const channelOf = (schema: string): string =>
+  `sallyport_${hash('sha256', schema).slice(0, 32)}`;
+
+const tell: Statement = {
+  text: `WITH told AS (UPDATE news SET number = number + 1 WHERE topic = $2 RETURNING number)
+    SELECT pg_notify($1, $2 || ' ' || number) FROM told`,
+};
+
+/**
+ * Runs a change of a topic in one transaction with its news. The news come first: their row's lock
+ * makes changes of one topic follow each other, so that a change may count before it adds.
+ */
+export const change = <Result>(
+  { transaction }: Sessions,
+  schema: string,
+  topic: NumberedTopic,
+  work: (run: Run) => Promise<Result>,
+): Promise<Result> =>
+  transaction(async (run) => {
+    await run(tell, [channelOf(schema), topic]);
+    return work(run);
+  });
