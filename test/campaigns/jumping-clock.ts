@@ -20,7 +20,7 @@ export const makeJumpingClock = (): JumpingClock => {
   let fired = 0;
   return {
     now: () => systemClock.now() + departure,
-    monotonic: systemClock.monotonic,
+    monotonic: () => systemClock.monotonic(),
     after: (ms, run) => {
       if (ms < longMs) return systemClock.after(ms, run);
       // Each timer is its own, also where two run the same.
