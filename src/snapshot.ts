@@ -6,6 +6,7 @@ import type { AddressPin, ClientSettings, PersonSettings } from './callers/setti
 import type { Profile } from './identity/attributes/profile.ts';
 import type { Knobs } from './identity/dialects/knobs.ts';
 import type { ResourceType } from './identity/scim/schema-model.ts';
+import type { SharedLimitsAt } from './limits/shared-at.ts';
 import type { CompiledLimit, Grants } from './policy/decision.ts';
 import type { TargetSettings } from './targets/settings.ts';
 
@@ -48,15 +49,8 @@ export type Client = Readonly<{
   limitWrites: CompiledLimit | null;
 }>;
 
-/** A Redis or Valkey that counts rates. */
-export type SharedLimitsAt = Readonly<{
-  host: string;
-  port: number;
-  database: number;
-  user: string | null;
-  password: string | null;
-  tls: boolean;
-}>;
+/** Defined where the rates are counted. */
+export type { SharedLimitsAt } from './limits/shared-at.ts';
 
 export type Route = Readonly<{
   name: string;

@@ -15,13 +15,28 @@ export interface MemoryLimiter extends Limiter {
   ): Taken;
   /** Buckets held now; never more than `keysMax`. */
   size(): number;
+  /** Calls that stand in the bucket of a limit now, those of the reserve with them. */
+  level(limit: CompiledLimit, now: number): number;
 }
+
+/** A limit whose reserve is not the usual one: a share of it, say. */
+type Reserved = CompiledLimit & Readonly<{ reserve?: number }>;
 
 /** Calls beyond the burst that only revocations may take: a tenth of it, at least one. */
 export const revocationReserve = (burst: number): number => Math.max(1, Math.floor(burst / 10));
 
-/** Makes a limiter without buckets; `keysMax` is the number of buckets it ever holds. */
-export const makeMemoryLimiter = ({ keysMax }: Readonly<{ keysMax: number }>): MemoryLimiter => {
+/** What a bucket may hold at most. */
+const roomOf = ({ burst, reserve }: Reserved): number =>
+  burst + (reserve ?? revocationReserve(burst));
+
+/**
+ * Makes a limiter without buckets; `keysMax` is the number of buckets it ever holds. `usedUpAt`
+ * (monotonic ms): every bucket was used up then, reserve and all; without it they were full.
+ */
+export const makeMemoryLimiter = ({
+  keysMax,
+  usedUpAt = Number.NEGATIVE_INFINITY,
+}: Readonly<{ keysMax: number; usedUpAt?: number }>): MemoryLimiter => {
   if (!Number.isSafeInteger(keysMax) || keysMax < 1) throw new TypeError('keysMax is at least 1');
   /** Key -> monotonic ms at which the bucket is full again. */
   const fullAt = new Map<string, number>();
@@ -35,6 +50,14 @@ export const makeMemoryLimiter = ({ keysMax }: Readonly<{ keysMax: number }>): M
       if (at <= now) fullAt.delete(key);
       else if (at < nextFullAt) nextFullAt = at;
     }
+  };
+
+  /** Milliseconds until the bucket is full. */
+  const levelOf = (limit: CompiledLimit, now: number): number => {
+    const room = roomOf(limit) * intervalMs(limit);
+    const at = fullAt.get(limit.key) ?? usedUpAt + room;
+    // Capped, so a reload to a faster rate is not held back.
+    return at <= now ? 0 : Math.min(at - now, room);
   };
 
   const hasRoomFor = (limits: readonly CompiledLimit[], now: number): boolean => {
@@ -53,7 +76,7 @@ export const makeMemoryLimiter = ({ keysMax }: Readonly<{ keysMax: number }>): M
     let waitMs = 0;
     let refusedBy: CompiledLimit | null = null;
     for (const limit of limits) {
-      const wait = waitFor(limit, levelOf(limit, fullAt, now), revocation);
+      const wait = waitFor(limit, levelOf(limit, now), revocation);
       if (wait > waitMs) {
         waitMs = wait;
         refusedBy = limit;
@@ -61,7 +84,7 @@ export const makeMemoryLimiter = ({ keysMax }: Readonly<{ keysMax: number }>): M
     }
     if (refusedBy === null) {
       // One bucket asked through two limits gives one call: both write from the same level.
-      const taken = limits.map((limit) => now + levelOf(limit, fullAt, now) + intervalMs(limit));
+      const taken = limits.map((limit) => now + levelOf(limit, now) + intervalMs(limit));
       limits.forEach(({ key }, index) => {
         fullAt.set(key, taken[index] as number);
       });
@@ -69,12 +92,16 @@ export const makeMemoryLimiter = ({ keysMax }: Readonly<{ keysMax: number }>): M
     }
     return {
       admitted: refusedBy === null,
-      states: limits.map((limit) => stateOf(limit, levelOf(limit, fullAt, now))),
+      states: limits.map((limit) => stateOf(limit, levelOf(limit, now))),
       retryAfterSeconds: refusedBy === null ? 0 : wholeSeconds(waitMs),
       refusedBy,
     };
   };
-  return Object.freeze({ take, size: () => fullAt.size });
+  return Object.freeze({
+    take,
+    size: () => fullAt.size,
+    level: (limit: CompiledLimit, now: number): number => levelOf(limit, now) / intervalMs(limit),
+  });
 };
 
 /** Rounding of sums of milliseconds, far below one interval of any sensible rate. */
@@ -82,20 +109,9 @@ const roundingMs = 1e-6;
 
 const intervalMs = ({ seconds, count }: CompiledLimit): number => (seconds * 1_000) / count;
 
-/** Milliseconds until the bucket is full; capped, so a reload to a faster rate is not held back. */
-const levelOf = (
-  limit: CompiledLimit,
-  fullAt: ReadonlyMap<string, number>,
-  now: number,
-): number => {
-  const at = fullAt.get(limit.key);
-  if (at === undefined || at <= now) return 0;
-  return Math.min(at - now, (limit.burst + revocationReserve(limit.burst)) * intervalMs(limit));
-};
-
 /** Milliseconds until one more call fits; 0 = now. */
 const waitFor = (limit: CompiledLimit, level: number, revocation: boolean): number => {
-  const room = limit.burst + (revocation ? revocationReserve(limit.burst) : 0);
+  const room = revocation ? roomOf(limit) : limit.burst;
   const over = level + intervalMs(limit) - room * intervalMs(limit);
   return over <= roundingMs ? 0 : over;
 };
