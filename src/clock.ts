@@ -35,10 +35,12 @@ export const clockDepartureMsMax = 5_000;
 
 /** Watches one clock; `trusted` is cheap enough for every call. */
 export type ClockWatch = Readonly<{
-  /** False while wall time departs by more than five seconds from monotonic time, or lies that far before the ledger. */
+  /** False while wall time departs by more than five seconds from monotonic time or the store's, or lies that far before the ledger. */
   trusted(): boolean;
   /** Tells the watch the newest time found in the ledger (ms since the epoch). */
   ledgerAt(at: number): void;
+  /** Tells the watch what the store's clock says (ms since the epoch), where the store has one. */
+  storeAt(at: number): void;
   /** A person accepted the present wall time: measure from now on. */
   rebase(): void;
 }>;
@@ -47,18 +49,26 @@ export type ClockWatch = Readonly<{
 export const watchClock = (clock: Clock): ClockWatch => {
   let origin = clock.now() - clock.monotonic();
   let newest = Number.NEGATIVE_INFINITY;
+  /** How far the wall clock lay before the store's when that was last heard, and what a person accepted. */
+  let skew = 0;
+  let accepted = 0;
   return {
     trusted: () => {
       const now = clock.now();
       return (
         Math.abs(now - clock.monotonic() - origin) <= clockDepartureMsMax &&
+        Math.abs(skew - accepted) <= clockDepartureMsMax &&
         now >= newest - clockDepartureMsMax
       );
     },
     ledgerAt: (at) => {
       if (at > newest) newest = at;
     },
+    storeAt: (at) => {
+      skew = at - clock.now();
+    },
     rebase: () => {
+      accepted = skew;
       origin = clock.now() - clock.monotonic();
       newest = clock.now();
     },

@@ -3,12 +3,13 @@
  * that names an engine. A gateway is built on it; the command line uses it where no gateway runs.
  */
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { hostname } from 'node:os';
 import type { AdminContext } from './admin/operation.ts';
 import { makeCallersStanding, type CallersStanding } from './callers/standing.ts';
 import { watchClock, type Clock, type ClockWatch } from './clock.ts';
 import type { Loaded } from './config/load.ts';
 import type { Random } from './ids.ts';
-import { evidenceOfStore } from './ledger/evidence.ts';
+import { evidenceOfStore, type EvidenceSource } from './ledger/evidence.ts';
 import { exportLedger } from './ledger/export.ts';
 import { makeLedger, type OwnedLedger } from './ledger/make-ledger.ts';
 import { verifyLedger } from './ledger/verify.ts';
@@ -16,10 +17,17 @@ import { makeKeyRing, type KeyRing } from './sealing.ts';
 import type { Snapshot, StoreSettings } from './snapshot.ts';
 import { engineOf } from './storage/engines.ts';
 import type { Stores } from './storage/stores.ts';
+import type { FeedTopic } from './store-feed.ts';
 import { makeFreezesStanding, type FreezesStanding } from './targets/standing.ts';
 import type { Observer } from './telemetry/observe.ts';
 
-export type FoundationDeps = Readonly<{ clock: Clock; random: Random; observer: Observer }>;
+export type FoundationDeps = Readonly<{
+  clock: Clock;
+  random: Random;
+  observer: Observer;
+  /** Version of the snapshot in force, for the other gateways; absent where no gateway runs. */
+  version?: () => string;
+}>;
 
 /** Which store, and whose ledger it is. */
 export type Ground = Readonly<{ store: StoreSettings; environment: string }>;
@@ -51,7 +59,7 @@ const closeAll = async (closers: readonly (() => Promise<void> | void)[]): Promi
 
 /** Opens the store and what stands on it. Rejects with GatewayError `ledger_unavailable`. */
 export const openFoundation = async (
-  { clock, random, observer }: FoundationDeps,
+  { clock, random, observer, version }: FoundationDeps,
   { store, environment }: Ground,
 ): Promise<Foundation> => {
   const stores = await engineOf(store.at).open(store.at);
@@ -59,8 +67,15 @@ export const openFoundation = async (
   try {
     const keyRing = makeKeyRing(store.encryptionKeys, random);
     const checkpointKey = createPrivateKey(store.checkpoints.keyPem);
+    const watch = watchClock(clock);
     const ledger = makeLedger({
       store: stores.ledger,
+      writers: stores.shared?.writers ?? null,
+      losses: stores.losses,
+      leaseMs: store.leaseMs,
+      about: () => ({ name: `${hostname()}:${process.pid}`, version: version?.() ?? '' }),
+      storeAt: watch.storeAt,
+      clockTrusted: watch.trusted,
       keyRing,
       checkpointKey,
       checkpoints: store.checkpoints,
@@ -72,7 +87,6 @@ export const openFoundation = async (
     });
     await ledger.start();
     closers.push(() => ledger.stop());
-    const watch = watchClock(clock);
     const newest = ledger.newestAt();
     if (newest !== null) watch.ledgerAt(newest);
     const callers = makeCallersStanding({ store: stores.keys, clock, observer });
@@ -81,6 +95,18 @@ export const openFoundation = async (
     const freezes = makeFreezesStanding({ store: stores.freezes, clock, observer });
     await freezes.start();
     closers.push(() => freezes.stop());
+    const hear = (topic: FeedTopic, refresh: () => Promise<void>): void => {
+      const ended = stores.feed.on(topic, () => {
+        refresh().catch((cause: unknown) => observer.note('warn', 'store.news', { topic, cause }));
+      });
+      closers.push(ended);
+    };
+    hear('keys', callers.refresh);
+    hear('freezes', freezes.refresh);
+    hear('losses', ledger.lookAtLoss);
+    for (const warning of await stores.warnings()) {
+      observer.note('warn', 'store.warning', { warning });
+    }
     return {
       stores,
       keyRing,
@@ -97,6 +123,16 @@ export const openFoundation = async (
   }
 };
 
+/** Where a verifier looks. */
+export const evidenceSource = ({
+  stores,
+  keyRing,
+}: Pick<Foundation, 'stores' | 'keyRing'>): EvidenceSource => ({
+  store: stores.ledger,
+  keyRing,
+  writers: stores.shared?.writers ?? null,
+});
+
 /** What admin operations use, over an open foundation. */
 export const adminContext = (
   deps: Pick<FoundationDeps, 'clock' | 'random'>,
@@ -105,8 +141,9 @@ export const adminContext = (
   config: AdminContext['config'],
 ): AdminContext => {
   const { clock, random } = deps;
-  const { stores, keyRing, ledger, callers, freezes, watch } = foundation;
+  const { stores, ledger, callers, freezes, watch } = foundation;
   const publicKey = createPublicKey(foundation.checkpointKey);
+  const evidence = evidenceSource(foundation);
   return {
     clock,
     watch,
@@ -115,12 +152,12 @@ export const adminContext = (
     keys: { store: stores.keys, clock, random, standing: callers },
     freezes,
     verifyLedger: (since) =>
-      verifyLedger(evidenceOfStore(stores.ledger, keyRing), {
+      verifyLedger(evidenceOfStore(evidence), {
         publicKey,
         now: clock.now(),
         ...(since === null ? {} : { sinceCheckpoint: since }),
       }),
-    exportLedger: (query) => exportLedger({ store: stores.ledger, keyRing }, query),
+    exportLedger: (query) => exportLedger(evidence, query),
     config,
   };
 };

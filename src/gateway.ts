@@ -4,7 +4,7 @@
  */
 import type { AddressInfo } from 'node:net';
 import { makeListener, type Listener } from './http/listener.ts';
-import { serveAdmin, type Check } from './admin/listener.ts';
+import { serveAdmin } from './admin/listener.ts';
 import type { AdminContext } from './admin/operation.ts';
 import type { Clock, Timer } from './clock.ts';
 import { filesOnDisk } from './config/files-on-disk.ts';
@@ -24,6 +24,7 @@ import type { Random } from './ids.ts';
 import { makeMemoryLimiter } from './limits/memory.ts';
 import { makeDoors } from './passage/pass.ts';
 import { makeTurns } from './passage/turns.ts';
+import { checksOf } from './readiness.ts';
 import type { Snapshot, StoreSettings } from './snapshot.ts';
 import { makeTargets, type LiveTargets } from './targets/make-targets.ts';
 import type { Observer } from './telemetry/observe.ts';
@@ -82,8 +83,14 @@ type Beginning = Readonly<{
   lastGood: boolean;
 }>;
 
+/** What a beginning needs; `inForce` is the snapshot once there is one. */
+type BeginDeps = GatewayDeps & Readonly<{ inForce(): Snapshot | null }>;
+
+const openOn = (deps: BeginDeps, snapshot: Snapshot): Promise<Foundation> =>
+  openFoundation({ ...deps, version: () => (deps.inForce() ?? snapshot).version }, snapshot);
+
 const beginWithLastGood = async (
-  deps: GatewayDeps,
+  deps: BeginDeps,
   store: StoreSettings,
   problems: readonly string[],
 ): Promise<Beginning> => {
@@ -91,12 +98,12 @@ const beginWithLastGood = async (
   const kept = sources === null ? null : await deps.loadKept(sources);
   if (kept === null || kept.snapshot === null) throw new ConfigRefused(problems);
   deps.observer.note('error', 'config.last-good', { problems: problems.length });
-  const opened = await openFoundation(deps, kept.snapshot);
+  const opened = await openOn(deps, kept.snapshot);
   const loaded: Good = { ...kept, snapshot: kept.snapshot };
   return { foundation: opened, loaded, problems, lastGood: true };
 };
 
-const begin = async (deps: GatewayDeps): Promise<Beginning> => {
+const begin = async (deps: BeginDeps): Promise<Beginning> => {
   const loaded = await deps.load();
   const { snapshot } = loaded;
   const problems = loaded.problems.map(printProblem);
@@ -104,7 +111,7 @@ const begin = async (deps: GatewayDeps): Promise<Beginning> => {
     if (deps.strict || loaded.store === null) throw new ConfigRefused(problems);
     return beginWithLastGood(deps, loaded.store, problems);
   }
-  const foundation = await openFoundation(deps, snapshot);
+  const foundation = await openOn(deps, snapshot);
   try {
     await saveLastGood(foundation, loaded, deps.clock.now());
   } catch (error) {
@@ -127,52 +134,6 @@ type Parts = {
   recovery: Timer | null;
   /** Keeps what the passage has still in memory. */
   closeDoors: () => Promise<void>;
-};
-
-/** A check that makes the gateway unready. */
-const decisive = (name: string, ok: boolean, good: string, bad: string): Check => ({
-  name,
-  ok,
-  detail: ok ? good : bad,
-  decides: true,
-});
-
-const checksOf = (parts: Parts): readonly Check[] => {
-  const { foundation, reloader, targets } = parts;
-  const status = reloader.status();
-  const configText = status.lastGood
-    ? 'the last good configuration serves'
-    : status.problems.length > 0
-      ? `the file has ${status.problems.length} problems; ${parts.snapshot.version} serves`
-      : status.waiting === null
-        ? parts.snapshot.version
-        : `${status.waiting.version} waits: it widens ${status.waiting.widens.length} things`;
-  return [
-    decisive('store', foundation.ledger.writable(), 'writable', 'it takes no records: see the log'),
-    decisive('serving', !parts.stopping, 'yes', 'draining'),
-    decisive('clock', foundation.watch.trusted(), 'trusted', 'it jumped: see `clock trust`'),
-    {
-      name: 'config',
-      ok: status.problems.length === 0 && !status.lastGood,
-      detail: [configText, ...status.problems].join('\n'),
-      decides: false,
-    },
-    {
-      name: 'freezes',
-      ok: foundation.freezes.current().length === 0,
-      detail: foundation.freezes
-        .current()
-        .map(({ scope, name }) => `${scope} ${name}`)
-        .join(', '),
-      decides: false,
-    },
-    ...targets.state().map((state) => ({
-      name: `target ${state.target}`,
-      ok: state.breaker === 'closed',
-      detail: `breaker ${state.breaker}`,
-      decides: false,
-    })),
-  ];
 };
 
 const stopParts = async (parts: Parts, deadlineMs: number): Promise<void> => {
@@ -286,7 +247,15 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
       callers: foundation.callers,
       random,
       observer,
-      checks: () => checksOf(parts),
+      checks: () =>
+        checksOf({
+          ...foundation,
+          clock,
+          version: parts.snapshot.version,
+          config: parts.reloader.status(),
+          breakers: targets.state(),
+          stopping: parts.stopping,
+        }),
       metrics: deps.metrics,
       hosts: () => new Set([...localHosts, parts.snapshot.admin.listen.host.toLowerCase()]),
     }),
@@ -311,7 +280,8 @@ const keepRecovering = (parts: Parts, recover: () => Promise<unknown>): void => 
 
 /** Starts a gateway. Rejects with ConfigRefused or GatewayError; then nothing is left running. */
 export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
-  const beginning = await begin(deps);
+  let live: Parts | null = null;
+  const beginning = await begin({ ...deps, inForce: () => live?.snapshot ?? null });
   const { foundation, loaded } = beginning;
   const parts: Parts = {
     deps,
@@ -325,21 +295,32 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
     recovery: null,
     closeDoors: () => Promise.resolve(),
   };
+  live = parts;
   try {
     parts.targets.reconcile(loaded.snapshot.targets);
     tellExpiries(deps.observer, loaded.snapshot);
-    await foundation.ledger.act({
-      kind: 'act',
-      at: deps.clock.now(),
-      actor: 'gateway',
-      act: 'gateway.started',
-      details: { version: loaded.snapshot.version, lastGood: beginning.lastGood },
-    });
+    // With records missing the gateway starts all the same: reads go on, and a person can accept it.
+    if (foundation.ledger.loss() === null) {
+      await foundation.ledger.act({
+        kind: 'act',
+        at: deps.clock.now(),
+        actor: 'gateway',
+        act: 'gateway.started',
+        details: { version: loaded.snapshot.version, lastGood: beginning.lastGood },
+      });
+    }
     const context = adminContext(deps, foundation, () => parts.snapshot, {
       status: () => parts.reloader.status(),
       apply: (version) => parts.reloader.apply(version),
     });
     const { doors, data, admin } = await startListeners(parts, context);
+    await foundation.ledger.answerForDead((writers) => {
+      for (const writer of writers) {
+        doors.load(writer).catch((cause: unknown) => {
+          deps.observer.note('error', 'recovery.load.failed', { writer, cause });
+        });
+      }
+    });
     keepRecovering(parts, () => doors.recover());
     if (deps.watch) {
       parts.watch = watchConfig({

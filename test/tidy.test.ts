@@ -69,6 +69,7 @@ const levels: Readonly<Record<string, number>> = {
   admin: 4,
   config: 5,
   storage: 5,
+  'readiness.ts': 5,
   'gateway.ts': 6,
   'foundation.ts': 6,
   demo: 7,

@@ -6,7 +6,7 @@ import { createPublicKey, type KeyObject } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
-import { evidenceOfExport } from '../ledger/evidence.ts';
+import { evidenceOfExport } from '../ledger/evidence-of-export.ts';
 import { verifyLedger, type Verified } from '../ledger/verify.ts';
 
 /** What a person may give. */

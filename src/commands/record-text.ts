@@ -20,6 +20,7 @@ const knownBy: Readonly<Record<SettledBy, string>> = {
   standing: 'stopped by a freeze or a revocation right before it was sent',
   timeout: 'no answer in time',
   crash: 'the gateway ended before it knew',
+  'late-send': 'it ended after another gateway had taken over',
   person: 'a person said so',
 };
 

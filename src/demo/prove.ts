@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
 import { request } from 'undici';
 import { systemClock } from '../clock.ts';
-import { evidenceOfExport } from '../ledger/evidence.ts';
+import { evidenceOfExport } from '../ledger/evidence-of-export.ts';
 import { verifyLedger, type Verified } from '../ledger/verify.ts';
 import type { DemoGateway } from './demo-gateway.ts';
 import type { LedgerRow } from './play-session.ts';

@@ -210,7 +210,7 @@ export const openRecord = (
 
 /** Does the batch hold this entry? */
 export const holds = (
-  batch: StoredBatch,
+  batch: Pick<StoredBatch, 'writer' | 'first' | 'count'>,
   entry: Readonly<{ writer: string; sequence: number }>,
 ): boolean =>
   batch.writer === entry.writer &&

@@ -9,7 +9,7 @@ import type { Clock, Timer } from '../clock.ts';
 import type { Observer } from '../telemetry/observe.ts';
 import { signCheckpoint } from './checkpoints.ts';
 import type { LedgerStore } from './store.ts';
-import type { Committed } from './write-queue.ts';
+import type { Committed } from './queue-state.ts';
 
 /** Where a copy goes. */
 export type CheckpointSink = Readonly<{ kind: 'log' }> | Readonly<{ kind: 'file'; path: string }>;
@@ -23,7 +23,11 @@ export type CheckpointerDeps = Readonly<{
   everyMs: number;
   to: readonly CheckpointSink[];
   committed(): Committed;
+  /** What else is to be done whenever a checkpoint is due. */
+  alongside(): Promise<unknown>;
 }>;
+
+const headName = ({ writer, size }: Committed): string => `${writer} ${size}`;
 
 export type Checkpointer = Readonly<{
   /** `signed`: the head on disk has its checkpoint already. */
@@ -43,36 +47,51 @@ const appendDurably = async (path: string, text: string): Promise<void> => {
   }
 };
 
+const deliver = async (
+  sink: CheckpointSink,
+  note: string,
+  observer: Pick<Observer, 'note'>,
+): Promise<void> => {
+  if (sink.kind === 'log') {
+    observer.note('info', 'ledger.checkpoint', { note });
+    return;
+  }
+  await appendDurably(sink.path, `${note}\n`);
+};
+
+/** Brings copies of a note to every sink; what fails is reported and stops nothing. */
+export const deliverNote = async (
+  to: readonly CheckpointSink[],
+  note: string,
+  observer: Pick<Observer, 'note'>,
+): Promise<void> => {
+  const copies = to.map((sink) => deliver(sink, note, observer));
+  for (const result of await Promise.allSettled(copies)) {
+    if (result.status === 'rejected') {
+      observer.note('error', 'ledger.checkpoint.undelivered', { cause: result.reason });
+    }
+  }
+};
+
 /** Makes the checkpointer; it is idle until `start`. */
 export const makeCheckpointer = (deps: CheckpointerDeps): Checkpointer => {
   const { store, key, clock, observer, environment, everyMs, to, committed } = deps;
   let timer: Timer | null = null;
-  let signedSize = 0;
+  /** The head as it was last signed. */
+  let signed = '';
   let running: Promise<unknown> = Promise.resolve();
-
-  const deliver = async (sink: CheckpointSink, note: string): Promise<void> => {
-    if (sink.kind === 'log') {
-      observer.note('info', 'ledger.checkpoint', { note });
-      return;
-    }
-    await appendDurably(sink.path, `${note}\n`);
-  };
 
   const emitNow = async (): Promise<string | null> => {
     const { writer, size, digest } = committed();
-    if (size === signedSize || size === 0) return null;
+    const head = headName(committed());
+    if (head === signed || size === 0) return null;
     const at = clock.now();
     const note = signCheckpoint({ environment, writer, size, digest, at }, key);
-    const copies = [
-      store.addCheckpoint({ writer, size, at, note }),
-      ...to.map((sink) => deliver(sink, note)),
-    ];
-    for (const result of await Promise.allSettled(copies)) {
-      if (result.status === 'rejected') {
-        observer.note('error', 'ledger.checkpoint.undelivered', { cause: result.reason });
-      }
-    }
-    signedSize = size;
+    const kept = store.addCheckpoint({ writer, size, at, note }).catch((cause: unknown) => {
+      observer.note('error', 'ledger.checkpoint.undelivered', { cause });
+    });
+    await Promise.all([kept, deliverNote(to, note, observer)]);
+    signed = head;
     return note;
   };
 
@@ -84,15 +103,15 @@ export const makeCheckpointer = (deps: CheckpointerDeps): Checkpointer => {
 
   const arm = (): void => {
     timer = clock.after(everyMs, () => {
-      void emit().finally(() => {
+      void Promise.allSettled([emit(), deps.alongside()]).finally(() => {
         if (timer !== null) arm();
       });
     });
   };
 
   return Object.freeze({
-    start: (signed: boolean): void => {
-      signedSize = signed ? committed().size : 0;
+    start: (isSigned: boolean): void => {
+      signed = isSigned ? headName(committed()) : '';
       arm();
     },
     emit,

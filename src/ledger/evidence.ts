@@ -2,12 +2,13 @@
  * Evidence: what a verifier looks at and what an export is printed from, in order of the chain. It
  * comes from a store (sealed, with index rows and bodies) or from an export file (plain lines).
  */
-import { parseLedgerId } from '../ids.ts';
+import { ledgerId, parseLedgerId } from '../ids.ts';
 import type { KeyRing } from '../sealing.ts';
 import { openBodies, openLines } from './batch.ts';
 import { parseRecord, type SaltedBody } from './canonical.ts';
 import { genesis, link } from './chain.ts';
-import type { LedgerStore, ScannedBatch } from './store.ts';
+import type { ChainStart, LedgerStore, OutcomeIndex, ScannedBatch } from './store.ts';
+import type { WriterStore } from './writer-store.ts';
 
 /** A run of records; `lines` null where they cannot be read (a byte changed, or no key opens them). */
 export type RecordRun = Readonly<{
@@ -29,9 +30,47 @@ export type Evidence =
   | Readonly<{ kind: 'chain'; writer: string; first: number; previous: Buffer }>
   /** Comes before the run in which its size lies. */
   | Readonly<{ kind: 'checkpoint'; note: string }>
+  /** A signed note over several chains; all of them come before the first chain, in order. */
+  | Readonly<{ kind: 'joint'; note: string }>
   /** Ends a chain; `complete` says that nothing was left out behind it. */
   | Readonly<{ kind: 'end'; writer: string; size: number; complete: boolean }>
   | Readonly<{ kind: 'unreadable'; at: string; message: string }>;
+
+/** Where evidence comes from; `writers` null where one process owns the store. */
+export type EvidenceSource = Readonly<{
+  store: LedgerStore;
+  keyRing: KeyRing;
+  writers: Pick<WriterStore, 'joints' | 'heads'> | null;
+}>;
+
+/**
+ * How far each chain is looked at: where it stood when the looking began, since gateways go on writing
+ * meanwhile and settle each other's entries. Null: as far as it goes.
+ */
+type Bounds = ReadonlyMap<string, number> | null;
+
+const isWithin = (bounds: Bounds, { writer, sequence }: OutcomeIndex): boolean =>
+  bounds === null || sequence <= (bounds.get(writer) ?? 0);
+
+/** The batch as it was when the looking began: without what was settled since. */
+const asOf = (bounds: Bounds, batch: ScannedBatch): ScannedBatch => {
+  if (bounds === null) return batch;
+  const outcomes = batch.outcomes.filter((row) => isWithin(bounds, row));
+  if (outcomes.length === batch.outcomes.length) return batch;
+  const since = new Set(
+    batch.outcomes
+      .filter((row) => !isWithin(bounds, row) && row.outcome !== 'in-doubt')
+      .map(({ entry }) => entry),
+  );
+  const settledBefore = new Set(
+    outcomes.filter(({ outcome }) => outcome !== 'in-doubt').map(({ entry }) => entry),
+  );
+  const entries = batch.entries.map((entry) => {
+    const id = ledgerId(batch.writer, entry.sequence);
+    return since.has(id) && !settledBefore.has(id) ? { ...entry, open: true } : entry;
+  });
+  return { ...batch, outcomes, entries };
+};
 
 /** A span of time, ms; `since` is inclusive, `until` exclusive. */
 export type Span = Readonly<{ since?: number; until?: number }>;
@@ -126,43 +165,93 @@ async function* walkBatch(
   yield run;
 }
 
-/** Everything a store holds in a span, chain by chain. */
-export async function* evidenceOfStore(
+/** Notes of what is no longer there: a tail that was cut. A chain that grew meanwhile has no such tail. */
+async function* notesBeyond(
   store: LedgerStore,
-  keyRing: KeyRing,
-  span: Span = {},
+  writer: string,
+  size: number,
 ): AsyncGenerator<Evidence> {
-  for (const { writer, first, previous } of await store.chains()) {
-    const chain = { writer, first, previous: previous ?? genesis(writer) };
-    const start = span.since === undefined ? chain : await startAt(store, chain, span.since);
-    const walk: Walk = {
-      from: start.first,
-      previous: start.previous,
-      size: start.first - 1,
-      begun: span.since === undefined,
-      cut: false,
-    };
-    if (walk.begun) {
-      yield { kind: 'chain', writer, ...start };
-      yield* notesOf(store, { writer, from: start.first - 1, to: start.first - 1 });
+  const beyond = { writer, from: size + 1, to: Number.MAX_SAFE_INTEGER };
+  const [first] = await store.checkpoints(beyond);
+  if (first === undefined) return;
+  const grown = await store.scan({ writer, from: first.size });
+  if (grown.length === 0) yield* notesOf(store, beyond);
+}
+
+async function* walkChain(
+  { store, keyRing }: EvidenceSource,
+  span: Span,
+  bounds: Bounds,
+  { writer, first, previous }: ChainStart,
+): AsyncGenerator<Evidence> {
+  const most = bounds === null ? Number.MAX_SAFE_INTEGER : (bounds.get(writer) ?? first - 1);
+  const chain = { writer, first, previous: previous ?? genesis(writer) };
+  const start = span.since === undefined ? chain : await startAt(store, chain, span.since);
+  const walk: Walk = {
+    from: start.first,
+    previous: start.previous,
+    size: start.first - 1,
+    begun: span.since === undefined,
+    cut: false,
+  };
+  if (walk.begun) {
+    yield { kind: 'chain', writer, first: start.first, previous: start.previous };
+    yield* notesOf(store, { writer, from: start.first - 1, to: start.first - 1 });
+  }
+  for (;;) {
+    const page = await store.scan({ writer, from: walk.from });
+    for (const batch of page) {
+      if (walk.cut || batch.first > most) break;
+      yield* walkBatch(store, keyRing, span, asOf(bounds, batch), walk);
     }
-    for (;;) {
-      const page = await store.scan({ writer, from: walk.from });
-      for (const batch of page) {
-        if (!walk.cut) yield* walkBatch(store, keyRing, span, batch, walk);
-      }
-      if (page.length === 0 || walk.cut) break;
-    }
-    if (walk.begun && !walk.cut) {
-      // Notes of what is no longer there: a tail that was cut.
-      yield* notesOf(store, { writer, from: walk.size + 1, to: Number.MAX_SAFE_INTEGER });
-    }
-    if (walk.begun) yield { kind: 'end', writer, size: walk.size, complete: !walk.cut };
+    if (page.length === 0 || walk.cut || walk.from > most) break;
+  }
+  if (walk.begun && !walk.cut) yield* notesBeyond(store, writer, walk.size);
+  if (walk.begun) yield { kind: 'end', writer, size: walk.size, complete: !walk.cut };
+}
+
+async function* jointsOf(
+  writers: NonNullable<EvidenceSource['writers']>,
+): AsyncGenerator<Evidence> {
+  for (let from = 1; ;) {
+    const page = await writers.joints(from);
+    for (const { note } of page) yield { kind: 'joint', note };
+    const last = page.at(-1);
+    if (last === undefined || page.length < 1_000) return;
+    from = last.number + 1;
   }
 }
 
-const recordLine =
-  /^\{"seq":([1-9][0-9]{0,15}),"chain":"([0-9A-Za-z+/]{43}=)","record":(\{.*\})\}$/;
+const boundsOf = async (writers: Pick<WriterStore, 'heads'>): Promise<Bounds> => {
+  const bounds = new Map<string, number>();
+  for (let after: string | undefined; ;) {
+    const page = await writers.heads(after);
+    for (const { writer, size } of page) bounds.set(writer, size);
+    if (page.length < 1_000) return bounds;
+    after = page.at(-1)?.writer;
+  }
+};
+
+/**
+ * Everything a store holds in a span: the joint notes over all chains where it has any and the whole is
+ * asked for, then chain by chain.
+ */
+export async function* evidenceOfStore(
+  source: EvidenceSource,
+  span: Span = {},
+): AsyncGenerator<Evidence> {
+  const { store, writers } = source;
+  // Of a part only a part of the chains is there.
+  const whole = span.since === undefined && span.until === undefined;
+  if (writers !== null && whole) yield* jointsOf(writers);
+  const bounds = writers === null ? null : await boundsOf(writers);
+  for (let after: string | undefined; ;) {
+    const page = await store.chains(after);
+    for (const chain of page) yield* walkChain(source, span, bounds, chain);
+    if (page.length < 1_000) return;
+    after = page.at(-1)?.writer;
+  }
+}
 
 const printRun = ({ first, count, lines }: RecordRun, previous: Buffer): readonly string[] => {
   if (lines === null) {
@@ -185,64 +274,7 @@ export const printEvidence = (evidence: Evidence, previous: Buffer): readonly st
     return [JSON.stringify({ sallyport: 'ledger/1', chain })];
   }
   if (evidence.kind === 'checkpoint') return [JSON.stringify({ checkpoint: evidence.note })];
+  if (evidence.kind === 'joint') return [JSON.stringify({ joint: evidence.note })];
   const { kind, ...rest } = evidence;
   return [JSON.stringify({ [kind]: rest })];
 };
-
-type ParsedLine = Readonly<{
-  chain?: { writer?: unknown; first?: unknown; previous?: unknown };
-  checkpoint?: unknown;
-  end?: { writer?: unknown; size?: unknown; complete?: unknown };
-}>;
-
-const readOther = (line: string, at: string): Evidence => {
-  let parsed: ParsedLine | null = null;
-  try {
-    parsed = JSON.parse(line) as ParsedLine | null;
-  } catch {
-    return { kind: 'unreadable', at, message: 'the line is no JSON' };
-  }
-  const { chain, checkpoint, end } = parsed ?? {};
-  if (
-    typeof chain?.writer === 'string' &&
-    typeof chain.first === 'number' &&
-    typeof chain.previous === 'string'
-  ) {
-    const { writer, first } = chain;
-    return { kind: 'chain', writer, first, previous: Buffer.from(chain.previous, 'base64') };
-  }
-  if (typeof checkpoint === 'string') return { kind: 'checkpoint', note: checkpoint };
-  if (typeof end?.writer === 'string' && typeof end.size === 'number') {
-    return { kind: 'end', writer: end.writer, size: end.size, complete: end.complete === true };
-  }
-  return { kind: 'unreadable', at, message: 'the line is nothing an export holds' };
-};
-
-/** Reads an ndjson export. The hashed text is cut out of the line, byte for byte. */
-export async function* evidenceOfExport(
-  lines: AsyncIterable<string> | Iterable<string>,
-): AsyncGenerator<Evidence> {
-  let writer = '';
-  let number = 0;
-  for await (const raw of lines) {
-    number += 1;
-    const line = raw.replace(/\r?\n$/, '');
-    if (line === '') continue;
-    const match = recordLine.exec(line);
-    if (match !== null) {
-      const [, sequence, digest, text] = match as unknown as [string, string, string, string];
-      yield {
-        kind: 'records',
-        writer,
-        first: Number(sequence),
-        count: 1,
-        lines: [text],
-        digest: Buffer.from(digest, 'base64'),
-      };
-      continue;
-    }
-    const other = readOther(line, `line ${number}`);
-    if (other.kind === 'chain') writer = other.writer;
-    yield other;
-  }
-}

@@ -3,17 +3,22 @@
  * hashes are inside), or OCSF events for a SIEM. One line at a time; nothing is held back.
  */
 import { ledgerId } from '../ids.ts';
-import type { KeyRing } from '../sealing.ts';
-import { openLines } from './batch.ts';
+import { holds, openLines } from './batch.ts';
 import { parseRecord } from './canonical.ts';
-import { evidenceOfStore, printEvidence, type Evidence, type Span } from './evidence.ts';
+import {
+  evidenceOfStore,
+  printEvidence,
+  type Evidence,
+  type EvidenceSource,
+  type Span,
+} from './evidence.ts';
 import { ocsfEvent } from './ocsf.ts';
 import type { OutcomeRecord } from './record.ts';
-import type { LedgerStore, OutcomeIndex } from './store.ts';
+import type { OutcomeIndex } from './store.ts';
 
 /** Prints the evidence of one export in order. */
 type Printer = (evidence: Evidence) => readonly string[] | Promise<readonly string[]>;
-type From = Readonly<{ store: LedgerStore; keyRing: KeyRing }>;
+type From = EvidenceSource;
 
 const ndjson = (): Printer => {
   let digest: Buffer = Buffer.alloc(0);
@@ -28,23 +33,26 @@ const ndjson = (): Printer => {
 /** Opened batches kept, since outcomes stand a little behind their entries. */
 const openedMax = 64;
 
-/** Reads outcome records that lie ahead; each batch is opened about once. */
+type Opened = Readonly<{ writer: string; first: number; count: number; lines: readonly string[] }>;
+
+/** Reads outcome records that lie ahead, or in another chain; each batch is opened about once. */
 const makeOutcomeReader = ({ store, keyRing }: From) => {
-  const opened = new Map<number, readonly string[]>();
-  const find = (sequence: number): string | undefined => {
-    for (const [first, lines] of opened) {
-      if (first <= sequence && sequence < first + lines.length) return lines[sequence - first];
+  const opened = new Map<string, Opened>();
+  const find = (writer: string, sequence: number): string | undefined => {
+    for (const batch of opened.values()) {
+      if (holds(batch, { writer, sequence })) return batch.lines[sequence - batch.first];
     }
     return undefined;
   };
   return async (writer: string, sequence: number): Promise<OutcomeRecord | null> => {
-    if (find(sequence) === undefined) {
+    if (find(writer, sequence) === undefined) {
       for (const batch of await store.scan({ writer, from: sequence })) {
-        opened.set(batch.first, openLines(batch, keyRing) ?? []);
+        const lines = openLines(batch, keyRing) ?? [];
+        opened.set(`${writer} ${batch.first}`, { ...batch, lines });
       }
       for (const first of [...opened.keys()].slice(0, -openedMax)) opened.delete(first);
     }
-    const record = parseRecord(find(sequence) ?? '');
+    const record = parseRecord(find(writer, sequence) ?? '');
     return record?.kind === 'outcome' ? record : null;
   };
 };
@@ -60,8 +68,8 @@ const ocsf = (from: From): Printer => {
       const record = parseRecord(text);
       if (record === null) continue;
       const id = ledgerId(evidence.writer, evidence.first + offset);
-      const sequence = latest.get(id)?.sequence;
-      const outcome = sequence === undefined ? null : await readOutcome(evidence.writer, sequence);
+      const row = latest.get(id);
+      const outcome = row === undefined ? null : await readOutcome(row.writer, row.sequence);
       const event = ocsfEvent(id, record, outcome);
       if (event !== null) printed.push(JSON.stringify(event));
     }
@@ -82,7 +90,7 @@ export async function* exportLedger(
 ): AsyncGenerator<string> {
   const print = exportFormats.get(options.format)?.(from);
   if (print === undefined) throw new TypeError('an export is ndjson or ocsf');
-  for await (const evidence of evidenceOfStore(from.store, from.keyRing, options)) {
+  for await (const evidence of evidenceOfStore(from, options)) {
     for (const line of await print(evidence)) yield `${line}\n`;
   }
 }

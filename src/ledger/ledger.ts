@@ -52,8 +52,21 @@ export interface Ledger {
   deny(denial: DenialRecord): void;
   /** Records an act of a person, durable before it resolves. */
   act(act: ActRecord): Promise<LedgerId>;
-  /** Entries without a final outcome, oldest first, at most `limit` (1 to 1,000), those after `after`. */
-  unsettled(limit: number, after?: LedgerId): Promise<readonly OpenEntry[]>;
+  /**
+   * Entries without a final outcome for which this gateway answers, chain by chain and oldest first, at
+   * most `limit` (1 to 1,000), those after `after`; `writer` leaves one chain.
+   */
+  unsettled(
+    limit: number,
+    from?: Readonly<{ after?: LedgerId | undefined; writer?: string | undefined }>,
+  ): Promise<readonly OpenEntry[]>;
+  /**
+   * May a call that takes up to `ms` begin? Not where another gateway could settle its entry before it
+   * ended; `entry` null asks for a mutation that is not recorded yet.
+   */
+  mayBegin(entry: LedgerId | null, ms: number): boolean;
+  /** Is it this gateway that settles the entry, where it is open? */
+  answersFor(entry: LedgerId): boolean;
   list(query: ListQuery): Promise<readonly LedgerRow[]>;
   /** One entry with its history; `body` null once pruned. */
   show(id: LedgerId): Promise<Readonly<{

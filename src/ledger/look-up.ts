@@ -138,11 +138,12 @@ export const makeLookUp = (
     }
     return rows;
   },
-  unsettled: async (limit, after) => {
+  unsettled: async (limit, { after, writer } = {}) => {
     const { entries, batches } = await store.find({
       unsettled: true,
       limit,
       ...(after === undefined ? {} : { after }),
+      ...(writer === undefined ? {} : { writer }),
     });
     const open = openAll(batches, keyRing);
     return entries.flatMap((entry): OpenEntry[] => {

@@ -5,21 +5,35 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock, Timer } from '../clock.ts';
 import { GatewayError } from '../errors.ts';
-import { type LedgerId, type Random } from '../ids.ts';
+import { parseLedgerId, type LedgerId, type Random } from '../ids.ts';
 import type { KeyRing } from '../sealing.ts';
 import type { Observer } from '../telemetry/observe.ts';
 import { openLines } from './batch.ts';
 import { makeCheckpointer, type CheckpointSink } from './checkpointer.ts';
 import { makeDenials } from './denials.ts';
 import type { Ledger } from './ledger.ts';
+import { makeLease, type TookOver } from './lease.ts';
 import { makeLookUp } from './look-up.ts';
+import type { LossStore } from './loss-store.ts';
+import { makeLosses } from './losses.ts';
 import type { LedgerRecord } from './record.ts';
 import type { Head, LedgerStore } from './store.ts';
 import { queueLimits, type QueueLimits } from './waiting.ts';
 import { makeWriteQueue } from './write-queue.ts';
+import type { AboutGateway, LiveGateway, WriterStore } from './writer-store.ts';
 
 export type LedgerDeps = Readonly<{
   store: LedgerStore;
+  /** How gateways share the store; null where one process owns it. */
+  writers: WriterStore | null;
+  losses: LossStore;
+  /** How long a gateway may be silent before another one settles for it, ms. */
+  leaseMs: number;
+  about(): AboutGateway;
+  /** Told of the store's time, ms. */
+  storeAt(at: number): void;
+  /** Is the clock right? Nothing is pruned while it may not be. */
+  clockTrusted(): boolean;
   keyRing: KeyRing;
   /** Ed25519 private key. */
   checkpointKey: KeyObject;
@@ -28,7 +42,7 @@ export type LedgerDeps = Readonly<{
   environment: string;
   clock: Clock;
   random: Random;
-  observer: Pick<Observer, 'ledgerAppended' | 'note'>;
+  observer: Pick<Observer, 'ledgerAppended' | 'note' | 'lateSend' | 'gatewaysSeen'>;
   /** Default 10,000 records or 64 MiB. */
   limits?: QueueLimits;
 }>;
@@ -38,6 +52,16 @@ export type OwnedLedger = Ledger &
   Readonly<{
     /** Time of the newest record on disk, ms, or null; for the clock watch. */
     newestAt(): number | null;
+    /** Gateways that hold a lease, as last heard; empty where one process owns the store. */
+    gateways(): readonly LiveGateway[];
+    /** Takes over what dead gateways left, now and from now on; told of the chains. */
+    answerForDead(tookOver: TookOver): Promise<void>;
+    /** What the store lacks of what was acknowledged or signed, or null. */
+    loss(): string | null;
+    /** A person accepts the loss; false where there is none. */
+    acceptLoss(by: string, reason: string): Promise<boolean>;
+    /** Looks again at what the store has, and at what was accepted elsewhere. */
+    lookAtLoss(): Promise<void>;
     /** Signs the head now if anything was written since the last time. */
     checkpoint(): Promise<string | null>;
     /** Upkeep now (it also runs each minute): what retention removes, merged look-ups. */
@@ -67,7 +91,7 @@ const isSigned = async (store: LedgerStore, head: Head): Promise<boolean> => {
 };
 
 const makeUpkeep = (deps: LedgerDeps) => {
-  const { store, retention, clock, observer } = deps;
+  const { store, retention, clock, observer, clockTrusted } = deps;
   let timer: Timer | null = null;
   const state = { stopped: false };
   const maintain = async (now: number) => {
@@ -76,7 +100,7 @@ const makeUpkeep = (deps: LedgerDeps) => {
       ledgerBefore: now - retention.ledgerMs,
     };
     const total = { bodies: 0, batches: 0 };
-    for (let slice = 0; slice < slicesMax && !state.stopped; slice += 1) {
+    for (let slice = 0; slice < slicesMax && !state.stopped && clockTrusted(); slice += 1) {
       const done = await store.maintain(limits);
       total.bodies += done.bodies;
       total.batches += done.batches;
@@ -100,9 +124,10 @@ const makeUpkeep = (deps: LedgerDeps) => {
   return { maintain, arm, stop };
 };
 
-/** Makes the ledger; nothing happens before `start`. */
-export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
-  const { store, keyRing, clock, random, observer, environment } = deps;
+/** The write queue and its lease: a closed chain is left, a new one is claimed. */
+const makeWriting = (deps: LedgerDeps) => {
+  const { store, keyRing, clock, random, observer } = deps;
+  const lease = makeLease(deps);
   const queue = makeWriteQueue({
     store,
     keyRing,
@@ -110,7 +135,16 @@ export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
     random,
     observer,
     limits: deps.limits ?? queueLimits,
+    claim: lease.claim,
   });
+  return { lease, queue };
+};
+
+/** Makes the ledger; nothing happens before `start`. */
+export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
+  const { store, keyRing, clock, observer, environment } = deps;
+  const { lease, queue } = makeWriting(deps);
+  const losses = makeLosses(deps, queue);
   const checkpointer = makeCheckpointer({
     store,
     key: deps.checkpointKey,
@@ -119,6 +153,7 @@ export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
     environment,
     ...deps.checkpoints,
     committed: queue.committed,
+    alongside: losses.signAll,
   });
   const upkeep = makeUpkeep(deps);
   const soon = (record: LedgerRecord, reserved: boolean): void => {
@@ -127,14 +162,18 @@ export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
     observer.note('error', 'ledger.dropped', { kind: record.kind });
   };
   const denials = makeDenials(clock, (denial) => soon(denial, false));
+  /** Chains for whose entries this process answers beside its own. */
+  const adopted = new Set<string>();
+  const writerOf = (entry: LedgerId): string | undefined => parseLedgerId(entry)?.writer;
   return Object.freeze({
     ...makeLookUp(store, keyRing),
     start: async (): Promise<void> => {
-      const head = await store.head(random(4).toString('hex'));
+      const head = await lease.claim();
       await checkKeys(store, head, keyRing);
-      queue.start(head);
+      queue.start(head, await losses.lackAt(head));
       checkpointer.start(await isSigned(store, head));
       upkeep.arm();
+      await lease.start({ closed: queue.chainClosed });
     },
     stop: async (): Promise<void> => {
       upkeep.stop();
@@ -142,13 +181,29 @@ export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
       const lost = await queue.stop();
       if (lost > 0) observer.note('error', 'ledger.unwritten', { records: lost });
       await checkpointer.stop();
+      await lease.release();
     },
     open: (intent, options): Promise<LedgerId> => queue.durable(intent, options.revocation),
     settle: (outcome): void => soon(outcome, true),
     deny: (denial): void => denials.take(denial),
     act: (act): Promise<LedgerId> => queue.durable(act, true),
     writable: queue.writable,
+    mayBegin: (entry, ms) =>
+      lease.leftMs() >= ms && (entry === null || writerOf(entry) === queue.committed().writer),
+    answersFor: (entry) => {
+      const writer = writerOf(entry);
+      return writer === queue.committed().writer || adopted.has(writer ?? '');
+    },
     newestAt: () => queue.committed().newestAt,
+    gateways: lease.gateways,
+    answerForDead: (tookOver) =>
+      lease.answerForDead((writers) => {
+        for (const writer of writers) adopted.add(writer);
+        tookOver(writers);
+      }),
+    loss: queue.behind,
+    acceptLoss: losses.accept,
+    lookAtLoss: losses.look,
     checkpoint: checkpointer.emit,
     maintain: upkeep.maintain,
   } satisfies OwnedLedger);

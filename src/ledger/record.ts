@@ -15,6 +15,8 @@ export type SettledBy =
   | 'standing'
   | 'timeout'
   | 'crash'
+  /** The answer to a call that ended after its gateway had lost its lease. */
+  | 'late-send'
   | 'person';
 
 export type Normalised = Readonly<{ path: string; rule: string }>;

@@ -121,6 +121,17 @@ const reprint = (item: Pending, at: number): Pending => ({
   text: canonicalText(item.record, at, item.body === null ? null : hashBody(item.body)),
 });
 
+/** Prints anew each waiting record that `change` gives another of. */
+export const changeRecords = (
+  waiting: Waiting,
+  change: (record: LedgerRecord) => LedgerRecord,
+): void => {
+  waiting.items = waiting.items.map((item) => {
+    const record = change(item.record);
+    return record === item.record ? item : reprint({ ...item, record }, item.at);
+  });
+};
+
 /** Puts items back in front, in their order. */
 export const putBack = (waiting: Waiting, items: readonly Pending[]): void => {
   waiting.items = [...items, ...waiting.items];

@@ -9,55 +9,45 @@
  *
  *   open ──full──▶ spare (only what may use the reserve) ──reserve made again──▶ interrupted
  *   open ──error─▶ interrupted (what waits must get through) ──all written──▶ open
+ *   any ──another gateway closed the chain──▶ reclaiming ──a new chain──▶ interrupted
+ *   any ──the store knows less than was acknowledged──▶ behind ──a person accepts──▶ reclaiming
  *   any ──the chain on disk is another one──▶ forked (final)
  */
 import { GatewayError } from '../errors.ts';
-import { ledgerId, type LedgerId, type Random } from '../ids.ts';
-import type { Clock, Timer } from '../clock.ts';
-import type { KeyRing } from '../sealing.ts';
-import type { Observer } from '../telemetry/observe.ts';
+import { ledgerId, type LedgerId } from '../ids.ts';
 import { batchRecordsMax, encodeBatch } from './batch.ts';
 import { genesis } from './chain.ts';
-import { interruption, neverSent } from './own-records.ts';
-import type { LedgerRecord } from './record.ts';
-import type { Head, LedgerBatch, LedgerStore } from './store.ts';
+import { adoptChain, leaveChain, tellLate } from './former-chain.ts';
+import { lackOf, nameNotSent, refuseItems } from './in-doubt.ts';
+import { asLateSend, interruption } from './own-records.ts';
 import {
-  emptyWaiting,
-  enter,
-  hasRoom,
-  putBack,
-  refuseWaiters,
-  take,
-  type Pending,
-  type QueueLimits,
-  type Waiting,
-} from './waiting.ts';
+  backoffMsFirst,
+  become,
+  emptyQueue,
+  type Committed,
+  type Doubt,
+  type Queue,
+  type QueueDeps,
+} from './queue-state.ts';
+import type { LedgerRecord } from './record.ts';
+import type { Head, LedgerBatch } from './store.ts';
+import { enter, hasRoom, putBack, refuseWaiters, take, type Pending } from './waiting.ts';
 
 /** How long outcomes and denials wait for an intent to ride with, ms. */
 const companyMs = 20;
-const backoffMs = { first: 100, most: 5_000 };
-
-type State = 'closed' | 'open' | 'spare' | 'interrupted' | 'forked';
-
-export type QueueDeps = Readonly<{
-  store: LedgerStore;
-  keyRing: KeyRing;
-  clock: Clock;
-  random: Random;
-  observer: Pick<Observer, 'ledgerAppended' | 'note'>;
-  limits: QueueLimits;
-}>;
-
-/** The chain as far as it is known to be on disk. */
-export type Committed = Readonly<{
-  writer: string;
-  size: number;
-  digest: Buffer;
-  newestAt: number | null;
-}>;
+const backoffMsMost = 5_000;
 
 export type WriteQueue = Readonly<{
-  start(head: Head): void;
+  /** `behind` says what is missing in the store, where something is: nothing is written then. */
+  start(head: Head, behind: string | null): void;
+  /** Another gateway closed the chain: goes on with a new one, once this one is known to be whole. */
+  chainClosed(): void;
+  /** What the store lacks of what was acknowledged, or null. */
+  behind(): string | null;
+  /** The store lacks what was acknowledged: nothing more is written until a person accepts it. */
+  fallBehind(reason: string): void;
+  /** A person accepted what the store lacks: goes on with what there is; resolves when it does. */
+  accept(): Promise<void>;
   /** Resolves with the record's id after its commit; rejects with GatewayError. */
   durable(record: LedgerRecord, reserved: boolean): Promise<LedgerId>;
   /** Takes a record for writing soon; false where memory is full and it was dropped. */
@@ -68,40 +58,6 @@ export type WriteQueue = Readonly<{
   stop(): Promise<number>;
 }>;
 
-/** A commit of which nobody knows yet whether it happened. */
-type Doubt = Readonly<{
-  batch: LedgerBatch;
-  items: readonly Pending[];
-  /** Those who waited were told that it failed. */
-  refused: boolean;
-}>;
-
-type Queue = {
-  readonly deps: QueueDeps;
-  readonly waiting: Waiting;
-  state: State;
-  writer: string;
-  next: number;
-  digest: Buffer;
-  newestAt: number | null;
-  busy: boolean;
-  scheduled: boolean;
-  doubt: Doubt | null;
-  /** The reserve itself did not suffice. */
-  spent: boolean;
-  backoff: number;
-  company: Timer | null;
-  retry: Timer | null;
-  stopped: (() => void) | null;
-};
-
-const become = (queue: Queue, to: State, reason: string): void => {
-  if (queue.state === to) return;
-  const level = to === 'open' ? 'info' : 'error';
-  queue.deps.observer.note(level, 'ledger.state', { from: queue.state, to, reason });
-  queue.state = to;
-};
-
 /** Arms the one retry timer. */
 const tryLater = (queue: Queue): void => {
   if (queue.retry !== null) return;
@@ -109,13 +65,14 @@ const tryLater = (queue: Queue): void => {
     queue.retry = null;
     void attempt(queue);
   });
-  queue.backoff = Math.min(queue.backoff * 2, backoffMs.most);
+  queue.backoff = Math.min(queue.backoff * 2, backoffMsMost);
 };
 
 /** What a retry does depends on what is wrong. */
 const attempt = async (queue: Queue): Promise<void> => {
   if (queue.doubt !== null) return settleDoubt(queue, queue.doubt);
   if (queue.busy) return tryLater(queue);
+  if (queue.state === 'reclaiming') return reclaim(queue);
   if (queue.state === 'spare') return tryReserve(queue);
   return commit(queue);
 };
@@ -133,7 +90,7 @@ const interrupt = (queue: Queue, reason: string): void => {
 
 const commit = async (queue: Queue): Promise<void> => {
   queue.scheduled = false;
-  if (queue.busy || queue.state === 'closed' || queue.state === 'forked') return;
+  if (queue.busy || isIdle(queue)) return;
   const { store, keyRing, clock, observer } = queue.deps;
   const reserve = queue.state === 'spare';
   const items = take(queue.waiting, { onlyReserved: reserve, notBefore: queue.newestAt ?? 0 });
@@ -154,13 +111,73 @@ const commit = async (queue: Queue): Promise<void> => {
     const result = await store.append(batch, { reserve });
     report(result.kind !== 'committed');
     if (result.kind === 'committed') committed(queue, batch, items, result.reserve);
-    else full(queue, items, reserve);
+    else if (result.kind === 'full') full(queue, items, reserve);
+    else await doubtful(queue, batch, items);
   } catch (error) {
     report(true);
     observer.note('error', 'ledger.append', { cause: error });
-    queue.doubt = { batch, items, refused: false };
-    await settleDoubt(queue, queue.doubt);
+    await doubtful(queue, batch, items);
   }
+};
+
+/** States in which nothing is written, and nothing is about to be. */
+const isIdle = ({ state }: Queue): boolean =>
+  state === 'closed' || state === 'forked' || state === 'behind' || state === 'reclaiming';
+
+const doubtful = (queue: Queue, batch: LedgerBatch, items: readonly Pending[]): Promise<void> => {
+  queue.doubt = { batch, items, refused: false };
+  return settleDoubt(queue, queue.doubt);
+};
+
+/** Goes on with a chain of its own again: a new one, or what the store has of the present one. */
+const reclaim = async (queue: Queue): Promise<void> => {
+  const { claim, observer } = queue.deps;
+  queue.busy = true;
+  let head: Head;
+  try {
+    head = await claim();
+  } catch (cause) {
+    queue.busy = false;
+    observer.note('error', 'ledger.claim', { cause });
+    if (queue.stopped !== null) return releaseStop(queue);
+    return tryLater(queue);
+  }
+  const former = queue.writer;
+  queue.busy = false;
+  adoptChain(queue, head);
+  interrupt(queue, former === head.writer ? 'records were lost' : `${former} was closed`);
+  return commit(queue);
+};
+
+/** The store knows less than was acknowledged: only a person may go on from there. */
+const fallBehind = (queue: Queue, reason: string): void => {
+  queue.behind = reason;
+  become(queue, 'behind', reason);
+  refuseWaiters(queue.waiting, { keepReserved: false });
+  releaseStop(queue);
+};
+
+/** Is what this chain holds on disk all that was acknowledged? Then a closed one can be left. */
+const leaveClosed = async (queue: Queue): Promise<void> => {
+  if (queue.busy || isIdle(queue)) return;
+  queue.busy = true;
+  let head: Head;
+  try {
+    head = await queue.deps.store.head(queue.writer);
+  } catch (cause) {
+    queue.busy = false;
+    queue.deps.observer.note('error', 'ledger.head', { cause });
+    return interrupt(queue, 'the store does not answer');
+  }
+  queue.busy = false;
+  if (head.next < queue.next) return fallBehind(queue, lackOf(queue, head));
+  if (head.closed) leave(queue);
+  return plan(queue);
+};
+
+const leave = (queue: Queue): void => {
+  leaveChain(queue);
+  tryLater(queue);
 };
 
 const committed = (
@@ -174,7 +191,7 @@ const committed = (
   queue.next = batch.first + batch.count;
   queue.digest = batch.digest;
   queue.newestAt = batch.atLast;
-  queue.backoff = backoffMs.first;
+  queue.backoff = backoffMsFirst;
   items.forEach((item, index) => {
     item.waiter?.resolve(ledgerId(queue.writer, batch.first + index));
   });
@@ -240,7 +257,7 @@ const settleDoubt = async (queue: Queue, doubt: Doubt): Promise<void> => {
     return;
   }
   const onDisk = head.digest ?? genesis(queue.writer);
-  if (onDisk.equals(batch.digest)) {
+  if (onDisk.equals(batch.digest) && !head.closed) {
     if (doubt.refused) nameNotSent(queue, doubt);
     committed(queue, batch, items, head.reserve);
     return;
@@ -249,30 +266,25 @@ const settleDoubt = async (queue: Queue, doubt: Doubt): Promise<void> => {
   queue.doubt = null;
   refuseItems(items, null);
   refuseWaiters(queue.waiting, { keepReserved: false });
-  putBack(
-    queue.waiting,
-    items.filter((item) => item.waiter === null),
-  );
-  if (onDisk.equals(batch.previous)) {
+  // Committed, then closed: the entries are another gateway's, and were never sent.
+  const kept = head.closed && onDisk.equals(batch.digest);
+  if (kept) nameNotSent(queue, doubt);
+  else {
+    putBack(
+      queue.waiting,
+      items.filter((item) => item.waiter === null),
+    );
+  }
+  if (head.next < batch.first) {
+    fallBehind(queue, lackOf(queue, head));
+  } else if (head.closed) {
+    leave(queue);
+  } else if (onDisk.equals(batch.previous)) {
     interrupt(queue, 'a commit failed');
   } else {
     become(queue, 'forked', 'the chain on disk is not the one this process writes');
   }
   releaseStop(queue);
-};
-
-const refuseItems = (items: readonly Pending[], cause: unknown): void => {
-  for (const { waiter } of items) waiter?.reject(new GatewayError('ledger_unavailable', { cause }));
-};
-
-/** Intents that were refused but turned out to be on disk were not sent: their outcome says so. */
-const nameNotSent = (queue: Queue, { batch, items }: Doubt): void => {
-  const { clock, random } = queue.deps;
-  items.forEach((item, index) => {
-    if (item.record.kind !== 'intent') return;
-    const record = neverSent(clock.now(), ledgerId(queue.writer, batch.first + index));
-    enter(queue.waiting, record, { reserved: true, waiter: null, random });
-  });
 };
 
 const releaseStop = (queue: Queue): void => {
@@ -296,7 +308,7 @@ const plan = (queue: Queue): void => {
     if (reserved > 0 && !queue.spent) return schedule(queue);
     return stopping ? releaseStop(queue) : undefined;
   }
-  if (items.length === 0 || queue.state === 'closed' || queue.state === 'forked') {
+  if (items.length === 0 || isIdle(queue)) {
     return stopping ? releaseStop(queue) : undefined;
   }
   if (queue.state === 'interrupted') {
@@ -326,7 +338,7 @@ const durable = (queue: Queue, record: LedgerRecord, reserved: boolean): Promise
 };
 
 const stop = async (queue: Queue): Promise<number> => {
-  if (queue.state !== 'closed' && queue.state !== 'forked') {
+  if (queue.state !== 'closed' && queue.state !== 'forked' && queue.state !== 'behind') {
     await new Promise<void>((resolve) => {
       queue.stopped = resolve;
       if (queue.doubt !== null) releaseStop(queue);
@@ -343,37 +355,31 @@ const stop = async (queue: Queue): Promise<number> => {
 
 /** Makes the queue; it refuses everything until `start`. */
 export const makeWriteQueue = (deps: QueueDeps): WriteQueue => {
-  const queue: Queue = {
-    deps,
-    waiting: emptyWaiting(),
-    state: 'closed',
-    writer: '',
-    next: 1,
-    digest: Buffer.alloc(0),
-    newestAt: null,
-    busy: false,
-    scheduled: false,
-    doubt: null,
-    spent: false,
-    backoff: backoffMs.first,
-    company: null,
-    retry: null,
-    stopped: null,
-  };
+  const queue = emptyQueue(deps);
   return Object.freeze({
-    start: (head: Head): void => {
-      queue.writer = head.writer;
-      queue.next = head.next;
-      queue.digest = head.digest ?? genesis(head.writer);
-      queue.newestAt = head.newestAt;
-      queue.waiting.lastAt = head.newestAt ?? 0;
+    start: (head: Head, behind: string | null): void => {
+      adoptChain(queue, head);
       queue.state = 'open';
-      if (!head.reserve) enterSpare(queue, 'the disk is full');
+      if (behind !== null) fallBehind(queue, behind);
+      else if (!head.reserve) enterSpare(queue, 'the disk is full');
+    },
+    chainClosed: () => void leaveClosed(queue),
+    behind: () => queue.behind,
+    fallBehind: (reason: string): void => {
+      if (queue.state !== 'closed' && queue.state !== 'behind') fallBehind(queue, reason);
+    },
+    accept: async (): Promise<void> => {
+      if (queue.state !== 'behind') return;
+      queue.behind = null;
+      become(queue, 'reclaiming', 'a person accepted the loss');
+      await reclaim(queue);
     },
     durable: (record: LedgerRecord, reserved: boolean) => durable(queue, record, reserved),
     soon: (record: LedgerRecord, reserved: boolean): boolean => {
       if (queue.state === 'closed' || !hasRoom(queue.waiting, deps.limits, 2)) return false;
-      enter(queue.waiting, record, { reserved, waiter: null, random: deps.random });
+      const meant = asLateSend(record, queue.former);
+      if (meant !== record) tellLate(queue, meant);
+      enter(queue.waiting, meant, { reserved, waiter: null, random: deps.random });
       plan(queue);
       return true;
     },

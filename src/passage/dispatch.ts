@@ -5,6 +5,7 @@
 import type { Clock, ClockWatch } from '../clock.ts';
 import { newSpanId, type KeyId, type LedgerId, type Random } from '../ids.ts';
 import type { Call } from '../identity/call.ts';
+import type { Ledger } from '../ledger/ledger.ts';
 import { repairAnswer } from '../identity/scim/repair-answer.ts';
 import type { Target } from '../snapshot.ts';
 import type { Sent, TargetFailure, Targets } from '../targets/send.ts';
@@ -25,14 +26,23 @@ export type DispatchDeps = Readonly<{
   random: Random;
   targets: Targets;
   standing: Standing;
+  ledger: Pick<Ledger, 'mayBegin'>;
 }>;
 
 /** Why a call is sent; part of the client span. */
 export type Purpose = Attempted['call']['purpose'];
 
-/** The check right before the first byte: null lets it go. */
+/**
+ * The check right before the first byte: null lets it go. A mutation (`entry` is what it is recorded
+ * as, null before that) must end before another gateway could settle its entry.
+ */
 export const lastCheck =
-  (deps: DispatchDeps, journey: Journey, target: Target, mutation: boolean) =>
+  (
+    deps: DispatchDeps,
+    journey: Journey,
+    target: Target,
+    { mutation, entry }: Readonly<{ mutation: boolean; entry: LedgerId | null }>,
+  ) =>
   (): TargetFailure | null => {
     const { actor, route } = journey.passage;
     const now = deps.clock.now();
@@ -41,7 +51,10 @@ export const lastCheck =
       return 'caller_refused';
     }
     const scope = { tenant: target.tenant, route: route.name, client: actor.client.name };
-    return mutation && deps.standing.frozen(scope) ? 'target_frozen' : null;
+    if (!mutation) return null;
+    if (deps.standing.frozen(scope)) return 'target_frozen';
+    const inTime = deps.ledger.mayBegin(entry, target.settings.timeout);
+    return inTime ? null : 'ledger_unavailable';
   };
 
 /** Sends `call` to the route's target. Never throws. */
@@ -64,7 +77,7 @@ export const dispatch = async (
     revocation: journey.revocation,
     headers,
     deadline: startedAt + target.settings.limits.wait + target.settings.timeout,
-    lastCheck: lastCheck(deps, journey, target, call.mutation),
+    lastCheck: lastCheck(deps, journey, target, { mutation: call.mutation, entry: ledgerId }),
     onAttempt: (report) => {
       journey.attempts.push({
         spanId: report.ordinal <= 1 ? firstSpan : newSpanId(deps.random),

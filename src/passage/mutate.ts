@@ -62,7 +62,12 @@ const unchangedSettlement: Settlement = {
   status: null,
 };
 
-const standingCodes: ReadonlySet<string> = new Set(['caller_refused', 'target_frozen', 'internal']);
+const standingCodes: ReadonlySet<string> = new Set([
+  'caller_refused',
+  'target_frozen',
+  'ledger_unavailable',
+  'internal',
+]);
 
 /** What a sent call proves of its entry. */
 const settlementOf = (operation: Mutation, sent: Sent): Settlement => {
@@ -220,7 +225,7 @@ const sendRecorded = async (
 const carryOut = async (walk: MutationWalk, ready: Ready): Promise<Outcome> => {
   const { deps, journey, target } = walk;
   const { prepared, current, allowed, view, script, expected } = ready;
-  const stopped = lastCheck(deps, journey, target, true)();
+  const stopped = lastCheck(deps, journey, target, { mutation: true, entry: null })();
   if (stopped !== null) return turnAway(deps, journey, refuse(stopped, failureDetail['not-sent']));
   if (journey.passage.origin.abandoned()) return endJourney(journey, abandonedRefusal);
   const intent = intentOf(journey, {

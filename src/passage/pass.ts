@@ -78,9 +78,9 @@ export const makeDoors = (
   return {
     pass: (passage) => pass(known, passage),
     passBulk: (passage) => passBulk(known, passage, (each) => pass(known, each)),
-    load: async () => {
-      await echoes.start();
-      return recovery.load();
+    load: async (writer) => {
+      if (writer === undefined) await echoes.start();
+      return recovery.load(writer);
     },
     close: () => echoes.stop(),
     recover: recovery.round,

@@ -44,8 +44,11 @@ type Doubt = { readonly id: LedgerId; dueAt: number; tries: number };
 type Verdict = 'applied' | 'left' | 'again';
 
 export type Recovery = Readonly<{
-  /** Loads what an earlier life left open and records it as in doubt. */
-  load(): Promise<number>;
+  /**
+   * Loads what an earlier life, or the dead gateway that wrote the chain `writer`, left open, and
+   * records it as in doubt.
+   */
+  load(writer?: string): Promise<number>;
   /** Remembers an entry that ended in doubt. */
   add(id: LedgerId, settleAfterMs: number): void;
   round(): Promise<Recovered>;
@@ -225,14 +228,21 @@ const settleDoubt = async (deps: RecoveryDeps, doubt: Doubt): Promise<Verdict> =
   return verdict;
 };
 
-/** Every entry without a final outcome: old doubts that are left for good never hide a fresh one. */
-const loadOpen = async (deps: RecoveryDeps, add: Recovery['add']): Promise<number> => {
+/**
+ * Every entry without a final outcome, of all chains or of one: old doubts that are left for good never
+ * hide a fresh one.
+ */
+const loadOpen = async (
+  deps: RecoveryDeps,
+  add: Recovery['add'],
+  writer: string | undefined,
+): Promise<number> => {
   let found = 0;
-  let page = await deps.ledger.unsettled(pageSize);
+  let page = await deps.ledger.unsettled(pageSize, { writer });
   while (page.length > 0) {
     found += page.length;
     loadPage(deps, add, page);
-    page = await deps.ledger.unsettled(pageSize, page.at(-1)?.id);
+    page = await deps.ledger.unsettled(pageSize, { writer, after: page.at(-1)?.id });
   }
   return found;
 };
@@ -273,6 +283,11 @@ export const makeRecovery = (deps: RecoveryDeps): Recovery => {
     doubts.set(id, { id, dueAt: deps.clock.monotonic() + settleAfterMs, tries: 0 });
   };
   const handle = async (doubt: Doubt): Promise<Verdict> => {
+    // Another gateway took the entry over meanwhile.
+    if (!deps.ledger.answersFor(doubt.id)) {
+      doubts.delete(doubt.id);
+      return 'left';
+    }
     const verdict = await settleDoubt(deps, doubt).catch((cause: unknown): Verdict => {
       const last = doubt.tries + 1 >= triesMax;
       const event = last ? 'doubt.left' : 'doubt.failed';
@@ -294,7 +309,7 @@ export const makeRecovery = (deps: RecoveryDeps): Recovery => {
   };
   return {
     add,
-    load: () => loadOpen(deps, add),
+    load: (writer) => loadOpen(deps, add, writer),
     round: () => {
       running ??= runRound().finally(() => {
         running = null;

@@ -13,6 +13,7 @@ export const settledBys: readonly SettledBy[] = [
   'timeout',
   'crash',
   'person',
+  'late-send',
 ];
 
 /** Does this outcome close an entry? */

@@ -57,6 +57,14 @@ const logEvents = (log: Log, metrics: Metrics) => ({
     metrics.limitRejected(record),
   ledgerAppended: (record: Parameters<Observer['ledgerAppended']>[0]) =>
     metrics.ledgerAppended(record),
+  lateSend: (record: Parameters<Observer['lateSend']>[0]) => {
+    metrics.lateSend(record);
+    log.line('error', 'ledger.late-send', {
+      ledger_id: record.ledgerId,
+      outcome: record.outcome,
+    });
+  },
+  gatewaysSeen: (record: Parameters<Observer['gatewaysSeen']>[0]) => metrics.gatewaysSeen(record),
   credentialExpiry: (record: Parameters<Observer['credentialExpiry']>[0]) =>
     metrics.credentialExpiry(record),
 });
@@ -105,6 +113,8 @@ export const makeObserver = (deps: Readonly<{ log: Log; clock: Clock }>): Teleme
     }),
     limitRejected: quiet(events.limitRejected),
     ledgerAppended: quiet(events.ledgerAppended),
+    lateSend: quiet(events.lateSend),
+    gatewaysSeen: quiet(events.gatewaysSeen),
     breakerChanged: quiet(events.breakerChanged),
     configReloaded: quiet(events.configReloaded),
     credentialExpiry: quiet(events.credentialExpiry),

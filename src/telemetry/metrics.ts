@@ -109,6 +109,25 @@ const makeInstruments = () => ({
       'State of the circuit breaker: 0 closed, 1 half-open, 2 open.',
     ),
   ),
+  gateways: cells(
+    row('sallyport.gateways', 'gauge', '{gateway}', 'Gateways that share the store now.'),
+  ),
+  configVersions: cells(
+    row(
+      'sallyport.config.versions',
+      'gauge',
+      '{version}',
+      'Versions of the configuration that gateways serve now; more than 1 is a split.',
+    ),
+  ),
+  lateSends: cells(
+    row(
+      'sallyport.ledger.late_sends',
+      'counter',
+      '{mutation}',
+      'Mutations that ended after another gateway had taken over their entries.',
+    ),
+  ),
   credentialExpiry: cells(
     row(
       'sallyport.credential.expiry',
@@ -232,7 +251,13 @@ export type Metrics = Readonly<{
 }> &
   Pick<
     Observer,
-    'limitRejected' | 'ledgerAppended' | 'breakerChanged' | 'configReloaded' | 'credentialExpiry'
+    | 'limitRejected'
+    | 'ledgerAppended'
+    | 'lateSend'
+    | 'gatewaysSeen'
+    | 'breakerChanged'
+    | 'configReloaded'
+    | 'credentialExpiry'
   >;
 
 const makeRequestRecorder = (instruments: Instruments): ((settled: RequestSettled) => void) => {
@@ -286,6 +311,13 @@ export const makeMetrics = (clock: Clock): Metrics => {
         failed ? { 'error.type': 'ledger_unavailable' } : {},
       );
       record(instruments.appendDuration, series, seconds);
+    },
+    lateSend: ({ outcome }) => {
+      cellOf(instruments.lateSends, outcome, () => ({ 'sallyport.outcome': outcome })).value += 1;
+    },
+    gatewaysSeen: ({ live, versions }) => {
+      cellOf(instruments.gateways, '', () => ({})).value = live;
+      cellOf(instruments.configVersions, '', () => ({})).value = versions;
     },
     breakerChanged: ({ target, state }) => {
       cellOf(instruments.breakerState, target, () => ({ 'sallyport.target': target })).value =

@@ -109,6 +109,10 @@ export interface Observer {
   ): void;
   limitRejected(record: Readonly<{ policy: string; route: string }>): void;
   ledgerAppended(record: Readonly<{ seconds: number; records: number; failed: boolean }>): void;
+  /** A call of this gateway ended after another had taken over its entries. */
+  lateSend(record: Readonly<{ ledgerId: LedgerId; outcome: string }>): void;
+  /** Gateways that share the store, and how many versions of the configuration they serve. */
+  gatewaysSeen(record: Readonly<{ live: number; versions: number }>): void;
   breakerChanged(
     record: Readonly<{ target: string; state: 'closed' | 'open' | 'half-open' }>,
   ): void;
@@ -130,6 +134,8 @@ export const silentObserver: Observer = Object.freeze({
   doubtSettled: () => {},
   limitRejected: () => {},
   ledgerAppended: () => {},
+  lateSend: () => {},
+  gatewaysSeen: () => {},
   breakerChanged: () => {},
   configReloaded: () => {},
   credentialExpiry: () => {},

@@ -6,7 +6,7 @@ import { createPublicKey } from 'node:crypto';
 import { systemClock } from '../../src/clock.ts';
 import { filesOnDisk } from '../../src/config/files-on-disk.ts';
 import { loadConfig } from '../../src/config/load.ts';
-import { openFoundation, type Foundation } from '../../src/foundation.ts';
+import { evidenceSource, openFoundation, type Foundation } from '../../src/foundation.ts';
 import { parseLedgerId, systemRandom, type LedgerId } from '../../src/ids.ts';
 import { evidenceOfStore } from '../../src/ledger/evidence.ts';
 import type { LedgerRow } from '../../src/ledger/record.ts';
@@ -41,7 +41,7 @@ export const withStore = async <Result>(
 
 /** Problems that `ledger verify` finds, in words; none where the chain is whole. */
 export const chainProblems = async (foundation: Foundation): Promise<readonly string[]> => {
-  const found = await verifyLedger(evidenceOfStore(foundation.stores.ledger, foundation.keyRing), {
+  const found = await verifyLedger(evidenceOfStore(evidenceSource(foundation)), {
     publicKey: createPublicKey(foundation.checkpointKey),
     now: systemClock.now(),
   });

@@ -21,7 +21,7 @@ describe('serveCall', () => {
 
   const deps = (more: Partial<ServeDeps> = {}): ServeDeps => ({
     clock: systemClock,
-    watch: { trusted: () => true, ledgerAt: () => {}, rebase: () => {} },
+    watch: { trusted: () => true, storeAt: () => {}, ledgerAt: () => {}, rebase: () => {} },
     random: systemRandom,
     observer: { ...silentObserver, requestSettled: (record) => observed.push(record) },
     doors: {

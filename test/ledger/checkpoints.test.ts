@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { suite, test } from 'node:test';
-import { readCheckpoint, signCheckpoint, splitNotes } from '../../src/ledger/checkpoints.ts';
+import { readCheckpoint, signCheckpoint } from '../../src/ledger/checkpoints.ts';
+import { splitNotes } from '../../src/ledger/signed-note.ts';
 import { checkpointKeys, inFolder, intent, withLedger } from './fixture.ts';
 
 const { publicKey, privateKey } = checkpointKeys;
@@ -59,6 +60,7 @@ void suite('a checkpoint', () => {
           assert.deepEqual(events.toSorted(), [
             'ledger.checkpoint',
             'ledger.checkpoint.undelivered',
+            'ledger.checkpoint.unreadable',
           ]);
           notes.push(note);
           await ledger.open(intent(), { revocation: false });

@@ -89,16 +89,30 @@ type Note = Readonly<{ level: string; event: string; fields: Readonly<Record<str
 /** An observer that keeps what it is told. */
 export const listening = () => {
   const notes: Note[] = [];
+  const late: Readonly<{ ledgerId: LedgerId; outcome: string }>[] = [];
   const appended: Readonly<{ seconds: number; records: number; failed: boolean }>[] = [];
   return {
     notes,
     appended,
+    late,
     observer: {
       note: (level: string, event: string, fields: Readonly<Record<string, unknown>>) =>
         void notes.push({ level, event, fields }),
       ledgerAppended: (record: (typeof appended)[number]) => void appended.push(record),
+      lateSend: (record: (typeof late)[number]) => void late.push(record),
+      gatewaysSeen: () => undefined,
     },
   };
+};
+
+/** What a ledger needs where nobody shares its store, and nothing was ever lost. */
+export const unshared = {
+  writers: null,
+  losses: { accept: () => Promise.resolve(0), acceptedAt: () => Promise.resolve(null) },
+  leaseMs: 30_000,
+  about: () => ({ name: 'test', version: '' }),
+  storeAt: () => undefined,
+  clockTrusted: () => true,
 };
 
 /** Dependencies of a ledger over `store`, with an hourly checkpoint unless told otherwise. */
@@ -107,6 +121,7 @@ export const ledgerDeps = (
   more: Partial<LedgerDeps> = {},
 ): LedgerDeps => ({
   store,
+  ...unshared,
   keyRing,
   checkpointKey: checkpointKeys.privateKey,
   checkpoints: { everyMs: 3_600_000, to: [] },

@@ -44,7 +44,10 @@ test('actions become the classes and activities of OCSF 1.8.0', () =>
     });
 
     const events: Event[] = [];
-    for await (const line of exportLedger({ store: stores.ledger, keyRing }, { format: 'ocsf' })) {
+    for await (const line of exportLedger(
+      { store: stores.ledger, keyRing, writers: null },
+      { format: 'ocsf' },
+    )) {
       events.push(JSON.parse(line) as Event);
     }
     assert.deepEqual(
@@ -64,7 +67,10 @@ test('actions become the classes and activities of OCSF 1.8.0', () =>
     assert.deepEqual([denied?.status, denied?.['status_code']], ['Failure', 'action_denied']);
     assert.deepEqual([act?.activity_id, act?.['activity_name']], [99, 'keys.issue']);
     await assert.rejects(async () => {
-      const lines = exportLedger({ store: stores.ledger, keyRing }, { format: 'constructor' });
+      const lines = exportLedger(
+        { store: stores.ledger, keyRing, writers: null },
+        { format: 'constructor' },
+      );
       for await (const _ of lines) assert.fail();
     }, TypeError);
   }));

@@ -7,7 +7,8 @@ import { after, before, suite, test } from 'node:test';
 import DatabaseConstructor from 'better-sqlite3';
 import { systemClock } from '../../src/clock.ts';
 import { ledgerId } from '../../src/ids.ts';
-import { evidenceOfExport, evidenceOfStore, type Span } from '../../src/ledger/evidence.ts';
+import { evidenceOfExport } from '../../src/ledger/evidence-of-export.ts';
+import { evidenceOfStore, type Span } from '../../src/ledger/evidence.ts';
 import { exportLedger } from '../../src/ledger/export.ts';
 import { makeLedger } from '../../src/ledger/make-ledger.ts';
 import { verifyLedger, type Verified } from '../../src/ledger/verify.ts';
@@ -45,7 +46,7 @@ const write = async (path: string, batches: number): Promise<string> => {
 const verifyStore = async (path: string, sinceCheckpoint?: string): Promise<Verified> => {
   const stores = await openSqlite({ path });
   try {
-    return await verifyLedger(evidenceOfStore(stores.ledger, keyRing), {
+    return await verifyLedger(evidenceOfStore({ store: stores.ledger, keyRing, writers: null }), {
       publicKey: checkpointKeys.publicKey,
       now: systemClock.now(),
       ...(sinceCheckpoint === undefined ? {} : { sinceCheckpoint }),
@@ -253,7 +254,7 @@ const exported = async (folder: string, span: Span = {}) => {
   const notes = await write(path, 6);
   const stores = await openSqlite({ path });
   const lines: string[] = [];
-  const from = { store: stores.ledger, keyRing };
+  const from = { store: stores.ledger, keyRing, writers: null };
   for await (const line of exportLedger(from, { format: 'ndjson', ...span })) lines.push(line);
   await stores.close();
   return { lines, notes };
@@ -310,7 +311,7 @@ void suite('an export', () => {
       }
       const read = async (span: Span) => {
         const lines: string[] = [];
-        const from = { store: stores.ledger, keyRing };
+        const from = { store: stores.ledger, keyRing, writers: null };
         for await (const line of exportLedger(from, { format: 'ndjson', ...span }))
           lines.push(line);
         return lines;

@@ -66,8 +66,16 @@ const make = (limits = { recordsMax: 10_000, bytesMax: 1_000_000 }) => {
   const heard = listening();
   const { store } = play;
   const { observer } = heard;
-  const queue = makeWriteQueue({ store, keyRing, clock, random: systemRandom, observer, limits });
-  queue.start(play.head());
+  const queue = makeWriteQueue({
+    store,
+    keyRing,
+    clock,
+    random: systemRandom,
+    observer,
+    limits,
+    claim: () => Promise.resolve(play.head()),
+  });
+  queue.start(play.head(), null);
   const answers: (LedgerId | string)[] = [];
   const open = (reserved = false): void => {
     queue.durable(intent({ at: clock.now() }), reserved).then(

@@ -23,6 +23,12 @@ const stores = await openSqlite({ path: join(process.argv[2] as string, 'ledger.
 const year = 365 * 86_400_000;
 const ledger = makeLedger({
   store: stores.ledger,
+  writers: null,
+  losses: stores.losses,
+  leaseMs: 30_000,
+  about: () => ({ name: 'bench', version: '' }),
+  storeAt: () => undefined,
+  clockTrusted: () => true,
   keyRing: makeKeyRing([systemRandom(32)], systemRandom),
   checkpointKey: generateKeyPairSync('ed25519').privateKey,
   checkpoints: { everyMs: 3_600_000, to: [] },

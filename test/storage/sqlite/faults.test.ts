@@ -34,10 +34,13 @@ const recovered = async (ledger: OwnedLedger): Promise<void> => {
 };
 
 const verified = async (stores: SqliteStores) => {
-  const found = await verifyLedger(evidenceOfStore(stores.ledger, keyRing), {
-    publicKey: checkpointKeys.publicKey,
-    now: systemClock.now(),
-  });
+  const found = await verifyLedger(
+    evidenceOfStore({ store: stores.ledger, keyRing, writers: null }),
+    {
+      publicKey: checkpointKeys.publicKey,
+      now: systemClock.now(),
+    },
+  );
   assert.deepEqual(found.problems, []);
   return found;
 };

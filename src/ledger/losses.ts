@@ -1,0 +1,139 @@
+/**
+ * Records that were acknowledged or signed and that the store does not have: found at the start from
+ * checkpoint files, while running from joint notes and from the write queue. Nothing is recorded, and
+ * so no mutation sent, until a person accepts the loss; one act is enough for all gateways.
+ */
+import { createPublicKey } from 'node:crypto';
+import { deliverNote } from './checkpointer.ts';
+import { makeJointCheckpointer } from './joint-checkpointer.ts';
+import { lackOfStore, readKnownHeads } from './known-heads.ts';
+import type { LedgerDeps } from './make-ledger.ts';
+import { genesis } from './chain.ts';
+import type { Head } from './store.ts';
+import type { WriteQueue } from './write-queue.ts';
+import type { ChainHead } from './writer-store.ts';
+
+export type Losses = Readonly<{
+  /** What the store lacks at the start, or null. */
+  lackAt(head: Head): Promise<string | null>;
+  /** Signs all chains together where that is due; finds out what is missing. */
+  signAll(): Promise<unknown>;
+  accept(by: string, reason: string): Promise<boolean>;
+  /** Looks at what is missing, and whether somebody accepted it. */
+  look(): Promise<void>;
+}>;
+
+type Deps = Pick<
+  LedgerDeps,
+  | 'store'
+  | 'writers'
+  | 'losses'
+  | 'checkpointKey'
+  | 'checkpoints'
+  | 'environment'
+  | 'clock'
+  | 'observer'
+>;
+
+const pageSize = 1_000;
+
+/** Where every chain stands: of one process's store its only one. */
+const headsOf = async ({ writers }: Deps, head: Head): Promise<ReadonlyMap<string, ChainHead>> => {
+  const { writer, next, digest, closed } = head;
+  const own = { writer, size: next - 1, digest: digest ?? genesis(writer), closed };
+  const heads = new Map<string, ChainHead>([[writer, own]]);
+  if (writers === null) return heads;
+  for (let after: string | undefined; ;) {
+    const page = await writers.heads(after);
+    for (const each of page) heads.set(each.writer, each);
+    if (page.length < pageSize) return heads;
+    after = page.at(-1)?.writer;
+  }
+};
+
+/** Chains whose records retention removed to the last stand in no list of heads. */
+const withoutPruned = async (
+  { store, writers }: Deps,
+  heads: ReadonlyMap<string, ChainHead>,
+): Promise<ReadonlySet<string>> => {
+  const pruned = new Set<string>();
+  if (writers === null) return pruned;
+  for (let after: string | undefined; ;) {
+    const page = await store.chains(after);
+    for (const { writer } of page) if (!heads.has(writer)) pruned.add(writer);
+    if (page.length < pageSize) return pruned;
+    after = page.at(-1)?.writer;
+  }
+};
+
+/** Makes the watch over losses. */
+export const makeLosses = (deps: Deps, queue: WriteQueue): Losses => {
+  const { writers, losses, checkpointKey, checkpoints, environment, clock, observer } = deps;
+  /** The last acceptance known when the loss was found: a later one is of this loss. */
+  let acceptedBefore: number | null = null;
+  const fall = (lack: string): void => {
+    observer.note('error', 'ledger.behind', { lack });
+    queue.fallBehind(lack);
+  };
+  const joint =
+    writers === null
+      ? null
+      : makeJointCheckpointer({
+          writers,
+          store: deps.store,
+          key: checkpointKey,
+          environment,
+          clock,
+          observer,
+          everyMs: checkpoints.everyMs,
+          deliver: (note) => deliverNote(checkpoints.to, note, observer),
+          behind: fall,
+        });
+  const goOn = (): Promise<void> => {
+    joint?.forget();
+    return queue.accept();
+  };
+  return {
+    lackAt: async (head) => {
+      acceptedBefore = await losses.acceptedAt();
+      const paths = checkpoints.to.flatMap((sink) => (sink.kind === 'file' ? [sink.path] : []));
+      const publicKey = createPublicKey(checkpointKey);
+      const asked = { environment, publicKey, after: acceptedBefore ?? 0 };
+      const known = await readKnownHeads(paths, asked, (cause) => {
+        observer.note('error', 'ledger.checkpoint.unreadable', { cause });
+      });
+      if (known.size === 0) return null;
+      const heads = await headsOf(deps, head);
+      const pruned = await withoutPruned(deps, heads);
+      const lack = lackOfStore(
+        [...known.values()].filter(({ writer }) => !pruned.has(writer)),
+        heads,
+      );
+      if (lack !== null) observer.note('error', 'ledger.behind', { lack });
+      return lack;
+    },
+    signAll: async () => {
+      if (queue.behind() === null) await joint?.round(false);
+    },
+    accept: async (by, reason) => {
+      const lack = queue.behind();
+      if (lack === null) return false;
+      acceptedBefore = await losses.accept(by, reason);
+      const at = clock.now();
+      const details = { reason, lack };
+      queue.soon({ kind: 'act', at, actor: by, act: 'store.loss-accepted', details }, true);
+      await goOn();
+      return true;
+    },
+    look: async () => {
+      if (queue.behind() === null) {
+        await joint?.round(false);
+        return;
+      }
+      const acceptedAt = await losses.acceptedAt();
+      if (acceptedAt === null || acceptedAt === acceptedBefore) return;
+      acceptedBefore = acceptedAt;
+      await goOn();
+    },
+  };
+};
