@@ -4,8 +4,10 @@
  * Then it wakes. One round is one such sleep.
  */
 import { request } from 'undici';
+import { parseLedgerId, type LedgerId } from '../../src/ids.ts';
+import { withStore } from './audit.ts';
 import { seededNumbers, type Campaign, type CampaignOptions } from './campaign.ts';
-import { campaignConfig, issueKeyOf, targetAndRoute } from './gateway-process.ts';
+import { campaignConfig, issueKeyOf, targetAndRoute, type Home } from './gateway-process.ts';
 import { newUser, renamed } from './load-client.ts';
 import {
   auditStore,
@@ -26,12 +28,13 @@ const person = 'alice@example.com';
 const takenOverWithinMs = 15_000;
 const awakeWithinMs = 15_000;
 const settlingMs = 6_000;
+const lookEveryMs = 100;
 const problemsShown = 20;
 
 const configOf = (url: string): string =>
   campaignConfig(
     targetAndRoute('users', url, ', settleAfter: 10ms, timeout: 1s, breaker: { minimum: 10000 }'),
-    { admin: `, people: [{ name: ${person}, roles: [viewer], until: 2099-12-31 }]` },
+    { admin: `, people: [{ name: ${person}, roles: [viewer, operator], until: 2099-12-31 }]` },
   );
 
 /** What one sleep found. */
@@ -87,11 +90,13 @@ const makeUser = async (scene: Scene, at: number, name: string): Promise<string>
 /** Is every one of these settled, says the gateway that is awake? */
 const settledByOther = async (scene: Scene, ids: readonly string[]): Promise<boolean> => {
   for (const id of ids) {
-    const { body } = await request(`${seatOf(scene, 1).gateway.admin}/api/v1/ledger/${id}`, {
-      headers: { authorization: `Bearer ${scene.alice}` },
-    });
-    const shown = (await body.json()) as { row?: { outcome?: unknown }; outcome?: unknown };
-    if ((shown.row ?? shown).outcome === null) return false;
+    const { statusCode, body } = await request(
+      `${seatOf(scene, 1).gateway.admin}/api/v1/ledger/${id}`,
+      { headers: { authorization: `Bearer ${scene.alice}` } },
+    );
+    const shown = (await body.json()) as { outcomes: readonly unknown[] };
+    if (statusCode !== 200) throw new Error(`ledger show: ${JSON.stringify(shown)}`);
+    if (shown.outcomes.length === 0) return false;
   }
   return true;
 };
@@ -104,7 +109,7 @@ const eventually = async (
   const since = performance.now();
   while (!(await holds())) {
     if (performance.now() - since > mostMs) return null;
-    await sleep(50);
+    await sleep(lookEveryMs);
   }
   return performance.now() - since;
 };
@@ -135,33 +140,50 @@ const playSleep = async (scene: Scene, paths: ReadonlySet<string>): Promise<void
   else scene.awakeMs.push(awake);
 };
 
-const judge = (scene: Scene, audit: Audit) => {
-  const { target, sleeps } = scene;
-  const rowOf = (id: string | null) => audit.entries.get(id ?? '');
-  const underWay = sleeps.flatMap((one) => one.underWay);
-  const late = [...audit.entries.values()].filter(({ settledBy }) => settledBy === 'late-send');
-  const unnamed = underWay.filter((id) => rowOf(id)?.settledBy !== 'late-send');
-  // Sent after it woke under an entry from before: begun when the lease had ended.
-  const stale = target.arrivals().filter(({ ledgerId, arrivedAt }) => {
-    const openedAt = Date.parse(rowOf(ledgerId)?.at ?? '');
-    return sleeps.some(({ stoppedAt, wokenAt }) => openedAt <= stoppedAt && arrivedAt > wokenAt);
+const chainOf = (id: string | null): string => parseLedgerId(id ?? '')?.writer ?? '';
+
+/** Which of these entries have an outcome that came late, whatever else was found out about them. */
+const namedLate = (home: Home, ids: readonly string[]): Promise<ReadonlySet<string>> =>
+  withStore(home, async ({ ledger }) => {
+    const named = new Set<string>();
+    for (const id of ids) {
+      const { outcomes } = (await ledger.show(id as LedgerId)) ?? { outcomes: [] };
+      if (outcomes.some(({ settledBy }) => settledBy === 'late-send')) named.add(id);
+    }
+    return named;
   });
+
+const judge = async (scene: Scene, audit: Audit) => {
+  const { target, sleeps, several } = scene;
+  const underWay = sleeps.flatMap((one) => one.underWay);
+  const late = await namedLate(several.homes[0] as Home, [...audit.entries.keys()]);
+  const unnamed = underWay.filter((id) => !late.has(id));
+  const others = [...late].filter((id) => !underWay.includes(id));
+  // The chain it wrote as it fell asleep is closed: what goes out later under it has no lease.
+  const stale = target
+    .arrivals()
+    .filter(({ ledgerId, arrivedAt }) =>
+      sleeps.some(
+        ({ wokenAt, underWay: [first] }) =>
+          first !== undefined && chainOf(first) === chainOf(ledgerId) && arrivedAt > wokenAt,
+      ),
+    );
+  const told = (id: string): string => `settled by ${audit.entries.get(id)?.settledBy ?? 'nobody'}`;
   return {
     figures: {
       sleeps: sleeps.length,
       'under way at the target as it fell asleep': underWay.length,
-      'late sends in the ledger': late.length,
+      'late sends in the ledger': late.size,
+      'of these their last word': [...audit.entries.values()].filter(
+        ({ settledBy }) => settledBy === 'late-send',
+      ).length,
       'under way, but not named late-send': unnamed.length,
       'sent after the lease had ended': stale.length,
     },
     problems: [
-      ...unnamed.map(
-        (id) => `${id}: under way, yet settled by ${rowOf(id)?.settledBy ?? 'nobody'}`,
-      ),
+      ...unnamed.map((id) => `${id}: under way, yet not late: ${told(id)}`),
+      ...others.map((id) => `${id}: late, yet not under way: ${told(id)}`),
       ...stale.map(({ ledgerId }) => `${ledgerId}: sent after the lease had ended`),
-      ...(late.length === underWay.length
-        ? []
-        : [`${late.length} late sends, ${underWay.length} calls were under way`]),
     ],
   };
 };
@@ -201,7 +223,7 @@ const play = async (several: Several, target: UsersTarget, options: CampaignOpti
   await several.stopGateways();
   const audit = await auditStore(home, target, scene.acknowledged);
   print(audit.verified);
-  const { figures, problems } = judge(scene, audit);
+  const { figures, problems } = await judge(scene, audit);
   const found = [...scene.problems, ...problems, ...audit.problems];
   for (const line of found.slice(0, problemsShown)) print(line);
   print([...scene.answers].map(([told, count]) => `${count} x ${told}`).join(', '));
