@@ -158,6 +158,7 @@ export const adminContext = (
         ...(since === null ? {} : { sinceCheckpoint: since }),
       }),
     exportLedger: (query) => exportLedger(evidence, query),
+    acceptLoss: (by, reason) => ledger.acceptLoss(by, reason),
     config,
   };
 };

@@ -42,6 +42,8 @@ export type AdminContext = Readonly<{
   exportLedger(
     query: Readonly<{ format: string; since?: number; until?: number }>,
   ): AsyncIterable<string>;
+  /** Accepts, and records, what the store lost; false where nothing is missing. */
+  acceptLoss(by: string, reason: string): Promise<boolean>;
   config: Readonly<{
     status(): ConfigStatus;
     /** Applies what waits; null if nothing (or something else) waits. */

@@ -14,6 +14,7 @@ import { exportFormats } from '../ledger/export.ts';
 import { parseDurationMs } from '../scalars.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { operation, type AdminOperation, type AdminResult } from './operation.ts';
+import { storeOperations } from './store-operations.ts';
 
 const text = z.string().min(1).max(300);
 
@@ -383,4 +384,5 @@ export const adminOperations: readonly AdminOperation[] = Object.freeze([
   ...keyOperations,
   ...ledgerOperations,
   ...controlOperations,
+  ...storeOperations,
 ]);

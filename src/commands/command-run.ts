@@ -8,7 +8,7 @@ import { adminOperations } from '../admin/operations.ts';
 import type { AdminOperation } from '../admin/operation.ts';
 import type { Loaded } from '../config/load.ts';
 import { printProblem } from '../config/problem.ts';
-import type { Snapshot } from '../snapshot.ts';
+import type { Snapshot, StoreSettings } from '../snapshot.ts';
 import { silentObserver } from '../telemetry/observe.ts';
 import type { Reach } from './admin-client.ts';
 import type { CommandContext } from './command.ts';
@@ -52,6 +52,13 @@ export const usableSnapshot = async (
   const loaded = await load(path, run.context.env, options.secrets);
   if (loaded.snapshot !== null) return loaded.snapshot;
   throw new CommandEnd(reasonsOf(loaded), options.code);
+};
+
+/** The store of the route file with its secrets, whatever else is wrong in it. Exit 1 else. */
+export const usableStore = async (run: Run, path: string): Promise<StoreSettings> => {
+  const loaded = await load(path, run.context.env, true);
+  if (loaded.store !== null) return loaded.store;
+  throw new CommandEnd(reasonsOf(loaded), 1);
 };
 
 /** The text of a file that an option names; null where it names none. Exit 2 where it is not there. */

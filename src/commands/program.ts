@@ -28,6 +28,7 @@ import { addPolicy } from './policy-commands.ts';
 import { escaped, printAnswer } from './print.ts';
 import { load } from './route-file.ts';
 import { stateCommands, type StateCommand } from './state-commands.ts';
+import { addStore } from './store-commands.ts';
 
 const answerState = (run: Run, entry: StateCommand, options: Options) => {
   return async (answer: Answered): Promise<void> => {
@@ -193,6 +194,7 @@ export const makeProgram = (run: Run): Command => {
   addDiscover(program, run);
   addState(program, run);
   addVerify(program, run);
+  addStore(groupOf(program, ['store']), run);
   return program;
 };
 

@@ -155,6 +155,13 @@ export const stateCommands: readonly StateCommand[] = Object.freeze([
     input: () => ({}),
   },
   {
+    usage: 'store accept-loss',
+    operation: 'store.accept-loss',
+    options: [['--reason <text>', 'why; required']],
+    columns: [],
+    input: (_args, options) => pick(options, ['reason']),
+  },
+  {
     usage: 'config status',
     operation: 'config.status',
     options: [],
