@@ -66,6 +66,7 @@ const standingCodes: ReadonlySet<string> = new Set([
   'caller_refused',
   'target_frozen',
   'ledger_unavailable',
+  'clock_untrusted',
   'internal',
 ]);
 
