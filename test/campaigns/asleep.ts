@@ -17,7 +17,7 @@ import {
   type Seat,
   type Several,
 } from './several-gateways.ts';
-import { instant, startUsersTarget, type UsersTarget } from './users-target.ts';
+import { instant, startUsersTarget, type Arrival, type UsersTarget } from './users-target.ts';
 
 const leaseMs = 2_000;
 const sleepers = 8;
@@ -29,6 +29,10 @@ const takenOverWithinMs = 15_000;
 const awakeWithinMs = 15_000;
 const settlingMs = 6_000;
 const lookEveryMs = 100;
+const edgeMs = 100;
+/** The first of so many sleeps lasts until the other gateway has read back what was under way. */
+const deepEvery = 10;
+const readBackMs = 5_000;
 const problemsShown = 20;
 
 const configOf = (url: string): string =>
@@ -39,10 +43,11 @@ const configOf = (url: string): string =>
 
 /** What one sleep found. */
 type Sleep = Readonly<{
-  stoppedAt: number;
   wokenAt: number;
-  /** Ledger ids of what was at the target as it fell asleep. */
+  /** Ledger ids of what the target answered while it slept, oldest first. */
   underWay: readonly string[];
+  /** And of what was answered so shortly before that the outcome may not have been recorded. */
+  perhaps: readonly string[];
 }>;
 
 type Scene = Readonly<{
@@ -81,6 +86,10 @@ const change = async (scene: Scene, at: number, path: string): Promise<void> => 
   }
 };
 
+const lastOf = (path: string): string => path.split('/').at(-1) ?? '';
+const idsOf = (arrivals: readonly Arrival[]): readonly string[] =>
+  arrivals.flatMap(({ ledgerId }) => (ledgerId === null ? [] : [ledgerId]));
+
 const makeUser = async (scene: Scene, at: number, name: string): Promise<string> => {
   const made = await seatOf(scene, at).client.ask('POST', '/scim/users/Users', newUser(name));
   if (made?.status !== 201) throw new Error(`no user was made: ${JSON.stringify(made)}`);
@@ -114,27 +123,33 @@ const eventually = async (
   return performance.now() - since;
 };
 
-const playSleep = async (scene: Scene, paths: ReadonlySet<string>): Promise<void> => {
+const playSleep = async (
+  scene: Scene,
+  paths: ReadonlySet<string>,
+  untilReadBack: boolean,
+): Promise<void> => {
   const { target, problems, draw } = scene;
   const { pid } = seatOf(scene, 0).gateway;
   await sleep(2 * slowMs + draw() * 2 * slowMs);
   process.kill(pid, 'SIGSTOP');
   const stoppedAt = instant();
-  const underWay = target
-    .arrivals()
-    .filter(
-      ({ path, answeredAt }) => answeredAt === null && paths.has(path.split('/').at(-1) ?? ''),
-    )
-    .flatMap(({ ledgerId }) => (ledgerId === null ? [] : [ledgerId]));
+  const arrived = () => target.arrivals().filter(({ path }) => paths.has(lastOf(path)));
+  const atTarget = idsOf(arrived().filter(({ answeredAt }) => answeredAt === null));
   try {
     await sleep(leaseMs);
-    const taken = await eventually(() => settledByOther(scene, underWay), takenOverWithinMs);
+    const taken = await eventually(() => settledByOther(scene, atTarget), takenOverWithinMs);
     if (taken === null) problems.push('the other gateway settled nothing of a gateway asleep');
+    if (untilReadBack) await sleep(readBackMs);
   } finally {
     process.kill(pid, 'SIGCONT');
   }
   const wokenAt = instant();
-  scene.sleeps.push({ stoppedAt, wokenAt, underWay });
+  // Before it fell asleep, for a signal takes its moment; answered too shortly before, for outcomes ride late.
+  const met = arrived().filter(({ arrivedAt }) => arrivedAt <= wokenAt);
+  const answeredSince = (at: number): readonly string[] =>
+    idsOf(met.filter(({ answeredAt }) => (answeredAt ?? Number.POSITIVE_INFINITY) > at));
+  const underWay = answeredSince(stoppedAt);
+  scene.sleeps.push({ wokenAt, underWay, perhaps: answeredSince(stoppedAt - edgeMs) });
   const awake = await eventually(() => (scene.well[0] ?? 0) >= wokenAt, awakeWithinMs);
   if (awake === null) problems.push('it did not serve again after it woke');
   else scene.awakeMs.push(awake);
@@ -142,23 +157,30 @@ const playSleep = async (scene: Scene, paths: ReadonlySet<string>): Promise<void
 
 const chainOf = (id: string | null): string => parseLedgerId(id ?? '')?.writer ?? '';
 
-/** Which of these entries have an outcome that came late, whatever else was found out about them. */
-const namedLate = (home: Home, ids: readonly string[]): Promise<ReadonlySet<string>> =>
+/** Entries with an outcome that came late; of these, those whose final outcome it took back. */
+const lateEntries = (home: Home, ids: readonly string[]) =>
   withStore(home, async ({ ledger }) => {
-    const named = new Set<string>();
+    const late = new Set<string>();
+    const takenBack: string[] = [];
     for (const id of ids) {
       const { outcomes } = (await ledger.show(id as LedgerId)) ?? { outcomes: [] };
-      if (outcomes.some(({ settledBy }) => settledBy === 'late-send')) named.add(id);
+      if (outcomes.every(({ settledBy }) => settledBy !== 'late-send')) continue;
+      late.add(id);
+      const wasFinal = outcomes.some(({ outcome }) => outcome !== 'in-doubt');
+      if (wasFinal && outcomes.at(-1)?.outcome === 'in-doubt') takenBack.push(id);
     }
-    return named;
+    return { late, takenBack };
   });
 
 const judge = async (scene: Scene, audit: Audit) => {
   const { target, sleeps, several } = scene;
   const underWay = sleeps.flatMap((one) => one.underWay);
-  const late = await namedLate(several.homes[0] as Home, [...audit.entries.keys()]);
+  const { late, takenBack } = await lateEntries(several.homes[0] as Home, [
+    ...audit.entries.keys(),
+  ]);
   const unnamed = underWay.filter((id) => !late.has(id));
-  const others = [...late].filter((id) => !underWay.includes(id));
+  const edge = sleeps.flatMap((one) => one.perhaps);
+  const others = [...late].filter((id) => !edge.includes(id));
   // The chain it wrote as it fell asleep is closed: what goes out later under it has no lease.
   const stale = target
     .arrivals()
@@ -173,16 +195,21 @@ const judge = async (scene: Scene, audit: Audit) => {
     figures: {
       sleeps: sleeps.length,
       'under way at the target as it fell asleep': underWay.length,
+      'answered so shortly before that it was late': [...late].filter(
+        (id) => !underWay.includes(id) && edge.includes(id),
+      ).length,
       'late sends in the ledger': late.size,
       'of these their last word': [...audit.entries.values()].filter(
         ({ settledBy }) => settledBy === 'late-send',
       ).length,
       'under way, but not named late-send': unnamed.length,
+      'final outcomes taken back by a late doubt': takenBack.length,
       'sent after the lease had ended': stale.length,
     },
     problems: [
       ...unnamed.map((id) => `${id}: under way, yet not late: ${told(id)}`),
       ...others.map((id) => `${id}: late, yet not under way: ${told(id)}`),
+      ...takenBack.map((id) => `${id}: it was settled, and a late doubt is its last word`),
       ...stale.map(({ ledgerId }) => `${ledgerId}: sent after the lease had ended`),
     ],
   };
@@ -209,11 +236,11 @@ const play = async (several: Several, target: UsersTarget, options: CampaignOpti
   for (let one = 0; one < sleepers + others; one += 1) {
     const at = one < sleepers ? 0 : 1;
     const path = await makeUser(scene, at, `user-${one}@example.com`);
-    if (at === 0) paths.add(path.split('/').at(-1) ?? '');
+    if (at === 0) paths.add(lastOf(path));
     changes.push(change(scene, at, path));
   }
   for (let round = 1; round <= rounds; round += 1) {
-    await playSleep(scene, paths);
+    await playSleep(scene, paths, round % deepEvery === 1);
     if (round % 10 === 0) print(`round ${round}: ${target.arrivals().length} mutations seen`);
   }
   scene.now.running = false;
