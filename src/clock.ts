@@ -37,6 +37,8 @@ export const clockDepartureMsMax = 5_000;
 export type ClockWatch = Readonly<{
   /** False while wall time departs by more than five seconds from monotonic time or the store's, or lies that far before the ledger. */
   trusted(): boolean;
+  /** Wall time, or what it would be had it not jumped: what records are dated by. Milliseconds since the epoch. */
+  steady(): number;
   /** Tells the watch the newest time found in the ledger (ms since the epoch). */
   ledgerAt(at: number): void;
   /** Tells the watch what the store's clock says (ms since the epoch), where the store has one. */
@@ -52,15 +54,17 @@ export const watchClock = (clock: Clock): ClockWatch => {
   /** How far the wall clock lay before the store's when that was last heard, and what a person accepted. */
   let skew = 0;
   let accepted = 0;
+  const trusted = (): boolean => {
+    const now = clock.now();
+    return (
+      Math.abs(now - clock.monotonic() - origin) <= clockDepartureMsMax &&
+      Math.abs(skew - accepted) <= clockDepartureMsMax &&
+      now >= newest - clockDepartureMsMax
+    );
+  };
   return {
-    trusted: () => {
-      const now = clock.now();
-      return (
-        Math.abs(now - clock.monotonic() - origin) <= clockDepartureMsMax &&
-        Math.abs(skew - accepted) <= clockDepartureMsMax &&
-        now >= newest - clockDepartureMsMax
-      );
-    },
+    trusted,
+    steady: () => (trusted() ? clock.now() : Math.round(origin + clock.monotonic())),
     ledgerAt: (at) => {
       if (at > newest) newest = at;
     },

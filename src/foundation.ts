@@ -76,6 +76,7 @@ export const openFoundation = async (
       about: () => ({ name: `${hostname()}:${process.pid}`, version: version?.() ?? '' }),
       storeAt: watch.storeAt,
       clockTrusted: watch.trusted,
+      steadyNow: watch.steady,
       keyRing,
       checkpointKey,
       checkpoints: store.checkpoints,

@@ -34,6 +34,11 @@ export type LedgerDeps = Readonly<{
   storeAt(at: number): void;
   /** Is the clock right? Nothing is pruned while it may not be. */
   clockTrusted(): boolean;
+  /**
+   * Wall time, or what it would be had it not jumped, ms. What is under way as the clock jumps is still
+   * recorded: dated by the wrong time, it would date every later record of the chain.
+   */
+  steadyNow(): number;
   keyRing: KeyRing;
   /** Ed25519 private key. */
   checkpointKey: KeyObject;
@@ -128,9 +133,16 @@ const makeUpkeep = (deps: LedgerDeps) => {
   return { maintain, arm, stop };
 };
 
+/** The clock that records are dated by. Leases and retention keep the one that may be wrong. */
+const steadyClock = ({ clock, steadyNow }: LedgerDeps): Clock => ({
+  now: steadyNow,
+  monotonic: () => clock.monotonic(),
+  after: (ms, run) => clock.after(ms, run),
+});
+
 /** The write queue and its lease: a closed chain is left, a new one is claimed. */
-const makeWriting = (deps: LedgerDeps, leaving: () => void) => {
-  const { store, keyRing, clock, random, observer } = deps;
+const makeWriting = (deps: LedgerDeps, clock: Clock, leaving: () => void) => {
+  const { store, keyRing, random, observer } = deps;
   const lease = makeLease({
     ...deps,
     chainsAnsweredFor: async () => {
@@ -163,9 +175,10 @@ const shareAmong = (gateways: readonly LiveGateway[], writer: string) => {
 
 /** Makes the ledger; nothing happens before `start`. */
 export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
-  const { store, keyRing, clock, observer, environment } = deps;
+  const { store, keyRing, observer, environment } = deps;
+  const clock = steadyClock(deps);
   let whenLeaving = (): void => undefined;
-  const { lease, queue } = makeWriting(deps, () => whenLeaving());
+  const { lease, queue } = makeWriting(deps, clock, () => whenLeaving());
   const losses = makeLosses(deps, queue);
   const checkpointer = makeCheckpointer({
     store,
@@ -178,6 +191,8 @@ export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
     alongside: losses.signAll,
   });
   const upkeep = makeUpkeep(deps);
+  const dated = <Record extends LedgerRecord>(record: Record): Record =>
+    deps.clockTrusted() ? record : { ...record, at: deps.steadyNow() };
   const soon = (record: LedgerRecord, reserved: boolean): void => {
     if (queue.soon(record, reserved)) return;
     // An entry whose outcome is lost here stays open on disk and is settled by recovery.
@@ -205,10 +220,10 @@ export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
       await checkpointer.stop();
       await lease.release();
     },
-    open: (intent, options): Promise<LedgerId> => queue.durable(intent, options.revocation),
-    settle: (outcome): void => soon(outcome, true),
-    deny: (denial): void => denials.take(denial),
-    act: (act): Promise<LedgerId> => queue.durable(act, true),
+    open: (intent, options): Promise<LedgerId> => queue.durable(dated(intent), options.revocation),
+    settle: (outcome): void => soon(dated(outcome), true),
+    deny: (denial): void => denials.take(dated(denial)),
+    act: (act): Promise<LedgerId> => queue.durable(dated(act), true),
     writable: queue.writable,
     mayBegin: (entry, ms) =>
       lease.leftMs() >= ms && (entry === null || writerOf(entry) === queue.committed().writer),

@@ -46,7 +46,7 @@ export const lastCheck =
   (): TargetFailure | null => {
     const { actor, route } = journey.passage;
     const now = deps.clock.now();
-    if (!deps.watch.trusted()) return 'internal';
+    if (!deps.watch.trusted()) return 'clock_untrusted';
     if (!deps.standing.keyStands(actor.keyId, now) || now >= actor.client.expiresAt) {
       return 'caller_refused';
     }

@@ -67,6 +67,7 @@ const standingCodes: ReadonlySet<string> = new Set([
   'caller_refused',
   'target_frozen',
   'ledger_unavailable',
+  'clock_untrusted',
   'internal',
 ]);
 

@@ -33,6 +33,7 @@ export type TargetFailure = Extract<
   | 'target_rate_limited'
   | 'caller_refused'
   | 'shutting_down'
+  | 'clock_untrusted'
   | 'ledger_unavailable'
   | 'internal'
 >;

@@ -46,12 +46,33 @@ export const startChild = async (file: string, args: readonly string[]): Promise
 /** Kernel ticks are hundredths of a second on every Linux that Node runs on. */
 const tickMs = 10;
 
-/** CPU a process has used with all its threads, ms (proc_pid_stat(5), utime + stime). */
-export const cpuMs = (pid: number): number => {
+/** Fields of /proc/PID/stat behind the name (proc_pid_stat(5)): 11 utime, 12 stime, 13 cutime, 14 cstime. */
+const statOf = (pid: number): readonly string[] => {
   const text = readFileSync(`/proc/${pid}/stat`, 'latin1');
   // The name in brackets may hold spaces; what follows it is plain.
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * tickMs;
+  return text.slice(text.lastIndexOf(')') + 2).split(' ');
+};
+const ticks = (fields: readonly string[], from: number, to: number): number =>
+  fields.slice(from, to + 1).reduce((sum, field) => sum + Number(field), 0);
+
+/** CPU a process has used with all its threads, ms. */
+export const cpuMs = (pid: number): number => ticks(statOf(pid), 11, 12) * tickMs;
+
+/** CPU a process and its children have used, ms: those that live, and those that ended and were waited for. */
+export const cpuWithChildrenMs = (pid: number): number => {
+  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').trim();
+  const living = children === '' ? [] : children.split(' ');
+  return living.reduce(
+    (sum, child) => {
+      try {
+        return sum + cpuMs(Number(child));
+      } catch {
+        // It ended meanwhile: its CPU is its parent's to tell from now on.
+        return sum;
+      }
+    },
+    ticks(statOf(pid), 11, 14) * tickMs,
+  );
 };
 
 /** Resident memory of a process, MiB. */

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +20,7 @@ import { isRefusal } from '../../src/errors.ts';
 import { openFoundation } from '../../src/foundation.ts';
 import { systemRandom } from '../../src/ids.ts';
 import { silentObserver } from '../../src/telemetry/observe.ts';
+import { sqliteStore, type TestStore } from '../support/test-store.ts';
 import { routeFile, type RouteFileOptions } from './route-file.ts';
 
 /** The entry of the program; where a build is to be measured, its `dist/main.js`. */
@@ -98,22 +99,36 @@ const issueKeys = async (configPath: string, clients: number): Promise<string> =
   return first;
 };
 
+const keyFiles = ['data/store.key', 'data/checkpoint.key'] as const;
+
+const writeKeys = async (directory: string): Promise<void> => {
+  const storeKey = randomBytes(32).toString('base64');
+  const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
+  await writeFile(join(directory, keyFiles[0]), `${storeKey}\n`, { mode: 0o600 });
+  await writeFile(join(directory, keyFiles[1]), pem, { mode: 0o600 });
+};
+
+/** Where the store lies, and the ground of another gateway whose store and keys this one shares. */
+export type StoreGround = Readonly<{ store?: TestStore; beside?: Ground | undefined }>;
+
 /** Writes the folder and issues a key to every client. */
 export const layGround = async (
   targetUrl: string,
   options: Partial<Omit<RouteFileOptions, 'targetUrl' | 'dataPort' | 'adminPort'>> = {},
+  { store = sqliteStore, beside }: StoreGround = {},
 ): Promise<Ground> => {
   const directory = await mkdtemp(join(tmpdir(), 'sallyport-bench-'));
   await mkdir(join(directory, 'data'));
-  const storeKey = randomBytes(32).toString('base64');
-  await writeFile(join(directory, 'data/store.key'), `${storeKey}\n`, { mode: 0o600 });
-  const pem = generateKeyPairSync('ed25519').privateKey.export({ type: 'pkcs8', format: 'pem' });
-  await writeFile(join(directory, 'data/checkpoint.key'), pem, { mode: 0o600 });
+  if (beside === undefined) await writeKeys(directory);
+  else {
+    for (const file of keyFiles) await cp(join(beside.directory, file), join(directory, file));
+  }
   const [dataPort, adminPort] = await freePorts();
   const wanted = { ...defaultRoutes, ...options };
   const configPath = join(directory, 'gateway.yaml');
-  await writeFile(configPath, routeFile({ ...wanted, targetUrl, dataPort, adminPort }));
-  const token = await issueKeys(configPath, wanted.clients);
+  const text = routeFile({ ...wanted, targetUrl, dataPort, adminPort });
+  await writeFile(configPath, store.rewrite(text));
+  const token = beside?.token ?? (await issueKeys(configPath, wanted.clients));
   const remove = () => rm(directory, { recursive: true, force: true });
   return { directory, configPath, dataPort, adminPort, token, remove };
 };

@@ -8,6 +8,7 @@ import { ledger, routes } from './rows/growth.ts';
 import { latency } from './rows/latency.ts';
 import { mutations, reads } from './rows/proxied.ts';
 import { check, start } from './rows/start.ts';
+import { stores } from './rows/stores.ts';
 import type { Scene } from './scene.ts';
 
 /** One row measures on a scene of its own, and may give several figures. */
@@ -22,6 +23,7 @@ export const rows: readonly Row[] = [
   { name: 'earlier', run: earlier },
   { name: 'routes', run: routes },
   { name: 'ledger', run: ledger },
+  { name: 'stores', run: stores },
   { name: 'start', run: start },
   { name: 'check', run: check },
   { name: 'memory', run: memory },

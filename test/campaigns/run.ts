@@ -3,7 +3,10 @@
  * exits 0 if the claim held, 1 if it did not, 2 on wrong usage. Without a name it lists them.
  */
 import { parseArgs } from 'node:util';
+import { campaign as asleep } from './asleep.ts';
 import type { Campaign } from './campaign.ts';
+import { campaign as clocks } from './clocks.ts';
+import { campaign as cluster } from './cluster.ts';
 import { campaign as crash } from './crash.ts';
 import { campaign as differential } from './differential.ts';
 import { campaign as faults } from './faults.ts';
@@ -12,6 +15,7 @@ import { campaign as liar } from './liar.ts';
 import { campaign as noninterference } from './noninterference.ts';
 import { campaign as oracle } from './oracle.ts';
 import { campaign as order } from './order.ts';
+import { campaign as outages } from './outages.ts';
 import { campaign as targets } from './targets.ts';
 
 /** Every campaign; a new one is a file and a line here. */
@@ -25,6 +29,10 @@ const campaigns: readonly Campaign[] = [
   oracle,
   differential,
   noninterference,
+  cluster,
+  outages,
+  asleep,
+  clocks,
 ];
 
 const print = (line: string): void => {

@@ -225,7 +225,7 @@ const configOf = (healthyUrl: string, { bad }: Neighbours): string => {
   const parts = [...bad].map(([name, { url }]) =>
     targetPart(name, url, special.get(name) ?? plain),
   );
-  const routes = ['healthy', ...bad.keys()].map(routePart);
+  const routes = ['healthy', ...bad.keys()].map((name) => routePart(name));
   return campaignConfig(
     ['targets:', targetPart('healthy', healthyUrl), ...parts, 'routes:', ...routes, ''].join('\n'),
   );

@@ -14,6 +14,9 @@ export type Arrival = {
   changed: boolean;
   /** Status answered, or null while it is under way. */
   status: number | null;
+  /** When its head was here and when its answer went out, ms since the epoch with fractions. */
+  readonly arrivedAt: number;
+  answeredAt: number | null;
 };
 
 export type UsersTarget = Readonly<{
@@ -111,6 +114,9 @@ const serveUsers = () => {
   return (asked: Asked): Given => ways[asked.method]?.(asked) ?? failure(501);
 };
 
+/** Finer than Date.now, and the same origin. */
+export const instant = (): number => performance.timeOrigin + performance.now();
+
 const pause = async (ms: number): Promise<void> => {
   if (ms > 0) {
     await new Promise<void>((resolve) => {
@@ -152,6 +158,8 @@ export const startUsersTarget = async (options: UsersTargetOptions = {}): Promis
       path,
       changed: false,
       status: null,
+      arrivedAt: instant(),
+      answeredAt: null,
     };
     if (method !== 'GET') {
       if (arrivals.length < arrivalsMax) arrivals.push(arrival);
@@ -163,6 +171,7 @@ export const startUsersTarget = async (options: UsersTargetOptions = {}): Promis
     arrival.changed = given.changed ?? false;
     await pause(delayMs());
     arrival.status = given.status;
+    arrival.answeredAt = instant();
     answer(response, given);
   };
   const server = createServer((request, response) => {

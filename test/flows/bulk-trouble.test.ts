@@ -18,6 +18,11 @@ import { mainConfig, startFixture, type Fixture } from '../support/fixture.ts';
 import { assertScimError, base, group, make, patch } from '../support/scim-calls.ts';
 import { callAndHangUp } from '../support/hang-up.ts';
 import { startSlowTarget, type SlowTarget } from '../support/slow-target.ts';
+import { testEngine } from '../support/test-store.ts';
+
+/** A gateway whose clock departs from that of a shared store stops deciding. */
+const leaping =
+  testEngine === 'postgres' ? 'two minutes cannot leap: the store has a clock, too' : false;
 
 describe('trouble on the way of a Bulk', () => {
   let slow: SlowTarget;
@@ -114,24 +119,28 @@ describe('trouble on the way of a Bulk', () => {
     assert.match(String(b.location), /\/Groups\/[^/]+$/);
   });
 
-  it('has an end: what has not begun after two minutes is 503 and not sent', async () => {
-    let posts = 0;
-    slow.shut((method) => method === 'POST' && ++posts === 1);
-    const count = seen();
-    const running = sendBulk(fixture, [
-      post('a', '/Groups', group('late-a', ['bulkId:b'])),
-      post('b', '/Groups', group('late-b', ['bulkId:a'])),
-      create('late'),
-    ]);
-    await slow.waiting(1);
-    skewMs += 121_000;
-    slow.open();
-    const results = resultsOf(await running);
-    assert.deepEqual(inShort(results), ['POST a 503', 'POST b 409', 'POST late 503']);
-    assert.equal(seen(), count + 1);
-    assert.equal(errorOf(results[2] as Result)['code'], 'target_overloaded');
-    assert.match(String(results[1]?.response?.['detail']), /was made, but not its reference/);
-  });
+  it(
+    'has an end: what has not begun after two minutes is 503 and not sent',
+    { skip: leaping },
+    async () => {
+      let posts = 0;
+      slow.shut((method) => method === 'POST' && ++posts === 1);
+      const count = seen();
+      const running = sendBulk(fixture, [
+        post('a', '/Groups', group('late-a', ['bulkId:b'])),
+        post('b', '/Groups', group('late-b', ['bulkId:a'])),
+        create('late'),
+      ]);
+      await slow.waiting(1);
+      skewMs += 121_000;
+      slow.open();
+      const results = resultsOf(await running);
+      assert.deepEqual(inShort(results), ['POST a 503', 'POST b 409', 'POST late 503']);
+      assert.equal(seen(), count + 1);
+      assert.equal(errorOf(results[2] as Result)['code'], 'target_overloaded');
+      assert.match(String(results[1]?.response?.['detail']), /was made, but not its reference/);
+    },
+  );
 
   it('sends nothing where a current resource that decides cannot be read', async () => {
     const id = await make(fixture, 'Groups', group('unreadable'));

@@ -11,12 +11,15 @@ import {
 } from '../campaigns/gateway-process.ts';
 import { newUser } from '../campaigns/load-client.ts';
 import { startUsersTarget } from '../campaigns/users-target.ts';
+import { storeForTests } from '../support/test-store.ts';
 
 test('a gateway killed while it creates is asked again under the same key', async () => {
   let kill: () => void = () => {};
   const target = await startUsersTarget({ arrived: () => kill() });
   const settings = ', settleAfter: 10ms, timeout: 3s';
-  const home = await makeHome(campaignConfig(targetAndRoute('users', target.url, settings)));
+  // The second gateway settles for the first as soon as that one's lease has ended.
+  const store = await storeForTests({ lease: '4s' });
+  const home = await makeHome(campaignConfig(targetAndRoute('users', target.url, settings)), store);
   try {
     const token = await issueLoadKey(home);
     const create = async (gateway: { data: string }, name = 'ann@example.com') => {
@@ -69,5 +72,6 @@ test('a gateway killed while it creates is asked again under the same key', asyn
   } finally {
     await target.stop();
     await home.remove();
+    await store.drop();
   }
 });

@@ -21,7 +21,13 @@ describe('serveCall', () => {
 
   const deps = (more: Partial<ServeDeps> = {}): ServeDeps => ({
     clock: systemClock,
-    watch: { trusted: () => true, storeAt: () => {}, ledgerAt: () => {}, rebase: () => {} },
+    watch: {
+      trusted: () => true,
+      steady: () => systemClock.now(),
+      storeAt: () => {},
+      ledgerAt: () => {},
+      rebase: () => {},
+    },
     random: systemRandom,
     observer: { ...silentObserver, requestSettled: (record) => observed.push(record) },
     doors: {

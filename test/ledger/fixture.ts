@@ -122,6 +122,7 @@ export const ledgerDeps = (
 ): LedgerDeps => ({
   store,
   ...unshared,
+  steadyNow: () => (more.clock ?? systemClock).now(),
   keyRing,
   checkpointKey: checkpointKeys.privateKey,
   checkpoints: { everyMs: 3_600_000, to: [] },

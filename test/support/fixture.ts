@@ -1,5 +1,6 @@
 /**
- * A whole gateway on free ports over a real SQLite file and a real SCIM server (SCIMMY), with keys.
+ * A whole gateway on free ports over a real store (test-store.ts says which) and a real SCIM server
+ * (SCIMMY), with keys.
  * Every answer is checked for the fixture's secrets: a leak fails whatever test saw it.
  */
 import assert from 'node:assert/strict';
@@ -17,6 +18,7 @@ import { isRefusal } from '../../src/errors.ts';
 import { startGateway, type Gateway, type GatewayDeps } from '../../src/gateway.ts';
 import { systemRandom } from '../../src/ids.ts';
 import { silentObserver, type Observer, type RequestSettled } from '../../src/telemetry/observe.ts';
+import { storeForTests, type TestStore } from './test-store.ts';
 
 /** The target's credential; it must never be seen on the client's side. */
 export const targetToken = 'target-secret-token-Zq81';
@@ -58,6 +60,8 @@ export type FixtureOptions = Readonly<{
   clock?: Clock;
   observer?: Partial<Observer>;
   deps?: Partial<GatewayDeps>;
+  /** Default: a fresh one of the engine that this run is about. A store that is given is not dropped. */
+  store?: TestStore;
 }>;
 
 /** A route file with one full client, one narrow one and one that only reads. */
@@ -147,11 +151,12 @@ export const startFixture = async (options: FixtureOptions = {}): Promise<Fixtur
   const directory = await mkdtemp(join(tmpdir(), 'sallyport-test-'));
   await import('node:fs/promises').then(({ mkdir }) => mkdir(join(directory, 'data')));
   await writeKeys(directory);
+  const store = options.store ?? (await storeForTests());
   const sandbox = await startSandbox({ port: 0, token: targetToken });
   const configPath = join(directory, 'gateway.yaml');
-  let text = (options.config ?? mainConfig)(sandbox.url);
+  let text = store.rewrite((options.config ?? mainConfig)(sandbox.url));
   await writeFile(configPath, text);
-  const env = { SANDBOX_TOKEN: targetToken };
+  const env = { SANDBOX_TOKEN: targetToken, ...store.env };
   const observed: RequestSettled[] = [];
   const input = { path: configPath, env, resolve: true };
   const clock = options.clock ?? systemClock;
@@ -176,6 +181,7 @@ export const startFixture = async (options: FixtureOptions = {}): Promise<Fixtur
   }).catch(async (error: unknown) => {
     // An open sandbox would keep the test's process alive and hide why it failed.
     await sandbox.stop();
+    if (options.store === undefined) await store.drop();
     throw error;
   });
   const keys = await issueKeys(
@@ -222,6 +228,7 @@ export const startFixture = async (options: FixtureOptions = {}): Promise<Fixtur
     stop: async () => {
       await gateway.stop(2_000);
       await sandbox.stop();
+      if (options.store === undefined) await store.drop();
       await rm(directory, { recursive: true, force: true });
     },
   };

@@ -29,6 +29,7 @@ const ledger = makeLedger({
   about: () => ({ name: 'bench', version: '' }),
   storeAt: () => undefined,
   clockTrusted: () => true,
+  steadyNow: () => systemClock.now(),
   keyRing: makeKeyRing([systemRandom(32)], systemRandom),
   checkpointKey: generateKeyPairSync('ed25519').privateKey,
   checkpoints: { everyMs: 3_600_000, to: [] },
