@@ -195,7 +195,7 @@ void suite('several writers', { skip }, () => {
       await asleep.writers.release(writerOf(before));
       await awake.ledger.answerForDead(() => undefined);
       await assert.rejects(asleep.open(), { code: 'ledger_unavailable' });
-      await until(asleep.ledger.writable);
+      await until(() => asleep.ledger.writable());
       assert.notEqual(writerOf(await asleep.open()), writerOf(before));
     }),
   );
@@ -288,7 +288,7 @@ void suite('several writers', { skip }, () => {
       assert.equal(await one.ledger.acceptLoss('alice@example.com', 'the standby lagged'), true);
       assert.equal(one.ledger.loss(), null);
       assert.equal(await one.ledger.acceptLoss('alice@example.com', 'once more'), false);
-      await until(one.ledger.writable);
+      await until(() => one.ledger.writable());
       assert.notEqual(writerOf(await one.open()), writerOf(kept));
     }),
   );
