@@ -13,8 +13,7 @@ import {
   type Span,
 } from './evidence.ts';
 import { ocsfEvent } from './ocsf.ts';
-import type { OutcomeRecord } from './record.ts';
-import type { OutcomeIndex } from './store.ts';
+import { outcomeThatCounts, type OutcomeRecord } from './record.ts';
 
 /** Prints the evidence of one export in order. */
 type Printer = (evidence: Evidence) => readonly string[] | Promise<readonly string[]>;
@@ -61,14 +60,13 @@ const ocsf = (from: From): Printer => {
   const readOutcome = makeOutcomeReader(from);
   return async (evidence) => {
     if (evidence.kind !== 'records' || evidence.lines === null) return [];
-    const latest = new Map<string, OutcomeIndex>();
-    for (const outcome of evidence.index?.outcomes ?? []) latest.set(outcome.entry, outcome);
+    const byEntry = Map.groupBy(evidence.index?.outcomes ?? [], ({ entry }) => entry);
     const printed: string[] = [];
     for (const [offset, text] of evidence.lines.entries()) {
       const record = parseRecord(text);
       if (record === null) continue;
       const id = ledgerId(evidence.writer, evidence.first + offset);
-      const row = latest.get(id);
+      const row = outcomeThatCounts(byEntry.get(id) ?? []);
       const outcome = row === undefined ? null : await readOutcome(row.writer, row.sequence);
       const event = ocsfEvent(id, record, outcome);
       if (event !== null) printed.push(JSON.stringify(event));

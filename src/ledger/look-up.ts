@@ -4,7 +4,13 @@ import type { KeyRing } from '../sealing.ts';
 import { holds, openBodies, openLines, openRecord, subjectKey, traceKey } from './batch.ts';
 import { parseRecord, type ChainedIntent, type ChainedRecord } from './canonical.ts';
 import type { Ledger, ListQuery, OpenEntry } from './ledger.ts';
-import type { DenialRecord, IntentBody, LedgerRow, OutcomeRecord } from './record.ts';
+import {
+  outcomeThatCounts,
+  type DenialRecord,
+  type IntentBody,
+  type LedgerRow,
+  type OutcomeRecord,
+} from './record.ts';
 import type { FindQuery, Found, LedgerStore, StoredBatch } from './store.ts';
 
 type Entry = Readonly<{
@@ -164,7 +170,7 @@ export const makeLookUp = (
     const entry = openEntry(id, found.batch, keyRing);
     if (entry === null) return null;
     const outcomes = openOutcomes(found, keyRing);
-    const row = named(rowOf(id, entry.record, outcomes.at(-1) ?? null), outcomes);
+    const row = named(rowOf(id, entry.record, outcomeThatCounts(outcomes) ?? null), outcomes);
     return { row, body: entry.body, outcomes };
   },
 });

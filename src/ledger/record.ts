@@ -19,6 +19,15 @@ export type SettledBy =
   | 'late-send'
   | 'person';
 
+/**
+ * Which of an entry's outcomes counts, oldest first: the newest that is final, else the newest. A doubt
+ * that comes late takes nothing back that is known.
+ */
+export const outcomeThatCounts = <Outcome extends Readonly<{ outcome: EntryOutcome }>>(
+  outcomes: readonly Outcome[],
+): Outcome | undefined =>
+  outcomes.findLast(({ outcome }) => outcome !== 'in-doubt') ?? outcomes.at(-1);
+
 export type Normalised = Readonly<{ path: string; rule: string }>;
 
 /** Written before the first byte goes out. */

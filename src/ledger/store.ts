@@ -129,7 +129,7 @@ export type Found = Readonly<{
   entries: readonly Readonly<{
     writer: string;
     sequence: number;
-    /** The newest outcome. */
+    /** The outcome that counts: the newest that is final, else the newest. */
     outcome: Omit<OutcomeIndex, 'entry'> | null;
   }>[];
   batches: readonly StoredBatch[];

@@ -40,6 +40,8 @@ export type SharedLimiterDeps = Readonly<{
 
 /** How long a decision waits for Redis, ms. */
 const patienceDefaultMs = 20;
+/** Whoever is refused by this gateway's share alone is not sent away for longer: Redis may be back. */
+const retryAfterSecondsMax = 5;
 /** Longest pause between two probes, ms. */
 const probeMsMax = 2_000;
 /** A Redis that stayed for so long has the pauses begin anew, ms. */
@@ -169,6 +171,11 @@ export const openSharedLimiter = async (deps: SharedLimiterDeps): Promise<Shared
     probing = clock.after(pauseMs(probes, probeMsMax, jitter), () => void probe());
     probes += 1;
   };
+  const takeHere = (limits: readonly CompiledLimit[], options: TakeOptions): Taken => {
+    const taken = fallback.take(limits, options);
+    const retryAfterSeconds = Math.min(taken.retryAfterSeconds, retryAfterSecondsMax);
+    return retryAfterSeconds === taken.retryAfterSeconds ? taken : { ...taken, retryAfterSeconds };
+  };
   const takeThere = async (
     limits: readonly CompiledLimit[],
     options: TakeOptions,
@@ -178,7 +185,7 @@ export const openSharedLimiter = async (deps: SharedLimiterDeps): Promise<Shared
     if (!('lost' in taken)) return taken;
     fallback.giveBack(limits, debts);
     lose(taken.lost);
-    return fallback.take(limits, { ...options, now: clock.monotonic() });
+    return takeHere(limits, { ...options, now: clock.monotonic() });
   };
 
   client.on('error', (error: unknown) => {
@@ -200,7 +207,7 @@ export const openSharedLimiter = async (deps: SharedLimiterDeps): Promise<Shared
       if (limits.length === 0) return nothingAsked;
       // The connection may be gone before it is told: buckets of an earlier time must not be asked.
       if (state === 'shared' && client.status !== 'ready') lose(lastReason);
-      return state === 'shared' ? takeThere(limits, options) : fallback.take(limits, options);
+      return state === 'shared' ? takeThere(limits, options) : takeHere(limits, options);
     },
     state: () => (state === 'shared' ? 'shared' : 'local'),
     stop: () => {

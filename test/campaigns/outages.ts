@@ -73,6 +73,7 @@ const judge = async (scene: Scene, target: UsersTarget, print: CampaignOptions['
       'mutations seen by the target': target.arrivals().length,
       'answers acknowledged (2xx)': acknowledged.size,
       'refused (503 with Retry-After)': counts.refused,
+      'refused (429 while Redis was away)': counts.limited,
       'connections broken by a kill': counts.broken,
       'reads answered 200': counts.reads,
       'slowest read (ms)': Math.round(counts.slowestReadMs),

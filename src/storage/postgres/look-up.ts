@@ -20,7 +20,7 @@ const limitMax = 1_000;
 const batchColumns = `b.writer, b.first, b.count, b.at_first AS "atFirst", b.at_last AS "atLast",
   b.digest`;
 
-/** Beside each entry its newest outcome, and its batch's bytes with the first entry of each batch. */
+/** Beside each entry the outcome that counts, and its batch's bytes with the first entry of each batch. */
 const withBatches = (found: string, bodies: 'bodies' | 'no bodies', order: string): string => `
   SELECT f.writer AS "entryWriter", f.sequence, ${batchColumns},
     CASE WHEN f.at_batch = 1 THEN b.records END AS records,
@@ -38,7 +38,7 @@ const withBatches = (found: string, bodies: 'bodies' | 'no bodies', order: strin
   LEFT JOIN LATERAL (
     SELECT writer, sequence, outcome, settled_by, status FROM outcomes
     WHERE entry_writer = f.writer AND entry_sequence = f.sequence
-    ORDER BY number DESC LIMIT 1) o ON true
+    ORDER BY (outcome = 'in-doubt'), number DESC LIMIT 1) o ON true
   ${order}`;
 
 const newestFirst = 'ORDER BY f.at DESC, f.writer DESC, f.sequence DESC';

@@ -1,6 +1,7 @@
 /** Reads of the ledger: short statements on the reader's connection, each bounded. */
 import type { Database } from 'better-sqlite3';
 import { ledgerId, parseLedgerId, type LedgerId } from '../../ids.ts';
+import { outcomeThatCounts } from '../../ledger/record.ts';
 import type {
   ChainStart,
   EntryIndex,
@@ -151,12 +152,8 @@ const find = (prepared: Statements, query: FindQuery): Found => {
   const sequences = findSequences(prepared, query);
   return {
     entries: sequences.map((sequence) => {
-      const latest = prepared.outcomes.all(sequence, sequence).at(-1);
-      return {
-        writer,
-        sequence,
-        outcome: latest === undefined ? null : outcomeOf(writer, latest),
-      };
+      const all = prepared.outcomes.all(sequence, sequence).map((row) => outcomeOf(writer, row));
+      return { writer, sequence, outcome: outcomeThatCounts(all) ?? null };
     }),
     batches: batchesOf(prepared, sequences, query.unsettled === true).map((row) =>
       stored(writer, row),
