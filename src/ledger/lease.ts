@@ -45,6 +45,8 @@ export type Lease = Readonly<{
   answerForDead(tookOver: TookOver): Promise<void>;
   /** Milliseconds during which nobody else settles what this chain recorded; Infinity = always. */
   leftMs(): number;
+  /** Does it last for `ms`? Renews it at once where it is short, and never rejects. */
+  lasts(ms: number): Promise<boolean>;
   /** Gateways that hold a lease, as of the last renewal; empty where one process owns the store. */
   gateways(): readonly LiveGateway[];
   /** Ends it: others take over at once what is left open. */
@@ -61,6 +63,7 @@ const soleLease = ({ store, random }: LeaseDeps): Lease => ({
   start: () => Promise.resolve(),
   answerForDead: () => Promise.resolve(),
   leftMs: () => Number.POSITIVE_INFINITY,
+  lasts: () => Promise.resolve(true),
   gateways: () => [],
   release: () => Promise.resolve(),
 });
@@ -85,6 +88,8 @@ const sharedLease = (deps: LeaseDeps, writers: WriterStore): Lease => {
     takeOverFrom: 0,
     /** A takeover may have happened without its answer. */
     uncertain: false,
+    renewing: null as Promise<void> | null,
+    takingOver: false,
   };
   const now = () => ({ monotonic: clock.monotonic(), wall: clock.now() });
 
@@ -116,25 +121,50 @@ const sharedLease = (deps: LeaseDeps, writers: WriterStore): Lease => {
       return;
     }
     state.since = asked;
-    await takeOver();
+  };
+  /** One renewal at a time; whoever asks meanwhile shares it. Never rejects. */
+  const renewOnce = (): Promise<void> => {
+    state.renewing ??= renew()
+      .then(
+        () => {
+          if (state.failing) observer.note('info', 'gateway.lease.renewed', {});
+          state.failing = false;
+        },
+        (cause: unknown) => {
+          if (!state.failing) observer.note('error', 'gateway.lease.failed', { cause });
+          state.failing = true;
+          state.takeOverFrom = clock.monotonic() + leaseMs;
+        },
+      )
+      .finally(() => {
+        state.renewing = null;
+      });
+    return state.renewing;
+  };
+  /** Beside the renewals, which must not wait for it. */
+  const takeOverBeside = (): void => {
+    if (state.failing || state.takingOver) return;
+    state.takingOver = true;
+    takeOver()
+      .catch((cause: unknown) => observer.note('warn', 'gateway.take-over.failed', { cause }))
+      .finally(() => {
+        state.takingOver = false;
+      });
   };
   const arm = (): void => {
     if (state.stopped) return;
     state.timer = clock.after(state.failing ? everyMs / 2 : everyMs, () => {
-      renew()
-        .then(
-          () => {
-            if (state.failing) observer.note('info', 'gateway.lease.renewed', {});
-            state.failing = false;
-          },
-          (cause: unknown) => {
-            if (!state.failing) observer.note('error', 'gateway.lease.failed', { cause });
-            state.failing = true;
-            state.takeOverFrom = clock.monotonic() + leaseMs;
-          },
-        )
-        .finally(arm);
+      void renewOnce().then(() => {
+        takeOverBeside();
+        arm();
+      });
     });
+  };
+  const leftMs = (): number => {
+    if (state.since === null) return 0;
+    const { monotonic, wall } = now();
+    const passed = Math.max(monotonic - state.since.monotonic, wall - state.since.wall);
+    return Math.max(0, leaseMs - passed);
   };
   return {
     claim: async () => {
@@ -155,11 +185,11 @@ const sharedLease = (deps: LeaseDeps, writers: WriterStore): Lease => {
       state.tookOver = tookOver;
       return takeOver();
     },
-    leftMs: () => {
-      if (state.since === null) return 0;
-      const { monotonic, wall } = now();
-      const passed = Math.max(monotonic - state.since.monotonic, wall - state.since.wall);
-      return Math.max(0, leaseMs - passed);
+    leftMs,
+    lasts: async (ms) => {
+      if (leftMs() >= ms) return true;
+      await renewOnce();
+      return leftMs() >= ms;
     },
     gateways: () => state.gateways,
     release: async () => {

@@ -67,6 +67,8 @@ export interface Ledger {
    * ended; `entry` null asks for a mutation that is not recorded yet.
    */
   mayBegin(entry: LedgerId | null, ms: number): boolean;
+  /** As `mayBegin` of what is not recorded yet; where time is short the lease is renewed first. */
+  lasts(ms: number): boolean | Promise<boolean>;
   /** Is it this gateway that settles the entry, where it is open? */
   answersFor(entry: LedgerId): boolean;
   list(query: ListQuery): Promise<readonly LedgerRow[]>;

@@ -227,6 +227,7 @@ export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
     writable: queue.writable,
     mayBegin: (entry, ms) =>
       lease.leftMs() >= ms && (entry === null || writerOf(entry) === queue.committed().writer),
+    lasts: (ms) => lease.leftMs() >= ms || lease.lasts(ms),
     answersFor: (entry) => {
       const writer = writerOf(entry);
       return writer === queue.committed().writer || adopted.has(writer ?? '');

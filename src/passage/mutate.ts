@@ -227,6 +227,8 @@ const sendRecorded = async (
 const carryOut = async (walk: MutationWalk, ready: Ready): Promise<Outcome> => {
   const { deps, journey, target } = walk;
   const { prepared, current, allowed, view, script, expected } = ready;
+  const lasts = deps.ledger.lasts(target.settings.timeout);
+  if (lasts !== true) await lasts;
   const stopped = lastCheck(deps, journey, target, { mutation: true, entry: null })();
   if (stopped !== null) return turnAway(deps, journey, refuse(stopped, failureDetail['not-sent']));
   if (journey.passage.origin.abandoned()) return endJourney(journey, abandonedRefusal);
