@@ -163,11 +163,12 @@ const lateEntries = (home: Home, ids: readonly string[]) =>
     const late = new Set<string>();
     const takenBack: string[] = [];
     for (const id of ids) {
-      const { outcomes } = (await ledger.show(id as LedgerId)) ?? { outcomes: [] };
+      const shown = await ledger.show(id as LedgerId);
+      const outcomes = shown?.outcomes ?? [];
       if (outcomes.every(({ settledBy }) => settledBy !== 'late-send')) continue;
       late.add(id);
       const wasFinal = outcomes.some(({ outcome }) => outcome !== 'in-doubt');
-      if (wasFinal && outcomes.at(-1)?.outcome === 'in-doubt') takenBack.push(id);
+      if (wasFinal && shown?.row.outcome === 'in-doubt') takenBack.push(id);
     }
     return { late, takenBack };
   });
@@ -209,7 +210,7 @@ const judge = async (scene: Scene, audit: Audit) => {
     problems: [
       ...unnamed.map((id) => `${id}: under way, yet not late: ${told(id)}`),
       ...others.map((id) => `${id}: late, yet not under way: ${told(id)}`),
-      ...takenBack.map((id) => `${id}: it was settled, and a late doubt is its last word`),
+      ...takenBack.map((id) => `${id}: it was settled, and a late doubt took that back`),
       ...stale.map(({ ledgerId }) => `${ledgerId}: sent after the lease had ended`),
     ],
   };
