@@ -12,11 +12,12 @@ export const interruption = (at: number, reason: string): ActRecord => ({
 });
 
 /**
- * Is this how a call of ours ended, rather than what recovery found out? What recovery records made
- * no attempt of its own.
+ * Is this how a call of ours ended that may have gone out, rather than what recovery found out? What
+ * recovery records made no attempt of its own.
  */
-const isOwnSend = ({ settledBy, attempts }: OutcomeRecord): boolean =>
-  attempts > 0 || (settledBy !== 'crash' && settledBy !== 'read-back' && settledBy !== 'person');
+const isOwnSend = ({ outcome, settledBy, attempts }: OutcomeRecord): boolean =>
+  outcome !== 'not-sent' &&
+  (attempts > 0 || (settledBy !== 'crash' && settledBy !== 'read-back' && settledBy !== 'person'));
 
 /**
  * The outcome of a call that this gateway began under a chain it has lost since, or the record as it
