@@ -5,6 +5,7 @@
 import { GatewayError } from '../errors.ts';
 import { readCheckpoint } from '../ledger/checkpoints.ts';
 import type { LedgerStore } from '../ledger/store.ts';
+import type { LiveGateway } from '../ledger/writer-store.ts';
 import type { StoreAt } from '../snapshot.ts';
 import { engineOf } from '../storage/engines.ts';
 import type { Stores, StoreStatus } from '../storage/stores.ts';
@@ -21,7 +22,12 @@ export type ChainStatus = Readonly<{
 
 /** The whole of it; `chains` null where nobody may look, and `notOpened` says why. */
 export type ShownStatus = StoreStatus &
-  Readonly<{ chains: readonly ChainStatus[] | null; notOpened: string | null }>;
+  Readonly<{
+    chains: readonly ChainStatus[] | null;
+    /** Who holds a lease; null where one process owns the store, or nobody may look. */
+    gateways: readonly LiveGateway[] | null;
+    notOpened: string | null;
+  }>;
 
 /** The newest note of a chain, found by asking behind ever earlier sizes. */
 const newestCheckpoint = async (
@@ -59,18 +65,19 @@ export const storeStatus = async (at: StoreAt): Promise<ShownStatus | null> => {
   if (status === null) return null;
   // Opening would apply them, and a running gateway of another version may not be ready for that.
   if (status.pending.length > 0)
-    return { ...status, chains: null, notOpened: 'migrations are pending' };
+    return { ...status, chains: null, gateways: null, notOpened: 'migrations are pending' };
   try {
     const stores = await engine.open(at);
     try {
       const warnings = [...new Set([...status.warnings, ...(await stores.warnings())])];
-      return { ...status, warnings, chains: await chainsOf(stores), notOpened: null };
+      const gateways = (await stores.shared?.writers.live()) ?? null;
+      return { ...status, warnings, chains: await chainsOf(stores), gateways, notOpened: null };
     } finally {
       await stores.close();
     }
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error;
-    return { ...status, chains: null, notOpened: error.refusal.detail };
+    return { ...status, chains: null, gateways: null, notOpened: error.refusal.detail };
   }
 };
 
@@ -90,6 +97,12 @@ const printChain = ({ writer, first, size, closed, checkpoint }: ChainStatus): s
   return `chain ${writer}: ${records}, ${note}${closed ? ', closed' : ''}`;
 };
 
+const printGateway = ({ name, version, writer, startedAt, leaseUntil }: LiveGateway): string => {
+  const serves = version === '' ? 'a command' : `serves ${version}`;
+  const [since, until] = [startedAt, leaseUntil].map((at) => new Date(at).toISOString());
+  return `gateway ${name}: ${serves}, writes ${writer}, since ${since}, lease until ${until}`;
+};
+
 /** The status in words. */
 export const printStatus = (status: ShownStatus): string =>
   [
@@ -99,5 +112,6 @@ export const printStatus = (status: ShownStatus): string =>
     ...status.pending.map((name) => `pending: ${name}`),
     ...status.warnings.map((warning) => `warning: ${warning}`),
     ...(status.notOpened === null ? [] : [`chains not read: ${status.notOpened}`]),
+    ...(status.gateways ?? []).map(printGateway),
     ...(status.chains ?? []).map(printChain),
   ].join('\n');

@@ -36,8 +36,7 @@ export const holdChain = async (
 ): Promise<Hold | Readonly<{ refused: string }>> => {
   const { writer, ...from } = start;
   const renew = () => writers.renew({ ...about, writer, leaseMs });
-  // Nothing is held yet, so this only looks who is there.
-  const { gateways: before } = await renew();
+  const before = await writers.live();
   if (before.length > 0) return { refused: aliveText(before) };
   const head = await writers.claim({ ...about, candidate: writer, leaseMs, start: from });
   let renewedAt = clock.monotonic();

@@ -51,6 +51,8 @@ export interface WriterStore {
   renew(
     renewal: AboutGateway & Readonly<{ writer: string; leaseMs: number }>,
   ): Promise<Readonly<{ held: boolean; storeNow: number; gateways: readonly LiveGateway[] }>>;
+  /** Gateways and commands that hold a lease now, in order of their writers; at most 1,000. */
+  live(): Promise<readonly LiveGateway[]>;
   /**
    * Closes every chain whose lease ended and makes `writer` answer for its open entries and leave its
    * turns; gives the chains that were closed. Nothing where `writer` itself is closed.

@@ -130,6 +130,13 @@ const claim = async (
   return { ...head, reserve: true, closed: false };
 };
 
+type LiveRow = LiveGateway & Readonly<{ storeNow: number }>;
+
+const readLive = async (run: Run): Promise<readonly LiveRow[]> =>
+  (await run<LiveRow>(sql.live)).rows;
+
+const gatewayOf = ({ storeNow: _, ...gateway }: LiveRow): LiveGateway => gateway;
+
 const renew = async (
   { run }: Sessions,
   claimed: Claimed,
@@ -137,19 +144,10 @@ const renew = async (
 ): ReturnType<WriterStore['renew']> => {
   const mine = claimed.current?.writer === writer ? claimed.current.claim : -1;
   const held = (await run(sql.renew, [writer, mine, name, version, leaseMs])).count === 1;
-  const { rows } = await run<LiveGateway & { storeNow: number }>(sql.live);
+  const rows = await readLive(run);
   const storeNow =
     rows[0]?.storeNow ?? (await run<{ storeNow: number }>(sql.now)).rows[0]?.storeNow ?? 0;
-  const gateways = rows.map(
-    ({ writer: live, name: called, version: runs, startedAt, leaseUntil }) => ({
-      writer: live,
-      name: called,
-      version: runs,
-      startedAt,
-      leaseUntil,
-    }),
-  );
-  return { held, storeNow, gateways };
+  return { held, storeNow, gateways: rows.map(gatewayOf) };
 };
 
 const takeOver = async (run: Run, writer: string, mine: number): Promise<readonly string[]> => {
@@ -177,6 +175,7 @@ export const makeWriterStore = (
   return Object.freeze({
     claim: (given) => claim(sessions, { claimed, channel }, given),
     renew: (renewal) => renew(sessions, claimed, renewal),
+    live: async () => (await readLive(run)).map(gatewayOf),
     takeOver: async (writer) => {
       const closed = await transaction((inside) => takeOver(inside, writer, claimOf(writer)));
       // Each time, not only of those closed now: a place that was entered too late goes, too. What
