@@ -135,7 +135,10 @@ type LiveRow = LiveGateway & Readonly<{ storeNow: number }>;
 const readLive = async (run: Run): Promise<readonly LiveRow[]> =>
   (await run<LiveRow>(sql.live)).rows;
 
-const gatewayOf = ({ storeNow: _, ...gateway }: LiveRow): LiveGateway => gateway;
+const gatewayOf = (row: LiveRow): LiveGateway => {
+  const { writer, name, version, startedAt, leaseUntil } = row;
+  return { writer, name, version, startedAt, leaseUntil };
+};
 
 const renew = async (
   { run }: Sessions,
