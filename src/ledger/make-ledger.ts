@@ -133,7 +133,7 @@ const makeUpkeep = (deps: LedgerDeps) => {
   return { maintain, arm, stop };
 };
 
-/** The clock that records are dated by. Leases and retention keep the one that may be wrong. */
+/** The clock that records are dated and leases measured by. Retention keeps the one that may be wrong. */
 const steadyClock = ({ clock, steadyNow }: LedgerDeps): Clock => ({
   now: steadyNow,
   monotonic: () => clock.monotonic(),
@@ -145,6 +145,7 @@ const makeWriting = (deps: LedgerDeps, clock: Clock, leaving: () => void) => {
   const { store, keyRing, random, observer } = deps;
   const lease = makeLease({
     ...deps,
+    clock,
     chainsAnsweredFor: async () => {
       const { entries } = await store.find({ unsettled: true, limit: 1_000 });
       return [...new Set(entries.map(({ writer }) => writer))];
