@@ -75,7 +75,9 @@ const configCheck = ({ config, version }: ReadinessParts): Check => {
 /** Every check, those that decide first. */
 export const checksOf = (parts: ReadinessParts): readonly Check[] => {
   const { ledger, watch, freezes, breakers, stopping } = parts;
-  const closed = ledger.loss() ?? 'it takes no records: see the log';
+  const loss = ledger.loss();
+  const closed =
+    loss === null ? 'it takes no records: see the log' : `${loss}: see \`store accept-loss\``;
   return [
     decisive('store', ledger.writable(), 'writable', closed),
     decisive('serving', !stopping, 'yes', 'draining'),

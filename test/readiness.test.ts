@@ -62,7 +62,8 @@ void test('missing records are named where they close the store', () => {
   const store = checkNamed('store', {
     ledger: { writable: () => false, loss: () => lack, gateways: () => [] },
   });
-  assert.deepEqual([store?.ok, store?.decides, store?.detail], [false, true, lack]);
+  const told = `${lack}: see \`store accept-loss\``;
+  assert.deepEqual([store?.ok, store?.decides, store?.detail], [false, true, told]);
 });
 
 void test('rates that are counted alone are told', () => {

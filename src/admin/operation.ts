@@ -3,7 +3,7 @@
  * HTTP, OpenAPI, the console and the command line iterate the table; none of them knows an
  * operation by name.
  */
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { KeyDeps } from '../callers/keys.ts';
 import type { Role } from '../callers/settings.ts';
 import type { Clock, ClockWatch } from '../clock.ts';
@@ -75,6 +75,11 @@ export type AdminOperation<Input = never> = Readonly<{
   run(context: AdminContext, person: Person, input: Input): Promise<AdminResult | Refusal>;
 }>;
 
+const said = { error: 'say why, in 3 to 500 characters' };
+
+/** Why a person does what others must be able to understand later. */
+export const reasonText = z.string(said).min(3, said).max(500, said);
+
 /** Makes an entry of the table; erases the input type, which `input` guards at run time. */
 export const operation = <Input>(entry: AdminOperation<Input>): AdminOperation =>
   Object.freeze(entry) as unknown as AdminOperation;
@@ -109,9 +114,15 @@ export const perform = async (
   if (facts !== null) {
     const at = context.clock.now();
     const act = { kind: 'act', at, actor: person.name, act: entry.name, details: facts } as const;
+    const loss = context.loss();
     // Whoever is to accept a loss must be able to see it.
-    if (entry.evidence === true && context.loss() !== null) context.ledger.noteRead(act);
-    else await context.ledger.act(act);
+    if (loss !== null && entry.evidence === true) context.ledger.noteRead(act);
+    else if (loss !== null) {
+      return refuse(
+        'ledger_unavailable',
+        `Records are missing: ${loss}. Nothing is recorded before \`store accept-loss\`.`,
+      );
+    } else await context.ledger.act(act);
   }
   return entry.run(context, person, parsed.data);
 };

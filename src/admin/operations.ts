@@ -13,7 +13,7 @@ import { parseLedgerId, type KeyId, type LedgerId } from '../ids.ts';
 import { exportFormats } from '../ledger/export.ts';
 import { parseDurationMs } from '../scalars.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { operation, type AdminOperation, type AdminResult } from './operation.ts';
+import { operation, reasonText, type AdminOperation, type AdminResult } from './operation.ts';
 import { storeOperations } from './store-operations.ts';
 
 const text = z.string().min(1).max(300);
@@ -322,7 +322,7 @@ const controlOperations: readonly AdminOperation[] = [
     method: 'POST',
     path: '/freezes',
     role: 'operator',
-    input: z.strictObject({ scope: scopes, name: text, reason: z.string().min(3).max(500) }),
+    input: z.strictObject({ scope: scopes, name: text, reason: reasonText }),
     act: ({ scope, name, reason }) => ({ scope, name, reason }),
     run: async ({ freezes }, person, { scope, name, reason }) =>
       (await freezes.freeze(scope, name, reason, person.name))

@@ -1,7 +1,7 @@
 /** The admin operations on the store itself: what only a person may decide about it. */
 import { z } from 'zod';
 import { refuse } from '../errors.ts';
-import { operation, type AdminOperation } from './operation.ts';
+import { operation, reasonText, type AdminOperation } from './operation.ts';
 
 export const storeOperations: readonly AdminOperation[] = [
   operation({
@@ -10,7 +10,7 @@ export const storeOperations: readonly AdminOperation[] = [
     method: 'POST',
     path: '/store/accept-loss',
     role: 'admin',
-    input: z.strictObject({ reason: z.string().min(3).max(500) }),
+    input: z.strictObject({ reason: reasonText }),
     // Nothing can be recorded before it took effect; it is recorded by the ledger itself then.
     act: () => null,
     run: async ({ acceptLoss }, person, { reason }) =>

@@ -161,7 +161,9 @@ const readableStore = (
   directory: string,
   secrets: Secrets | null,
 ): StoreSettings | null => {
-  let sound = secrets !== null;
+  // The schema cannot see that PostgreSQL needs a user; checkStore tells it at its place.
+  const nobody = store?.url.engine === 'postgres' && store.user === undefined;
+  let sound = secrets !== null && !nobody;
   const settings =
     store === null
       ? null

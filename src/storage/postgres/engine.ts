@@ -4,6 +4,7 @@ import { readMigrations } from '../migrations.ts';
 import type { Engine, Stores, StoreStatus } from '../stores.ts';
 import { makeAppends, type Claimed } from './append.ts';
 import {
+  codeOf,
   makeConnections,
   unavailable,
   withClient,
@@ -36,12 +37,32 @@ const bytesSql = `SELECT coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = $1 AND c.relkind = 'r'`;
 
+const notReached = 'Does the server run, and is it at the host and port of store.url?';
+const notKnown = 'Set store.user and store.password to a login that this server knows.';
+
+/** What to do, by SQLSTATE or the system's code. */
+const advice: Readonly<Record<string, string>> = {
+  ECONNREFUSED: notReached,
+  ENOTFOUND: notReached,
+  EAI_AGAIN: notReached,
+  EHOSTUNREACH: notReached,
+  ETIMEDOUT: notReached,
+  ENOENT: notReached,
+  '28000': notKnown,
+  '28P01': notKnown,
+  '3D000': 'Create it, or name another database in store.url.',
+  '42501': 'Let the user of the store own its database, or its schema.',
+  '53300': 'Raise max_connections of the server, or run fewer gateways.',
+};
+
 /** Says what cannot be done; a detail that says what to do instead stands as it is. */
 const cannot = (what: string, error: unknown): GatewayError => {
   const known = unavailable(error);
   if (known.cause === undefined) return known;
   const message = known.cause instanceof Error ? known.cause.message : 'unknown';
-  const detail = `The store cannot be ${what}: ${message}.`;
+  // The driver's own complaint about a missing password has no code.
+  const todo = message.startsWith('SASL') ? notKnown : advice[codeOf(known.cause)];
+  const detail = `The store cannot be ${what}: ${message}.${todo === undefined ? '' : ` ${todo}`}`;
   return new GatewayError('ledger_unavailable', { cause: known.cause, detail });
 };
 

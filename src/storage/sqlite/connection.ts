@@ -20,7 +20,7 @@ const reserveBytes = 8 * 1_048_576;
 export const walBytes = { passive: 64 * 1_048_576, truncate: 192 * 1_048_576 };
 
 /** Message of the error a second process gets. */
-const heldMessage = 'a gateway runs on this store';
+const heldMessage = 'a gateway runs on this store; stop it, or ask it with --admin';
 
 /**
  * Holds the store for this process, for as long as it lives: a lock on a file beside it, which the

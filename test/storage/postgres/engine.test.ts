@@ -169,7 +169,7 @@ void suite('postgres engine', { skip }, () => {
   void test('says that nobody answers, without a secret', async () => {
     const at = { ...server.at(), port: 1, password: 'hunter2' };
     const detail = await refusal(postgresEngine.open(at));
-    assert.match(detail, /cannot be opened: .*ECONNREFUSED/);
+    assert.match(detail, /cannot be opened: .*ECONNREFUSED.* at the host and port of store.url/);
     assert.doesNotMatch(detail, /hunter2/);
     assert.match(await refusal(postgresEngine.status(at)), /cannot be read/);
   });
