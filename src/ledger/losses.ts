@@ -3,15 +3,17 @@
  * checkpoint files, while running from joint notes and from the write queue. Nothing is recorded, and
  * so no mutation sent, until a person accepts the loss; one act is enough for all gateways.
  */
-import { createPublicKey } from 'node:crypto';
-import { deliverNote } from './checkpointer.ts';
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+import type { Observer } from '../telemetry/observe.ts';
+import { deliverNote, type CheckpointSink } from './checkpointer.ts';
 import { makeJointCheckpointer } from './joint-checkpointer.ts';
 import { lackOfStore, readKnownHeads } from './known-heads.ts';
-import type { LedgerDeps } from './make-ledger.ts';
+import type { LossStore } from './loss-store.ts';
 import { genesis } from './chain.ts';
-import type { Head } from './store.ts';
+import type { Head, LedgerStore } from './store.ts';
 import type { WriteQueue } from './write-queue.ts';
-import type { ChainHead } from './writer-store.ts';
+import type { ChainHead, WriterStore } from './writer-store.ts';
 
 export type Losses = Readonly<{
   /** What the store lacks at the start, or null. */
@@ -23,22 +25,25 @@ export type Losses = Readonly<{
   look(): Promise<void>;
 }>;
 
-type Deps = Pick<
-  LedgerDeps,
-  | 'store'
-  | 'writers'
-  | 'losses'
-  | 'checkpointKey'
-  | 'checkpoints'
-  | 'environment'
-  | 'clock'
-  | 'observer'
->;
+export type LossesDeps = Readonly<{
+  store: LedgerStore;
+  /** Null where one process owns the store: then no notes join its only chain. */
+  writers: WriterStore | null;
+  losses: LossStore;
+  checkpointKey: KeyObject;
+  checkpoints: Readonly<{ everyMs: number; to: readonly CheckpointSink[] }>;
+  environment: string;
+  clock: Pick<Clock, 'now'>;
+  observer: Pick<Observer, 'note'>;
+}>;
 
 const pageSize = 1_000;
 
 /** Where every chain stands: of one process's store its only one. */
-const headsOf = async ({ writers }: Deps, head: Head): Promise<ReadonlyMap<string, ChainHead>> => {
+const headsOf = async (
+  { writers }: LossesDeps,
+  head: Head,
+): Promise<ReadonlyMap<string, ChainHead>> => {
   const { writer, next, digest, closed } = head;
   const own = { writer, size: next - 1, digest: digest ?? genesis(writer), closed };
   const heads = new Map<string, ChainHead>([[writer, own]]);
@@ -53,7 +58,7 @@ const headsOf = async ({ writers }: Deps, head: Head): Promise<ReadonlyMap<strin
 
 /** Chains whose records retention removed to the last stand in no list of heads. */
 const withoutPruned = async (
-  { store, writers }: Deps,
+  { store, writers }: LossesDeps,
   heads: ReadonlyMap<string, ChainHead>,
 ): Promise<ReadonlySet<string>> => {
   const pruned = new Set<string>();
@@ -67,7 +72,7 @@ const withoutPruned = async (
 };
 
 /** Makes the watch over losses. */
-export const makeLosses = (deps: Deps, queue: WriteQueue): Losses => {
+export const makeLosses = (deps: LossesDeps, queue: WriteQueue): Losses => {
   const { writers, losses, checkpointKey, checkpoints, environment, clock, observer } = deps;
   /** The last acceptance known when the loss was found: a later one is of this loss. */
   let acceptedBefore: number | null = null;

@@ -180,7 +180,7 @@ export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
   const clock = steadyClock(deps);
   let whenLeaving = (): void => undefined;
   const { lease, queue } = makeWriting(deps, clock, () => whenLeaving());
-  const losses = makeLosses(deps, queue);
+  const losses = makeLosses({ ...deps, clock }, queue);
   const checkpointer = makeCheckpointer({
     store,
     key: deps.checkpointKey,

@@ -2,8 +2,9 @@
  * Rates while the shared count is away: stricter, never looser. Each gateway keeps its share of every
  * limit, and its buckets begin used up, because the shared one may just have let a whole burst
  * through. What is admitted here is owed to the shared bucket, up to all it can hold, until the own
- * one is full again. With that it holds at least what one bucket for all would, as long as all
- * gateways are away together; while only some are, these add their shares to what the others let by.
+ * one is full again; where that is used up, calls pay what is owed before they are admitted. With that
+ * it holds at least what one bucket for all would, as long as all gateways are away together; while
+ * only some are, these add their shares to what the others let by, and pay for it afterwards.
  */
 import type { CompiledLimit } from '../policy/decision.ts';
 import type { Limiter, Taken } from './limiter.ts';

@@ -11,7 +11,8 @@ import { revocationReserve } from './memory.ts';
  * KEYS: one bucket per asked limit, perhaps one of them twice. ARGV: '1' for a revocation; '' or, in
  * tests, the time; then for each key the interval of one call, the level up to which ordinary calls
  * may fill it, the level up to which revocations may, and the level that calls admitted elsewhere add.
- * Reply: wait, index of what refused (0 = admitted), then the level of each bucket afterwards.
+ * Reply: wait, index of what refused (0 = admitted), then the level of each bucket afterwards, then what
+ * of each fourth number found no room: a used up bucket takes it only as it runs out again.
  * A level far in the future (the server's clock went back) counts as a used up bucket.
  */
 export const gcraScript = `
@@ -20,14 +21,16 @@ if not now then
   local time = redis.call('TIME')
   now = time[1] * 1000000 + time[2]
 end
-local levels, after = {}, {}
+local levels, after, unpaid = {}, {}, {}
 local wait, refuser = 0, 0
 for i, key in ipairs(KEYS) do
   local at = 4 * i - 1
   local interval, burst, room = tonumber(ARGV[at]), tonumber(ARGV[at + 1]), tonumber(ARGV[at + 2])
   local full = tonumber(redis.call('GET', key) or 0)
   local level = math.min(math.max(full - now, 0), room)
-  level = math.max(level, math.min(level + tonumber(ARGV[at + 3]), room))
+  local paid = math.min(tonumber(ARGV[at + 3]), math.max(room - level, 0))
+  unpaid[i] = tonumber(ARGV[at + 3]) - paid
+  level = level + paid
   levels[i] = level
   local over = level + interval - (ARGV[1] == '1' and room or burst)
   if over > wait then wait, refuser = over, i end
@@ -43,6 +46,7 @@ end
 local reply = { wait, refuser }
 for i, key in ipairs(KEYS) do
   reply[i + 2] = refuser == 0 and math.min(after[key], tonumber(ARGV[4 * i + 1])) or levels[i]
+  reply[i + 2 + #KEYS] = unpaid[i]
 end
 return reply
 `;
@@ -80,7 +84,7 @@ export const scriptArguments = (
 
 /** What the reply says; null where it is not one of the script. */
 export const readReply = (limits: readonly CompiledLimit[], reply: unknown): Taken | null => {
-  if (!Array.isArray(reply) || reply.length !== limits.length + 2) return null;
+  if (!Array.isArray(reply) || reply.length !== limits.length * 2 + 2) return null;
   if (!reply.every((one) => typeof one === 'number')) return null;
   const [waitUs, refuser, ...levels] = reply as [number, number, ...number[]];
   return {
@@ -89,6 +93,19 @@ export const readReply = (limits: readonly CompiledLimit[], reply: unknown): Tak
     retryAfterSeconds: refuser === 0 ? 0 : Math.max(1, Math.ceil(waitUs / 1_000_000)),
     refusedBy: refuser === 0 ? null : (limits[refuser - 1] as CompiledLimit),
   };
+};
+
+/** Calls admitted elsewhere that the buckets had no room for, by key; `reply` is one of the script. */
+export const unpaidOf = (
+  limits: readonly CompiledLimit[],
+  reply: readonly number[],
+): ReadonlyMap<string, number> => {
+  const unpaid = new Map<string, number>();
+  limits.forEach((limit, index) => {
+    const us = reply[2 + limits.length + index] ?? 0;
+    if (us > 0) unpaid.set(limit.key, us / intervalUs(limit));
+  });
+  return unpaid;
 };
 
 const stateOf = (limit: CompiledLimit, levelUs: number): LimitState => ({

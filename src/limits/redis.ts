@@ -9,7 +9,7 @@ import type { Clock, Timer } from '../clock.ts';
 import type { CompiledLimit } from '../policy/decision.ts';
 import type { Observer } from '../telemetry/observe.ts';
 import { makeFallback, type Debts } from './fallback.ts';
-import { readReply, scriptArguments } from './gcra-script.ts';
+import { readReply, scriptArguments, unpaidOf } from './gcra-script.ts';
 import type { Limiter, Taken } from './limiter.ts';
 import { makeRedisClient, pauseMs, reasonOf, type RedisClient } from './redis-client.ts';
 import type { SharedLimitsAt } from './shared-at.ts';
@@ -114,13 +114,16 @@ const makeAsk =
     limits: readonly CompiledLimit[],
     revocation: boolean,
     debts: Debts,
-  ): Promise<Taken | Lost> => {
+  ): Promise<(Taken & Readonly<{ unpaid: Debts }>) | Lost> => {
     const prefix = `{sallyport:${environment}}`;
     const asking = { prefix, revocation, debts, nowUs: null };
     const sent = client.sallyportTake(...scriptArguments(limits, asking));
     const asked = await inPatience(clock, patienceMs, sent);
     if ('lost' in asked) return asked;
-    return readReply(limits, asked.reply) ?? { lost: 'it answers something else' };
+    const taken = readReply(limits, asked.reply);
+    if (taken === null) return { lost: 'it answers something else' };
+    const unpaid = debts.size === 0 ? debts : unpaidOf(limits, asked.reply as readonly number[]);
+    return { ...taken, unpaid };
   };
 
 /** Connects; resolves when it is known who decides first, and never rejects. */
@@ -182,7 +185,12 @@ export const openSharedLimiter = async (deps: SharedLimiterDeps): Promise<Shared
   ): Promise<Taken> => {
     const debts = fallback.handOver(limits, options.now);
     const taken = await ask(limits, options.revocation, debts);
-    if (!('lost' in taken)) return taken;
+    if (!('lost' in taken)) {
+      const { unpaid, ...there } = taken;
+      // What has no room yet stays owed: the next calls pay it before they are admitted.
+      fallback.giveBack(limits, unpaid);
+      return there;
+    }
     fallback.giveBack(limits, debts);
     lose(taken.lost);
     return takeHere(limits, { ...options, now: clock.monotonic() });

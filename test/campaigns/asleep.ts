@@ -11,7 +11,7 @@ import { campaignConfig, issueKeyOf, targetAndRoute, type Home } from './gateway
 import { newUser, renamed } from './load-client.ts';
 import {
   auditStore,
-  openSeveral,
+  withSeveral,
   sleep,
   type Audit,
   type Seat,
@@ -273,24 +273,17 @@ const play = async (several: Several, target: UsersTarget, options: CampaignOpti
   };
 };
 
-const run = async (options: CampaignOptions) => {
-  const target = await startUsersTarget({ delayMs: () => slowMs });
-  try {
-    const several = await openSeveral({
+const run = (options: CampaignOptions) =>
+  withSeveral(
+    startUsersTarget({ delayMs: () => slowMs }),
+    (url) => ({
       gateways: 2,
-      config: configOf(target.url),
+      config: configOf(url),
       lease: `${leaseMs / 1_000}s`,
       connections: sleepers + 2,
-    });
-    try {
-      return await play(several, target, options);
-    } finally {
-      await several.remove();
-    }
-  } finally {
-    await target.stop();
-  }
-};
+    }),
+    (several, target) => play(several, target, options),
+  );
 
 export const campaign: Campaign = {
   name: 'asleep',

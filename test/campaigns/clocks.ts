@@ -19,7 +19,7 @@ import {
   type LoadAnswer,
   type LoadClient,
 } from './load-client.ts';
-import { auditStore, openSeveral, sleep, type Several } from './several-gateways.ts';
+import { auditStore, sleep, withSeveral, type Several } from './several-gateways.ts';
 import { startUsersTarget, type UsersTarget } from './users-target.ts';
 
 const hourMs = 3_600_000;
@@ -227,25 +227,19 @@ const play = async (several: Several, target: UsersTarget, options: CampaignOpti
   };
 };
 
-const run = async (options: CampaignOptions) => {
-  const target = await startUsersTarget();
-  try {
-    const settings = ', settleAfter: 10ms, timeout: 2s, breaker: { minimum: 10000 }';
-    const several = await openSeveral({
+const settings = ', settleAfter: 10ms, timeout: 2s, breaker: { minimum: 10000 }';
+
+const run = (options: CampaignOptions) =>
+  withSeveral(
+    startUsersTarget(),
+    (url) => ({
       gateways: 2,
-      config: campaignConfig(targetAndRoute('users', target.url, settings)),
+      config: campaignConfig(targetAndRoute('users', url, settings)),
       lease: '5s',
       connections: 0,
-    });
-    try {
-      return await play(several, target, options);
-    } finally {
-      await several.remove();
-    }
-  } finally {
-    await target.stop();
-  }
-};
+    }),
+    (several, target) => play(several, target, options),
+  );
 
 export const campaign: Campaign = {
   name: 'clocks',

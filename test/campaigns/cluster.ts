@@ -10,7 +10,7 @@ import { campaignConfig, issueKeyOf, targetAndRoute } from './gateway-process.ts
 import { makeLoadClient, newUser, renamed } from './load-client.ts';
 import {
   auditStore,
-  openSeveral,
+  withSeveral,
   sleep,
   type Audit,
   type Seat,
@@ -209,20 +209,12 @@ const play = async (several: Several, target: UsersTarget, { rounds, print }: Ca
   };
 };
 
-const run = async (options: CampaignOptions) => {
-  const target = await startUsersTarget();
-  try {
-    const config = configOf(target.url);
-    const several = await openSeveral({ gateways: 3, config, lease: '5s', connections });
-    try {
-      return await play(several, target, options);
-    } finally {
-      await several.remove();
-    }
-  } finally {
-    await target.stop();
-  }
-};
+const run = (options: CampaignOptions) =>
+  withSeveral(
+    startUsersTarget(),
+    (url) => ({ gateways: 3, config: configOf(url), lease: '5s', connections }),
+    (several, target) => play(several, target, options),
+  );
 
 export const campaign: Campaign = {
   name: 'cluster',

@@ -8,7 +8,7 @@ import { campaignConfig, targetAndRoute } from './gateway-process.ts';
 import { newUser } from './load-client.ts';
 import { causes, type Cause } from './outage-causes.ts';
 import { makeOutageLoad, type OutageLoad } from './outage-load.ts';
-import { auditStore, openSeveral, sleep, type Several } from './several-gateways.ts';
+import { auditStore, sleep, withSeveral, type Several } from './several-gateways.ts';
 import { startUsersTarget, type UsersTarget } from './users-target.ts';
 
 const clientsPerGateway = 6;
@@ -121,25 +121,19 @@ const play = async (several: Several, target: UsersTarget, options: CampaignOpti
   return judge(scene, target, print);
 };
 
-const run = async (options: CampaignOptions) => {
+const run = (options: CampaignOptions) => {
   const draw = seededNumbers(options.seed + 1);
-  const target = await startUsersTarget({ delayMs: () => Math.floor(draw() * targetDelayMsMax) });
-  try {
-    const several = await openSeveral({
+  return withSeveral(
+    startUsersTarget({ delayMs: () => Math.floor(draw() * targetDelayMsMax) }),
+    (url) => ({
       gateways: 2,
-      config: configOf(target.url),
+      config: configOf(url),
       lease: `${leaseMs / 1_000}s`,
       slow: true,
       connections: clientsPerGateway + 2,
-    });
-    try {
-      return await play(several, target, options);
-    } finally {
-      await several.remove();
-    }
-  } finally {
-    await target.stop();
-  }
+    }),
+    (several, target) => play(several, target, options),
+  );
 };
 
 export const campaign: Campaign = {

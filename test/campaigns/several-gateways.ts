@@ -90,8 +90,27 @@ const closeAll = async (closers: readonly Closer[]): Promise<void> => {
   for (const close of closers.toReversed()) await close();
 };
 
+/** Plays over a target and several gateways before it, and takes all of it away again. */
+export const withSeveral = async <Result>(
+  starting: Promise<UsersTarget>,
+  options: (targetUrl: string) => SeveralOptions,
+  play: (several: Several, target: UsersTarget) => Promise<Result>,
+): Promise<Result> => {
+  const target = await starting;
+  try {
+    const several = await openSeveral(options(target.url));
+    try {
+      return await play(several, target);
+    } finally {
+      await several.remove();
+    }
+  } finally {
+    await target.stop();
+  }
+};
+
 /** Opens all of it. Rejects with NotTried where this machine has no such servers. */
-export const openSeveral = async (options: SeveralOptions): Promise<Several> => {
+const openSeveral = async (options: SeveralOptions): Promise<Several> => {
   const closers: Closer[] = [];
   try {
     const { redis, postgres, proxy } = await openServers(options, closers);

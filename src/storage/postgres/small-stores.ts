@@ -10,17 +10,9 @@ import type { Sealed } from '../../sealing.ts';
 import type { Freeze, FreezeStore } from '../../targets/store.ts';
 import type { Sessions } from './connection.ts';
 import { change } from './news.ts';
+import { bounds } from '../bounds.ts';
 
 const dayMs = 86_400_000;
-const bounds = {
-  liveKeys: 20,
-  listed: 10_000,
-  touched: 1_000,
-  lastGood: 10,
-  freezes: 1_000,
-  echoes: 1_000,
-  echoSlice: 500,
-};
 
 const keySql = {
   forget: 'DELETE FROM keys WHERE expires_at <= $1',

@@ -5,17 +5,9 @@ import type { KeyId } from '../../ids.ts';
 import type { KeptEchoes, PrunedEchoes } from '../../passage/echo-store.ts';
 import type { Sealed } from '../../sealing.ts';
 import type { Freeze, FreezeScope } from '../../targets/store.ts';
+import { bounds } from '../bounds.ts';
 
 const dayMs = 86_400_000;
-const bounds = {
-  liveKeys: 20,
-  listed: 10_000,
-  touched: 1_000,
-  lastGood: 10,
-  freezes: 1_000,
-  echoes: 1_000,
-  echoSlice: 500,
-};
 
 const keySql = {
   live: `SELECT count(*) AS count FROM keys WHERE kind = ? AND holder = ?
