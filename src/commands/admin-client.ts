@@ -49,11 +49,17 @@ const gatewayAsk =
     const get = entry.method === 'GET';
     if (get)
       for (const [name, value] of Object.entries(rest)) url.searchParams.set(name, String(value));
-    const response = await request(url, {
-      method: entry.method,
-      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-      ...(get ? {} : { body: JSON.stringify(rest) }),
-    });
+    let response;
+    try {
+      response = await request(url, {
+        method: entry.method,
+        headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        ...(get ? {} : { body: JSON.stringify(rest) }),
+      });
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error);
+      return refuse('internal', `No gateway answers at --admin ${base}: ${why}.`);
+    }
     if (response.statusCode !== 200) {
       const body = (await response.body.json().catch(() => null)) as {
         detail?: unknown;
