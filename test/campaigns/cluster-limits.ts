@@ -4,7 +4,7 @@ import { sleep } from './several-gateways.ts';
 
 const connections = 4;
 /** A refused client asks again after this, ms: far more often than the rate gives way. */
-const againMs = 4;
+const againMs = 25;
 /** Calls by which a short run may be off: what comes in while the first and last call are under way. */
 const slackCalls = 2;
 

@@ -19,7 +19,6 @@ import {
 import { startUsersTarget, type Arrival, type UsersTarget } from './users-target.ts';
 
 const rate = { perSecond: 60, burst: 30 };
-const huge = '1000000/s';
 const connections = 4;
 const revokedWithinMs = 1_000;
 const knownWithinMs = 5_000;
@@ -34,7 +33,6 @@ const configOf = (target: string): string =>
       { turns: 'shared', clients: ['rated'] },
     ),
     {
-      load: `, limits: { reads: ${huge}, writes: ${huge} }`,
       others: `  rated: { owner: iam@example.com, purpose: what is counted, expires: 2099-12-31, auth: [{ apiKey: {} }], limits: { reads: { rate: ${rate.perSecond}/s, burst: ${rate.burst} } } }`,
       admin: `, people: [{ name: ${person}, roles: [viewer, operator, approver], until: 2099-12-31 }]`,
     },
