@@ -31,6 +31,8 @@ export type LeaseDeps = Readonly<{
 export type LeaseEvents = Readonly<{
   /** Another gateway closed this process's chain. */
   closed(): void;
+  /** The store answers again after it did not. */
+  back(): void;
 }>;
 
 /** Told of chains for whose open entries this process answers from now on. Must not throw. */
@@ -127,8 +129,10 @@ const sharedLease = (deps: LeaseDeps, writers: WriterStore): Lease => {
     state.renewing ??= renew()
       .then(
         () => {
-          if (state.failing) observer.note('info', 'gateway.lease.renewed', {});
+          if (!state.failing) return;
+          observer.note('info', 'gateway.lease.renewed', {});
           state.failing = false;
+          state.events?.back();
         },
         (cause: unknown) => {
           if (!state.failing) observer.note('error', 'gateway.lease.failed', { cause });

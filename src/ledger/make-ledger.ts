@@ -211,7 +211,7 @@ export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
       queue.start(head, await losses.lackAt(head));
       checkpointer.start(await isSigned(store, head));
       upkeep.arm();
-      await lease.start({ closed: queue.chainClosed });
+      await lease.start({ closed: queue.chainClosed, back: queue.tryNow });
     },
     stop: async (): Promise<void> => {
       upkeep.stop();

@@ -12,6 +12,13 @@ import { emptyWaiting, type Pending, type QueueLimits, type Waiting } from './wa
 /** First pause before a retry, ms. */
 export const backoffMsFirst = 100;
 
+/**
+ *   open ──full──▶ spare (only what may use the reserve) ──reserve made again──▶ interrupted
+ *   open ──error─▶ interrupted (what waits must get through) ──all written──▶ open
+ *   any ──another gateway closed the chain──▶ reclaiming ──a new chain──▶ interrupted
+ *   any ──the store knows less than was acknowledged──▶ behind ──a person accepts──▶ reclaiming
+ *   any ──the chain on disk is another one──▶ forked (final)
+ */
 export type State =
   | 'closed'
   | 'open'

@@ -6,12 +6,6 @@
  * memory and are tried again; until they are through, new intents are refused. A commit that failed
  * is never taken as "did not happen": the head on disk says whether it did. On a full disk a reserve
  * lets outcomes and revocations through.
- *
- *   open ──full──▶ spare (only what may use the reserve) ──reserve made again──▶ interrupted
- *   open ──error─▶ interrupted (what waits must get through) ──all written──▶ open
- *   any ──another gateway closed the chain──▶ reclaiming ──a new chain──▶ interrupted
- *   any ──the store knows less than was acknowledged──▶ behind ──a person accepts──▶ reclaiming
- *   any ──the chain on disk is another one──▶ forked (final)
  */
 import { GatewayError } from '../errors.ts';
 import { ledgerId, type LedgerId } from '../ids.ts';
@@ -42,6 +36,8 @@ export type WriteQueue = Readonly<{
   start(head: Head, behind: string | null): void;
   /** Another gateway closed the chain: goes on with a new one, once this one is known to be whole. */
   chainClosed(): void;
+  /** The store answers again: what was to be tried later is tried now. */
+  tryNow(): void;
   /** What the store lacks of what was acknowledged, or null. */
   behind(): string | null;
   /** The store lacks what was acknowledged: nothing more is written until a person accepts it. */
@@ -365,6 +361,13 @@ export const makeWriteQueue = (deps: QueueDeps): WriteQueue => {
       else if (!head.reserve) enterSpare(queue, 'the disk is full');
     },
     chainClosed: () => void leaveClosed(queue),
+    tryNow: (): void => {
+      if (queue.retry === null) return;
+      queue.retry.cancel();
+      queue.retry = null;
+      queue.backoff = backoffMsFirst;
+      void attempt(queue);
+    },
     behind: () => queue.behind,
     fallBehind: (reason: string): void => {
       if (queue.state !== 'closed' && queue.state !== 'behind') fallBehind(queue, reason);

@@ -78,17 +78,21 @@ const make = () => {
     chainsAnsweredFor: () => Promise.resolve(['cccccccc']),
   });
   const closed: string[] = [];
+  const back: string[] = [];
   const taken: string[] = [];
   const begin = async (): Promise<void> => {
     await lease.claim();
-    await lease.start({ closed: () => closed.push('closed') });
+    await lease.start({
+      closed: () => closed.push('closed'),
+      back: () => back.push('back'),
+    });
     await lease.answerForDead((chains) => taken.push(...chains));
   };
   const pass = async (ms: number): Promise<void> => {
     clock.advance(ms);
     await settle();
   };
-  return { clock, heard, seen, store, lease, closed, taken, begin, pass };
+  return { clock, heard, seen, store, lease, closed, back, taken, begin, pass };
 };
 
 void suite('a lease', () => {
@@ -131,13 +135,16 @@ void suite('a lease', () => {
   });
 
   void test('whoever was cut off itself takes nothing over for a whole lease', async () => {
-    const { store, taken, begin, pass } = make();
+    const { store, back, taken, begin, pass } = make();
     await begin();
     store.away = true;
     await pass(everyMs);
+    assert.deepEqual(back, []);
     store.away = false;
+    await pass(everyMs);
+    assert.deepEqual(back, ['back']);
     store.dead = ['bbbbbbbb'];
-    for (let passed = 0; passed < leaseMs - everyMs; passed += everyMs) await pass(everyMs);
+    for (let passed = 0; passed < leaseMs - 2 * everyMs; passed += everyMs) await pass(everyMs);
     assert.deepEqual(taken, []);
     await pass(everyMs);
     await pass(everyMs);
@@ -147,7 +154,7 @@ void suite('a lease', () => {
   void test('a takeover whose answer was lost is found again', async () => {
     const { store, lease, taken } = make();
     await lease.claim();
-    await lease.start({ closed: () => undefined });
+    await lease.start({ closed: () => undefined, back: () => undefined });
     store.away = true;
     await assert.rejects(lease.answerForDead((chains) => taken.push(...chains)));
     store.away = false;
