@@ -86,8 +86,9 @@ export const openFoundation = async (
       random,
       observer,
     });
-    await ledger.start();
+    // Before the start: one that fails half-way leaves no lease behind.
     closers.push(() => ledger.stop());
+    await ledger.start();
     const newest = ledger.newestAt();
     if (newest !== null) watch.ledgerAt(newest);
     const callers = makeCallersStanding({ store: stores.keys, clock, observer });
@@ -155,7 +156,7 @@ export const adminContext = (
     verifyLedger: (since) =>
       verifyLedger(evidenceOfStore(evidence), {
         publicKey,
-        now: clock.now(),
+        now: () => clock.now(),
         ...(since === null ? {} : { sinceCheckpoint: since }),
       }),
     exportLedger: (query) => exportLedger(evidence, query),

@@ -246,10 +246,11 @@ export async function* evidenceOfStore(
   if (writers !== null && whole) yield* jointsOf(writers);
   const bounds = writers === null ? null : await boundsOf(writers);
   for (let after: string | undefined; ;) {
-    const page = await store.chains(after);
-    for (const chain of page) yield* walkChain(source, span, bounds, chain);
-    if (page.length < 1_000) return;
-    after = page.at(-1)?.writer;
+    // Asked anew for each: retention moves where the later ones begin while one is read.
+    const [chain] = await store.chains(after);
+    if (chain === undefined) return;
+    yield* walkChain(source, span, bounds, chain);
+    after = chain.writer;
   }
 }
 

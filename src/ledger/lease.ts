@@ -199,6 +199,8 @@ const sharedLease = (deps: LeaseDeps, writers: WriterStore): Lease => {
     release: async () => {
       state.stopped = true;
       state.timer?.cancel();
+      // A renewal that arrived after the release would give the chain a whole lease again.
+      await state.renewing;
       if (state.writer === '') return;
       await writers.release(state.writer).catch((cause: unknown) => {
         // Others take over when it has run out.

@@ -132,6 +132,8 @@ export const makeLosses = (deps: LossesDeps, queue: WriteQueue): Losses => {
     },
     look: async () => {
       if (queue.behind() === null) {
+        // What was accepted up to now is no acceptance of a loss that is found later.
+        acceptedBefore = await losses.acceptedAt();
         await joint?.round(false);
         return;
       }

@@ -179,7 +179,13 @@ export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
   const { store, keyRing, observer, environment } = deps;
   const clock = steadyClock(deps);
   let whenLeaving = (): void => undefined;
-  const { lease, queue } = makeWriting(deps, clock, () => whenLeaving());
+  /** Chains for whose entries this process answers beside its own. */
+  const adopted = new Set<string>();
+  const { lease, queue } = makeWriting(deps, clock, () => {
+    // They went to whoever closed the chain, or go to whoever will.
+    adopted.clear();
+    whenLeaving();
+  });
   const losses = makeLosses({ ...deps, clock }, queue);
   const checkpointer = makeCheckpointer({
     store,
@@ -200,8 +206,6 @@ export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
     observer.note('error', 'ledger.dropped', { kind: record.kind });
   };
   const denials = makeDenials(clock, (denial) => soon(denial, false));
-  /** Chains for whose entries this process answers beside its own. */
-  const adopted = new Set<string>();
   const writerOf = (entry: LedgerId): string | undefined => parseLedgerId(entry)?.writer;
   return Object.freeze({
     ...makeLookUp(store, keyRing),
@@ -226,8 +230,11 @@ export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
     deny: (denial): void => denials.take(dated(denial)),
     act: (act): Promise<LedgerId> => queue.durable(dated(act), true),
     writable: queue.writable,
+    // Of a store that is behind nobody knows whether the entry is still there.
     mayBegin: (entry, ms) =>
-      lease.leftMs() >= ms && (entry === null || writerOf(entry) === queue.committed().writer),
+      queue.behind() === null &&
+      lease.leftMs() >= ms &&
+      (entry === null || writerOf(entry) === queue.committed().writer),
     lasts: (ms) => lease.leftMs() >= ms || lease.lasts(ms),
     answersFor: (entry) => {
       const writer = writerOf(entry);

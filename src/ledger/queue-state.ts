@@ -80,9 +80,19 @@ export type Queue = {
   stopped: (() => void) | null;
 };
 
-/** Changes the state, and says so. */
+/** Drops the retry that is armed. */
+export const disarm = (queue: Queue): void => {
+  queue.retry?.cancel();
+  queue.retry = null;
+};
+
+/**
+ * Changes the state, and says so. What returns from a store that is behind, or after the end, changes
+ * nothing: only a person leads on from there.
+ */
 export const become = (queue: Queue, to: State, reason: string): void => {
-  if (queue.state === to) return;
+  if (queue.state === to || queue.state === 'closed') return;
+  if (queue.behind !== null && to !== 'behind') return;
   const level = to === 'open' ? 'info' : 'error';
   queue.deps.observer.note(level, 'ledger.state', { from: queue.state, to, reason });
   queue.state = to;

@@ -31,8 +31,9 @@ export const takeJoint = (state: State, note: string, outside: boolean): boolean
     return true;
   }
   const { joint: last } = state;
+  // Nothing removes notes: the first that is here is the first there ever was.
   const follows =
-    last === null || (number === last.number + 1 && joint.previous.equals(jointDigest(last.note)));
+    number === (last?.number ?? 0) + 1 && joint.previous.equals(jointDigest(last?.note ?? null));
   if (!follows) report(state, 'rewritten', at, 'it does not follow the one before it');
   const held = state.jointsOutside.get(number);
   if (held !== undefined && held !== note) {
@@ -71,8 +72,12 @@ export const endJoints = (state: State): void => {
     }
   }
   for (const number of state.jointsOutside.keys()) {
-    if (state.joint === null || number <= state.joint.number) continue;
+    // Exports of a part hold none.
+    if (state.joint === null && !state.indexed) continue;
+    const newest = state.joint?.number ?? 0;
+    if (number <= newest) continue;
     const at = `joint checkpoint ${number}`;
-    report(state, 'behind', at, `it is held elsewhere; here the newest is ${state.joint.number}`);
+    const here = newest === 0 ? 'here is none' : `here the newest is ${newest}`;
+    report(state, 'behind', at, `it is held elsewhere; ${here}`);
   }
 };

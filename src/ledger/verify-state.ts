@@ -35,7 +35,8 @@ export type VerifyOptions = Readonly<{
   publicKey?: KeyObject;
   /** One or more notes held outside the gateway. */
   sinceCheckpoint?: string;
-  now: number;
+  /** What stands there is no later; asked again and again where records are written meanwhile. */
+  now: number | (() => number);
 }>;
 
 /** Problems kept; all are counted. */

@@ -131,6 +131,7 @@ const followLines = (
   gap: boolean,
 ): readonly (ChainedRecord | null)[] =>
   lines.map((text) => {
+    const { now } = state.options;
     state.digest = link(state.digest, text);
     const record = parseRecord(text);
     const id = nameOf(state, state.next);
@@ -140,7 +141,7 @@ const followLines = (
       report(state, 'unreadable', id, 'the text is no record');
     } else {
       if (record.at < state.lastAt) report(state, 'order', id, 'time goes back');
-      if (record.at > state.options.now + clockDepartureMsMax) {
+      if (record.at > (typeof now === 'number' ? now : now()) + clockDepartureMsMax) {
         report(state, 'future', id, 'the time of the record has not come yet');
       }
       state.lastAt = Math.max(state.lastAt, record.at);

@@ -17,6 +17,7 @@ import { asLateSend, interruption } from './own-records.ts';
 import {
   backoffMsFirst,
   become,
+  disarm,
   emptyQueue,
   type Committed,
   type Doubt,
@@ -66,6 +67,8 @@ const tryLater = (queue: Queue): void => {
 
 /** What a retry does depends on what is wrong. */
 const attempt = async (queue: Queue): Promise<void> => {
+  // Until those who wait were refused, the first settling of a doubt is under way.
+  if (queue.doubt?.refused === false) return;
   if (queue.doubt !== null) return settleDoubt(queue, queue.doubt);
   if (queue.busy) return tryLater(queue);
   if (queue.state === 'reclaiming') return reclaim(queue);
@@ -75,7 +78,7 @@ const attempt = async (queue: Queue): Promise<void> => {
 
 /** Enters the interrupted state; its own record is the probe that shows when it is over. */
 const interrupt = (queue: Queue, reason: string): void => {
-  if (queue.state !== 'interrupted') {
+  if (queue.state !== 'interrupted' && queue.state !== 'closed' && queue.behind === null) {
     const { clock, random } = queue.deps;
     const record = interruption(clock.now(), reason);
     enter(queue.waiting, record, { reserved: true, waiter: null, random });
@@ -198,8 +201,7 @@ const committed = (
     // The reserve came back while a doubt was settled: what may not use it is written now, too.
     interrupt(queue, 'the disk was full');
   } else if (queue.state !== 'open') {
-    queue.retry?.cancel();
-    queue.retry = null;
+    disarm(queue);
     if (queue.waiting.items.length === 0) become(queue, 'open', 'everything is written');
   }
   plan(queue);
@@ -363,8 +365,7 @@ export const makeWriteQueue = (deps: QueueDeps): WriteQueue => {
     chainClosed: () => void leaveClosed(queue),
     tryNow: (): void => {
       if (queue.retry === null) return;
-      queue.retry.cancel();
-      queue.retry = null;
+      disarm(queue);
       queue.backoff = backoffMsFirst;
       void attempt(queue);
     },

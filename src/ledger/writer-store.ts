@@ -55,7 +55,8 @@ export interface WriterStore {
   live(): Promise<readonly LiveGateway[]>;
   /**
    * Closes every chain whose lease ended and makes `writer` answer for its open entries and leave its
-   * turns; gives the chains that were closed. Nothing where `writer` itself is closed.
+   * turns; gives the chains that were closed, and those for whose open entries these answered.
+   * Nothing where `writer` itself is closed.
    */
   takeOver(writer: string): Promise<readonly string[]>;
   /** Ends the lease; the chain may be claimed again, or its open entries taken over at once. */

@@ -281,6 +281,8 @@ const loadPage = (deps: RecoveryDeps, add: Recovery['add'], page: readonly OpenE
 /** Makes the memory of doubts, empty until `load`. */
 export const makeRecovery = (deps: RecoveryDeps): Recovery => {
   const doubts = new Map<LedgerId, Doubt>();
+  /** Chains whose open entries could not be read when they were taken over. */
+  const unread = new Set<string>();
   let running: Promise<Recovered> | null = null;
 
   const add = (id: LedgerId, settleAfterMs: number): void => {
@@ -305,7 +307,20 @@ export const makeRecovery = (deps: RecoveryDeps): Recovery => {
     } else doubts.delete(doubt.id);
     return verdict;
   };
+  const load = async (writer?: string): Promise<number> => {
+    try {
+      return await loadOpen(deps, add, writer);
+    } catch (error) {
+      if (writer !== undefined) unread.add(writer);
+      throw error;
+    }
+  };
   const runRound = async (): Promise<Recovered> => {
+    const again = [...unread];
+    unread.clear();
+    for (const writer of again) {
+      await load(writer).catch(() => undefined);
+    }
     const now = deps.clock.monotonic();
     const due = [...doubts.values()].filter(({ dueAt }) => dueAt <= now).slice(0, roundMax);
     const verdicts = await Promise.all(due.map(handle));
@@ -314,7 +329,7 @@ export const makeRecovery = (deps: RecoveryDeps): Recovery => {
   };
   return {
     add,
-    load: (writer) => loadOpen(deps, add, writer),
+    load,
     round: () => {
       running ??= runRound().finally(() => {
         running = null;

@@ -106,6 +106,22 @@ void suite('writer store on postgres', { skip }, () => {
   );
 
   void test(
+    'hands on what the dead had taken over themselves, and says so',
+    together(async (one, two, three) => {
+      await one.writers.claim(about(a, 1));
+      await (
+        await chainOn(one.ledger, a)
+      )(intent());
+      await two.writers.claim(about(b));
+      assert.deepEqual(await takeOverSoon(two, b), [a]);
+      await two.writers.release(b);
+      await three.writers.claim(about(c));
+      assert.deepEqual(await three.writers.takeOver(c), [a, b]);
+      assert.deepEqual(await unsettled(three, { writer: a }), [ledgerId(a, 1)]);
+    }),
+  );
+
+  void test(
     'closes the chain of the dead; its open entries become those of the taker',
     together(async (one, two, three) => {
       await one.writers.claim(about(a, 1));
@@ -156,7 +172,7 @@ void suite('writer store on postgres', { skip }, () => {
       // A third inherits what the second had inherited.
       await three.writers.claim(about(c));
       await two.writers.release(b);
-      assert.deepEqual(await takeOverSoon(three, c), [b]);
+      assert.deepEqual(await takeOverSoon(three, c), [a, b]);
       assert.deepEqual(await unsettled(three), [ledgerId(a, 3), ledgerId(b, 1)]);
       const from = { unsettled: true, after: ledgerId(a, 3), limit: 9 } as const;
       assert.deepEqual(

@@ -294,6 +294,37 @@ void suite('several writers', { skip }, () => {
   );
 
   void test(
+    'an earlier acceptance is none of a loss that is found later',
+    together(async (gateway, at) => {
+      const one = await gateway();
+      await one.open();
+      // Of a loss that only another gateway knew.
+      await one.stores.losses.accept('alice@example.com', 'restored');
+      await one.ledger.lookAtLoss();
+      assert.equal((await one.writers.joints(1)).length, 1);
+      await server().query(`DELETE FROM ${at.schema}.joints`);
+      await one.ledger.lookAtLoss();
+      assert.match(one.ledger.loss() ?? '', /joint checkpoint 1/);
+      await one.ledger.lookAtLoss();
+      assert.match(one.ledger.loss() ?? '', /joint checkpoint 1/);
+    }),
+  );
+
+  void test(
+    'a note of a clock that runs ahead keeps nobody from signing',
+    together(async (gateway) => {
+      const ahead = { ...systemClock, now: () => systemClock.now() + 400 * 86_400_000 };
+      const wrong = await gateway({ clock: ahead, steadyNow: ahead.now });
+      const right = await gateway();
+      await wrong.open();
+      await wrong.ledger.lookAtLoss();
+      await right.open();
+      await right.ledger.lookAtLoss();
+      assert.equal((await right.writers.joints(1)).length, 2);
+    }),
+  );
+
+  void test(
     'whoever starts on such a store finds it out from the checkpoints held on its disk',
     together(async (gateway, at) => {
       await inFolder(async (folder) => {

@@ -272,6 +272,35 @@ void suite('a commit that fails', () => {
   });
 });
 
+void suite('a store that is behind', () => {
+  for (const [what, end] of [
+    ['works', (call: { commit(): void } & { fail(written: boolean): void }) => call.commit()],
+    ['fails', (call: { commit(): void } & { fail(written: boolean): void }) => call.fail(false)],
+  ] as const) {
+    void test(`stays so when a commit that was under way ${what}`, async () => {
+      const { open, calls, answers, queue, clock } = make();
+      open();
+      await settle();
+      queue.fallBehind('a standby lagged');
+      end(calls[0] as (typeof calls)[number]);
+      await settle();
+      clock.advance(60_000);
+      await settle();
+      open();
+      await settle();
+      assert.equal(calls.length, 1);
+      assert.equal(answers.at(-1), 'ledger_unavailable');
+      assert.equal(queue.writable(), false);
+      assert.equal(queue.behind(), 'a standby lagged');
+      const accepted = queue.accept();
+      await settle();
+      calls[1]?.commit();
+      await accepted;
+      assert.equal(queue.writable(), true);
+    });
+  }
+});
+
 void suite('a full disk', () => {
   void test('lets outcomes and revocations through the reserve, and nothing else', async () => {
     const { open, calls, answers, queue, clock, state } = make();

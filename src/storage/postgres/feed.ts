@@ -112,9 +112,11 @@ export const makeFeed = (
   };
   /** One connection is lost once; its successor comes after a pause that no other gateway shares. */
   const lose = (client: Client | null): void => {
-    if (stopped || client === null || client !== current) return;
+    if (stopped || client !== current) return;
     current = null;
-    client.end().catch(() => undefined);
+    client?.end().catch(() => undefined);
+    // The gap begins: a server that crashed may have forgotten who stood first before this one hears it.
+    tell(hearing, 'turns', null);
     later(randomInt(Math.ceil(backoff / 2), backoff + 1), () => void again());
     backoff = Math.min(backoff * 2, backoffMs.most);
   };

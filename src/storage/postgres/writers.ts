@@ -71,7 +71,11 @@ const sql = {
       RETURNING writer`,
   },
   // A statement after the one that closed: it sees what the dead writer committed last.
-  inherit: { text: 'UPDATE open_entries SET owner = $1 WHERE owner = ANY ($2::text[])' },
+  // It may have answered for others, whose entries come along.
+  inherit: {
+    text: `WITH moved AS (UPDATE open_entries SET owner = $1 WHERE owner = ANY ($2::text[])
+        RETURNING writer) SELECT DISTINCT writer FROM moved`,
+  },
   fence: {
     text: `UPDATE writers SET epoch = epoch + 1
       WHERE writer = $1 AND claim = $2 AND state = 'live' RETURNING 1`,
@@ -156,9 +160,10 @@ const renew = async (
 const takeOver = async (run: Run, writer: string, mine: number): Promise<readonly string[]> => {
   if ((await run(sql.taker, [writer, mine])).count === 0) return [];
   const { rows } = await run<{ writer: string }>(sql.close, [writer]);
-  const closed = rows.map((row) => row.writer).toSorted();
-  if (closed.length > 0) await run(sql.inherit, [writer, closed]);
-  return closed;
+  const closed = rows.map((row) => row.writer);
+  if (closed.length === 0) return [];
+  const moved = await run<{ writer: string }>(sql.inherit, [writer, closed]);
+  return [...new Set([...closed, ...moved.rows.map((row) => row.writer)])].toSorted();
 };
 
 const release = async (run: Run, writer: string, mine: number): Promise<void> => {
