@@ -6,6 +6,7 @@ import { ledgerId, parseLedgerId } from '../ids.ts';
 import type { KeyRing } from '../sealing.ts';
 import { openBodies, openLines } from './batch.ts';
 import { parseRecord, type SaltedBody } from './canonical.ts';
+import { everyChain } from './chain-pages.ts';
 import { genesis, link } from './chain.ts';
 import type { ChainStart, LedgerStore, OutcomeIndex, ScannedBatch } from './store.ts';
 import type { WriterStore } from './writer-store.ts';
@@ -223,13 +224,8 @@ async function* jointsOf(
 }
 
 const boundsOf = async (writers: Pick<WriterStore, 'heads'>): Promise<Bounds> => {
-  const bounds = new Map<string, number>();
-  for (let after: string | undefined; ;) {
-    const page = await writers.heads(after);
-    for (const { writer, size } of page) bounds.set(writer, size);
-    if (page.length < 1_000) return bounds;
-    after = page.at(-1)?.writer;
-  }
+  const heads = await everyChain((after) => writers.heads(after));
+  return new Map(heads.map(({ writer, size }) => [writer, size]));
 };
 
 /**

@@ -5,6 +5,7 @@
 import type { KeyObject } from 'node:crypto';
 import type { Clock } from '../clock.ts';
 import type { Observer } from '../telemetry/observe.ts';
+import { everyChain } from './chain-pages.ts';
 import { jointDigest, jointLinesMax, readJoint, signJoint } from './joint-notes.ts';
 import { lackOfStore } from './known-heads.ts';
 import type { LedgerStore } from './store.ts';
@@ -27,24 +28,15 @@ export type JointDeps = Readonly<{
 export type JointCheckpointer = Readonly<{
   /**
    * Looks whether all that was signed is there, and signs what moved since the newest note where that
-   * is due (`now`: at once). Resolves with the note it made, or null. Rejects where the store fails.
+   * is due. Resolves with the note it made, or null. Rejects where the store fails.
    */
-  round(now: boolean): Promise<string | null>;
+  round(): Promise<string | null>;
   /** A person accepted what is missing: what was known is forgotten. */
   forget(): void;
 }>;
 
+/** Notes of one page. */
 const pageSize = 1_000;
-
-const pagesOf = async <Item extends Readonly<{ writer: string }>>(
-  page: (after?: string) => Promise<readonly Item[]>,
-): Promise<readonly Item[]> => {
-  const all: Item[] = [];
-  for (let items = await page(); ; items = await page(all.at(-1)?.writer)) {
-    all.push(...items);
-    if (items.length < pageSize) return all;
-  }
-};
 
 /** Makes the checkpointer of all chains. */
 export const makeJointCheckpointer = (deps: JointDeps): JointCheckpointer => {
@@ -82,7 +74,7 @@ export const makeJointCheckpointer = (deps: JointDeps): JointCheckpointer => {
     const absent = [...told.keys()].filter((writer) => !heads.has(writer));
     if (absent.length === 0) return;
     const chains = new Set(
-      (await pagesOf((after) => store.chains(after))).map(({ writer }) => writer),
+      (await everyChain((after) => store.chains(after))).map(({ writer }) => writer),
     );
     for (const writer of absent) if (chains.has(writer)) told.delete(writer);
   };
@@ -97,10 +89,10 @@ export const makeJointCheckpointer = (deps: JointDeps): JointCheckpointer => {
     await deps.deliver(note);
     return note;
   };
-  const round = async (now: boolean): Promise<string | null> => {
+  const round = async (): Promise<string | null> => {
     if (!(await follow())) return null;
     const heads = new Map(
-      (await pagesOf((after) => writers.heads(after))).map((head) => [head.writer, head]),
+      (await everyChain((after) => writers.heads(after))).map((head) => [head.writer, head]),
     );
     await dropPruned(heads);
     const lack = lackOfStore(told.values(), heads);
@@ -110,7 +102,7 @@ export const makeJointCheckpointer = (deps: JointDeps): JointCheckpointer => {
     }
     // A note from the future is one of a wrong clock: nobody waits until then.
     const due = newest === null || Math.abs(clock.now() - newest.at) >= deps.everyMs * 0.75;
-    if (!due && !now) return null;
+    if (!due) return null;
     const moved = [...heads.values()].filter((head) => {
       const before = told.get(head.writer);
       return before === undefined || before.size < head.size || before.closed !== head.closed;
@@ -118,8 +110,8 @@ export const makeJointCheckpointer = (deps: JointDeps): JointCheckpointer => {
     return moved.length === 0 ? null : sign(moved.slice(0, jointLinesMax));
   };
   return {
-    round: (now) => {
-      const next = running.then(() => round(now));
+    round: () => {
+      const next = running.then(round);
       running = next.catch((cause: unknown) => {
         observer.note('warn', 'ledger.joint.failed', { cause });
       });

@@ -10,6 +10,7 @@ import { deliverNote, type CheckpointSink } from './checkpointer.ts';
 import { makeJointCheckpointer } from './joint-checkpointer.ts';
 import { lackOfStore, readKnownHeads } from './known-heads.ts';
 import type { LossStore } from './loss-store.ts';
+import { everyChain } from './chain-pages.ts';
 import { genesis } from './chain.ts';
 import type { Head, LedgerStore } from './store.ts';
 import type { WriteQueue } from './write-queue.ts';
@@ -37,8 +38,6 @@ export type LossesDeps = Readonly<{
   observer: Pick<Observer, 'note'>;
 }>;
 
-const pageSize = 1_000;
-
 /** Where every chain stands: of one process's store its only one. */
 const headsOf = async (
   { writers }: LossesDeps,
@@ -46,29 +45,17 @@ const headsOf = async (
 ): Promise<ReadonlyMap<string, ChainHead>> => {
   const { writer, next, digest, closed } = head;
   const own = { writer, size: next - 1, digest: digest ?? genesis(writer), closed };
-  const heads = new Map<string, ChainHead>([[writer, own]]);
-  if (writers === null) return heads;
-  for (let after: string | undefined; ;) {
-    const page = await writers.heads(after);
-    for (const each of page) heads.set(each.writer, each);
-    if (page.length < pageSize) return heads;
-    after = page.at(-1)?.writer;
-  }
+  const others = writers === null ? [] : await everyChain((after) => writers.heads(after));
+  return new Map([own, ...others].map((each) => [each.writer, each]));
 };
 
-/** Chains whose records retention removed to the last stand in no list of heads. */
-const withoutPruned = async (
+/** Chains whose records retention removed to the last: they stand in no list of heads. */
+const prunedWhole = async (
   { store, writers }: LossesDeps,
   heads: ReadonlyMap<string, ChainHead>,
 ): Promise<ReadonlySet<string>> => {
-  const pruned = new Set<string>();
-  if (writers === null) return pruned;
-  for (let after: string | undefined; ;) {
-    const page = await store.chains(after);
-    for (const { writer } of page) if (!heads.has(writer)) pruned.add(writer);
-    if (page.length < pageSize) return pruned;
-    after = page.at(-1)?.writer;
-  }
+  const chains = writers === null ? [] : await everyChain((after) => store.chains(after));
+  return new Set(chains.map(({ writer }) => writer).filter((writer) => !heads.has(writer)));
 };
 
 /** Makes the watch over losses. */
@@ -109,7 +96,7 @@ export const makeLosses = (deps: LossesDeps, queue: WriteQueue): Losses => {
       });
       if (known.size === 0) return null;
       const heads = await headsOf(deps, head);
-      const pruned = await withoutPruned(deps, heads);
+      const pruned = await prunedWhole(deps, heads);
       const lack = lackOfStore(
         [...known.values()].filter(({ writer }) => !pruned.has(writer)),
         heads,
@@ -118,7 +105,7 @@ export const makeLosses = (deps: LossesDeps, queue: WriteQueue): Losses => {
       return lack;
     },
     signAll: async () => {
-      if (queue.behind() === null) await joint?.round(false);
+      if (queue.behind() === null) await joint?.round();
     },
     accept: async (by, reason) => {
       const lack = queue.behind();
@@ -134,7 +121,7 @@ export const makeLosses = (deps: LossesDeps, queue: WriteQueue): Losses => {
       if (queue.behind() === null) {
         // What was accepted up to now is no acceptance of a loss that is found later.
         acceptedBefore = await losses.acceptedAt();
-        await joint?.round(false);
+        await joint?.round();
         return;
       }
       const acceptedAt = await losses.acceptedAt();
