@@ -58,6 +58,27 @@ const rows = {
     'The caller is not known here.',
     'The trace says whether the credential was missing, unknown, expired, revoked or from a wrong address.',
   ),
+  signature_missing: row(
+    401,
+    false,
+    'info',
+    'The message is not signed as this route expects.',
+    'The trace says which header, token or key id was missing.',
+  ),
+  signature_invalid: row(
+    401,
+    false,
+    'warn',
+    'The signature does not fit the message.',
+    'Another key signed it, or the body or address was changed on the way; compare the secret at the sender.',
+  ),
+  timestamp_stale: row(
+    401,
+    false,
+    'warn',
+    'The signed time of the message lies too far from now.',
+    'A replay, a clock that is wrong, or a sender that repeats with its first time; see webhook.tolerance.',
+  ),
   route_unknown: row(
     404,
     false,

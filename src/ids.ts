@@ -10,6 +10,8 @@ type Branded<Name extends string> = string & { readonly [brand]: Name };
 export type LedgerId = Branded<'LedgerId'>;
 export type RequestId = Branded<'RequestId'>;
 export type KeyId = Branded<'KeyId'>;
+export type EventId = Branded<'EventId'>;
+export type DeliveryId = Branded<'DeliveryId'>;
 /** 32 lower-case hex digits (W3C Trace Context). Ours begin with 48 bits of milliseconds. */
 export type TraceId = Branded<'TraceId'>;
 /** 16 lower-case hex digits. */
@@ -66,3 +68,29 @@ export const newTraceId = (now: number, random: Random): TraceId =>
   (now.toString(16).padStart(12, '0').slice(-12) + random(10).toString('hex')) as TraceId;
 
 export const newSpanId = (random: Random): SpanId => random(8).toString('hex') as SpanId;
+
+const eventPattern = /^evt_([0-9a-f]{24})$/;
+const deliveryPattern = /^dlv_([0-9a-f]{24})_([0-9a-z]{1,6})_([a-z0-9][a-z0-9_-]{0,62})$/;
+
+/** `evt_` + 48-bit milliseconds + 6 random bytes, in hex: new ids come at the end of an index. */
+export const newEventId = (now: number, random: Random): EventId =>
+  `evt_${now.toString(16).padStart(12, '0').slice(-12)}${random(6).toString('hex')}` as EventId;
+
+/** The text as an event id, or null if it is none. */
+export const parseEventId = (id: string): EventId | null =>
+  eventPattern.test(id) ? (id as EventId) : null;
+
+/** What a delivery id names: the item of an event (0 = first), and the `deliver:` entry it goes by. */
+export type DeliveryKey = Readonly<{ event: EventId; item: number; name: string }>;
+
+/** `dlv_` + digits of the event + item in base 36 + name; the same for every attempt and replay. */
+export const deliveryId = ({ event, item, name }: DeliveryKey): DeliveryId =>
+  `dlv_${event.slice(4)}_${item.toString(36)}_${name}` as DeliveryId;
+
+/** What a delivery id names, or null if it is none. */
+export const parseDeliveryId = (id: string): DeliveryKey | null => {
+  const match = deliveryPattern.exec(id);
+  if (match === null) return null;
+  const [, event, item, name] = match as unknown as [string, string, string, string];
+  return { event: `evt_${event}` as EventId, item: Number.parseInt(item, 36), name };
+};

@@ -3,11 +3,15 @@
  * snapshot it began with. Types only; `config/` makes them.
  */
 import type { AddressPin, ClientSettings, PersonSettings } from './callers/settings.ts';
+import type { Expression } from './expressions.ts';
+import type { EventReader } from './identity/events/event.ts';
 import type { Profile } from './identity/attributes/profile.ts';
 import type { Knobs } from './identity/dialects/knobs.ts';
 import type { ResourceType } from './identity/scim/schema-model.ts';
 import type { SharedLimitsAt } from './limits/shared-at.ts';
+import type { Json } from './identity/json-value.ts';
 import type { CompiledLimit, Grants } from './policy/decision.ts';
+import type { DedupeBy, Receiver, Signer } from './signatures/receiver.ts';
 import type { TargetSettings } from './targets/settings.ts';
 
 /** A resolved credential slot of a target; `header` is printed once. Never logged. */
@@ -77,6 +81,104 @@ export type Route = Readonly<{
   grants: Readonly<Record<string, Grants>>;
 }>;
 
+/** A text with CEL in braces, compiled: `/v1/employees/{event.raw.employeeId}`. */
+export type Template = Readonly<{
+  source: string;
+  /**
+   * The text with every value percent-encoded (RFC 3986 unreserved stay), or what failed. A value that
+   * is empty, no text or number, or a dot segment fails.
+   */
+  print(
+    variables: Readonly<Record<string, unknown>>,
+  ): Readonly<{ text: string }> | Readonly<{ failed: string }>;
+}>;
+
+/** What a stored event is enriched by: one GET with the target's own credential. */
+export type Enrichment = Readonly<{ target: string; path: Template }>;
+
+type DeliverBase = Readonly<{
+  name: string;
+  /** `route/name`. */
+  lane: string;
+  /** Null = every event. Variables: `event`, `enriched`. */
+  when: Expression | null;
+  /** What deliveries go in order by; null = the event's subject. Never mentions `enriched`. */
+  order: Expression | null;
+  /** Tries until it is dead. */
+  attemptsMax: number;
+  /** At most so many under way at once. */
+  concurrent: number;
+}>;
+
+/** Passes the bytes on, signed anew. */
+export type Forward = DeliverBase &
+  Readonly<{
+    kind: 'forward';
+    target: string;
+    /** Below the target's baseUrl. */
+    path: string;
+    /** Null only where the route says `sign: none`. */
+    signer: Signer | null;
+    /** The sender waits for this one's answer (synchronous hooks). */
+    answers: boolean;
+  }>;
+
+/** Runs a plan. */
+export type PlanRun = DeliverBase & Readonly<{ kind: 'plan'; plan: string }>;
+export type Deliver = Forward | PlanRun;
+
+/** One step of a plan: find one resource through a route, and change it (interface.md §1). */
+export type PlanStep = Readonly<{
+  name: string;
+  /** Name of a SCIM route; the step's client needs grants there. */
+  route: string;
+  /** Resource type word: `users` (default), `groups`. */
+  type: string;
+  /** All of them must hold: attribute path and the value it must equal. */
+  find: readonly Readonly<{ path: string; value: Expression }>[];
+  do: 'create' | 'update' | 'activate' | 'deactivate' | 'delete' | 'add-member' | 'remove-member';
+  /** Attribute paths and values: of the new resource, or those that change. */
+  set: readonly Readonly<{ path: string; value: Expression }>[];
+  /** The group of add-member and remove-member, found by displayName. */
+  group: Expression | null;
+  when: Expression | null;
+  /** Read back and compare. */
+  verify: boolean;
+  /** No hit: `skip` (the wish holds already, default of deactivate, delete, remove-member) or `fail`. */
+  absent: 'skip' | 'fail';
+}>;
+
+/** Steps that together are one change. */
+export type Plan = Readonly<{
+  name: string;
+  /** Client with `auth: internal`. */
+  as: string;
+  deadlineMs: number;
+  steps: readonly PlanStep[];
+}>;
+
+/** A route that takes webhooks. */
+export type WebhookRoute = Readonly<{
+  name: string;
+  path: string;
+  segments: readonly string[];
+  /** Null: a secret does not resolve (at a reload); answered 503 `target_unconfigured`. */
+  receiver: Receiver | null;
+  unconfigured: string | null;
+  bodyBytesMax: number;
+  /** Of all messages; asked before anything is verified. Null = no limit. */
+  limit: CompiledLimit | null;
+  dedupe: Readonly<{ by: DedupeBy; windowMs: number }>;
+  reader: EventReader;
+  enrich: Enrichment | null;
+  deliver: readonly Deliver[];
+  /** Of synchronous hooks: how long the answer may take, and what is said where there is none. */
+  answer: Readonly<{ withinMs: number; otherwise: Json }> | null;
+  /** Expected at least once in so many ms; else it is reported silent. Null = nobody expects anything. */
+  silentAfterMs: number | null;
+  trace: 'restart' | 'continue';
+}>;
+
 export type Snapshot = Readonly<{
   /** First 12 hex digits of the hash over the effective configuration, secrets by digest. */
   version: string;
@@ -98,6 +200,10 @@ export type Snapshot = Readonly<{
   targets: Readonly<Record<string, Target>>;
   /** Longest path first. */
   routes: readonly Route[];
+  /** Routes that take webhooks, longest path first. */
+  webhooks: readonly WebhookRoute[];
+  /** By name; null prototype. */
+  plans: Readonly<Record<string, Plan>>;
 }>;
 
 /** Where a store lies. */

@@ -4,8 +4,8 @@
  * a gap in which something may have been missed every topic is told.
  */
 
-/** What news can be of. `turns` brings the key whose line moved. */
-export type FeedTopic = 'keys' | 'freezes' | 'turns' | 'losses';
+/** What news can be of. `turns` brings the key whose line moved; `deliveries`: some became due or ended. */
+export type FeedTopic = 'keys' | 'freezes' | 'turns' | 'losses' | 'deliveries';
 
 export interface StoreFeed {
   /**

@@ -152,6 +152,8 @@ const compile = (
     clients,
     targets,
     routes,
+    webhooks: [],
+    plans: record([]),
   });
 };
 

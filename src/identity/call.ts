@@ -20,6 +20,8 @@ export type Call = Readonly<{
   /** May a second attempt be made after a failure that is not proven to be before the first byte? */
   repeatable: boolean;
   mutation: boolean;
+  /** Bytes to send as they are instead of `body`, with their media type: a webhook that is passed on. */
+  raw?: Readonly<{ contentType: string; bytes: Uint8Array }>;
 }>;
 
 /** A target's answer, read to its end within the size limit. */

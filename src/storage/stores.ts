@@ -1,6 +1,8 @@
 /** What every engine opens: the ports of all consumers over one store. */
 import type { KeyStore } from '../callers/store.ts';
 import type { LastGoodStore } from '../config/store.ts';
+import type { EventStore } from '../deliveries/event-store.ts';
+import type { OutboxStore } from '../deliveries/outbox-store.ts';
 import type { LossStore } from '../ledger/loss-store.ts';
 import type { LedgerStore } from '../ledger/store.ts';
 import type { WriterStore } from '../ledger/writer-store.ts';
@@ -16,6 +18,8 @@ export type Stores = Readonly<{
   lastGood: LastGoodStore;
   freezes: FreezeStore;
   echoes: EchoStore;
+  events: EventStore;
+  outbox: OutboxStore;
   /** What gateways need to share the store; null where one process owns it. */
   shared: Readonly<{ writers: WriterStore; turns: TurnStore }> | null;
   feed: StoreFeed;
