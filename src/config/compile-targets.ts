@@ -132,6 +132,7 @@ export const compileClient = (name: string, settings: ClientSettings): Client =>
   Object.freeze({
     name,
     settings,
+    internal: false,
     expiresAt: settings.expires,
     // Ranges that cannot be read were reported by references.ts; here they match nothing.
     pin: settings.from === undefined ? null : compilePin(settings.from, () => undefined),

@@ -93,6 +93,13 @@ const settledCall = async (walk: MutationWalk, identity: CallIdentity): Promise<
   return isOlder ? known : (recorded ?? known);
 };
 
+/**
+ * Is a known call sent again? One of which nothing went out; and of a client what takes access away,
+ * whatever the key. A plan's keys name one step of one delivery: it looks for itself whether that holds.
+ */
+const goesOutAgain = ({ journey }: MutationWalk, known: Settled): boolean =>
+  isNotSent(known.entry) || (known.revocation && journey.passage.actor.kind === 'client');
+
 const remember = ({ deps, journey }: MutationWalk, identity: CallIdentity, came: Outcome): void => {
   if (came.ledger === null) return;
   deps.replays.remember(identity, {
@@ -110,7 +117,7 @@ const passFirst = async (walk: MutationWalk, identity: CallIdentity): Promise<Ou
     const known = await settledCall(walk, identity);
     if (known !== null && known.call !== identity.call) return turnAway(deps, journey, keyReused);
     const replayed =
-      known === null || known.revocation || isNotSent(known.entry)
+      known === null || goesOutAgain(walk, known)
         ? null
         : await replaySettled(walk, known, identity.keyed);
     if (replayed !== null) return replayed;
