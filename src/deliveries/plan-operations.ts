@@ -20,6 +20,8 @@ import type { PlanStep } from '../snapshot.ts';
 import type { Scalar, StepValues } from './plan-values.ts';
 
 type Search = Extract<Operation, { verb: 'search' }>;
+/** A create in canonical form. */
+export type Create = Extract<Mutation, { verb: 'create' }>;
 type Patch = Extract<Mutation, { verb: 'patch' }>;
 
 /** One condition of a look-up. Of a filtered path the element that is chosen must hold the value. */
@@ -86,7 +88,7 @@ const setting = ({ path, value }: StepValues['set'][number]): Written => ({
 });
 
 /** The create of a resource with these values. */
-export const createOf = (type: ResourceType, set: StepValues['set']): Mutation | Refusal => {
+export const createOf = (type: ResourceType, set: StepValues['set']): Create | Refusal => {
   const changes = changesOf(
     type,
     set.map(({ path, value }) => ({ op: 'add', path, value })),

@@ -3,12 +3,12 @@
  * missing or empty fails the step by name: a gap in a source is never taken for a wish. Pure.
  */
 import type { Expression } from '../expressions.ts';
-import type { LifecycleEvent } from '../identity/events/event.ts';
+import type { eventVariables } from '../identity/events/variables.ts';
 import type { Json } from '../identity/json-value.ts';
 import type { PlanStep } from '../snapshot.ts';
 
-/** What expressions of a step see. */
-export type PlanVariables = Readonly<{ event: LifecycleEvent; enriched: Json }>;
+/** What expressions of a step see (identity/events/variables.ts). */
+type PlanVariables = ReturnType<typeof eventVariables>;
 
 /** What a resource is found by: one value that `eq` can compare. */
 export type Scalar = string | number | boolean;

@@ -10,16 +10,18 @@
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import { GatewayError, isRefusal } from '../errors.ts';
+import { GatewayError, isRefusal, type Refusal } from '../errors.ts';
 import { rfcKnobs, type Knobs } from '../identity/dialects/knobs.ts';
 import type { Mutation, Operation } from '../identity/operation.ts';
+import { eventVariables } from '../identity/events/variables.ts';
 import { isRevocation } from '../identity/scim/effects.ts';
+import { matchingOf } from '../identity/scim/readback.ts';
 import type { ResourceType } from '../identity/scim/schema-model.ts';
 import { deliveryId, newRequestId, newSpanId, type Random } from '../ids.ts';
 import type { Doors, Outcome } from '../passage/doors.ts';
 import type { Client, PlanStep, Route } from '../snapshot.ts';
 import { againFor, endOf, failedAt, type StepEnd } from './plan-end.ts';
-import { changeOf, createOf, hitsOf, readOf, searchOf } from './plan-operations.ts';
+import { changeOf, createOf, hitsOf, readOf, searchOf, type Create } from './plan-operations.ts';
 import { standingOf, standsIn, type Standing } from './plan-readback.ts';
 import type { PlanOrder, PlanResult, RunPlan } from './plan-runner.ts';
 import { stepValues, type StepValues } from './plan-values.ts';
@@ -181,9 +183,19 @@ const send = async (at: At, change: Mutation, again: string): Promise<StepEnd | 
   return holds ? null : refusedAt(at, outcome);
 };
 
-const create = async (at: At, { set }: StepValues): Promise<StepEnd | null> => {
-  const made = createOf(at.type, set);
-  return isRefusal(made) ? failedAt(at.step, made.refused, made.detail) : send(at, made, '');
+/**
+ * What is made, where the step makes something, and how it is found. A create that names no other way
+ * looks for its matching attribute, so that one that was made already is not made again.
+ */
+const intended = (
+  { step, type }: At,
+  { find, set }: StepValues,
+): Readonly<{ find: StepValues['find']; made: Create | null }> | Refusal => {
+  if (step.do !== 'create') return { find, made: null };
+  const made = createOf(type, set);
+  if (isRefusal(made)) return made;
+  const by = find.length > 0 ? null : matchingOf(made.resource, type);
+  return { find: by === null ? find : [{ path: by.attribute, value: by.value }], made };
 };
 
 /** The group that a member is added to or taken from; null where the step has none. */
@@ -219,7 +231,7 @@ const changeFound = async (
 
 const runStep = async (run: Run, step: PlanStep): Promise<StepEnd | null> => {
   const { snapshot, event, enriched } = run.order;
-  const values = stepValues(step, { event, enriched });
+  const values = stepValues(step, eventVariables(event, enriched));
   if ('skipped' in values) return null;
   if ('missing' in values) return failedAt(step, 'value_missing', `${values.missing}.`);
   const route = snapshot.routes.find(({ name }) => name === step.route);
@@ -229,10 +241,14 @@ const runStep = async (run: Run, step: PlanStep): Promise<StepEnd | null> => {
   }
   const knobs = snapshot.targets[route.target]?.knobs ?? rfcKnobs;
   const at = { run, step, route, type, knobs };
-  const sought = await findOne(at, values.find, step.type);
+  const wanted = intended(at, values);
+  if (isRefusal(wanted)) return failedAt(step, wanted.refused, wanted.detail);
+  const { find, made } = wanted;
+  if (made !== null && find.length === 0) return send(at, made, '');
+  const sought = await findOne(at, find, step.type);
   if ('end' in sought) return sought.end;
   if (sought.found !== 'none') return changeFound(at, sought.found, values);
-  return step.do === 'create' ? create(at, values) : absent(at, 'resource');
+  return made === null ? absent(at, 'resource') : send(at, made, '');
 };
 
 const internalClient = ({ snapshot, plan }: PlanOrder): Client | null => {
