@@ -155,10 +155,10 @@ export const makeOutbox = (deps: OutboxDeps): Outbox => {
       woken = false;
       const more = await claimOnce();
       if (state !== 'running') return;
-      if (!more && !woken) break;
+      if (more || woken) continue;
+      await setAlarm();
+      if (!woken || state !== 'running') return;
     }
-    await setAlarm();
-    if (woken && state === 'running') await round();
   };
 
   const pump = async (): Promise<void> => {

@@ -6,6 +6,8 @@
 import type { Clock } from '../clock.ts';
 import type { EventId } from '../ids.ts';
 import type { LifecycleEvent } from '../identity/events/event.ts';
+import { isSuperseded } from '../identity/events/order-of-events.ts';
+import { eventVariables } from '../identity/events/variables.ts';
 import type { Json } from '../identity/json-value.ts';
 import type { KeyRing, Sealed } from '../sealing.ts';
 import type { Deliver, Forward, PlanRun, Snapshot, WebhookRoute } from '../snapshot.ts';
@@ -18,12 +20,6 @@ import type { Claimed, OutboxStore } from './outbox-store.ts';
 import type { PlanResult, RunPlan } from './plan-runner.ts';
 import { dead, type Outcome, type Tried } from './tried.ts';
 
-/** What expressions see, and which events later ones overtake (identity/events). */
-export type EventMeaning = Readonly<{
-  variables(event: LifecycleEvent, enriched: Json): Readonly<Record<string, unknown>>;
-  isSuperseded(event: LifecycleEvent, newer: readonly LifecycleEvent[]): boolean;
-}>;
-
 export type DeliveryDeps = TryDeps &
   Readonly<{
     clock: Clock;
@@ -31,7 +27,6 @@ export type DeliveryDeps = TryDeps &
     outbox: Pick<OutboxStore, 'newer'>;
     enricher: Enricher;
     runPlan: RunPlan;
-    meaning: EventMeaning;
   }>;
 
 /** One claim with the lane's present meaning. */
@@ -110,19 +105,14 @@ const enrichItem = async (
     return { kind: 'read', value: null, reason: null };
   }
   const key = `${snapshot.version}\n${route.name}\n${claimed.key.event}\n${claimed.key.item}`;
-  const variables = deps.meaning.variables(item, null);
+  const variables = eventVariables(item, null);
   return deps.enricher.read(one, enrich, snapshot.targets[enrich.target], variables, key);
 };
 
 /** Null = it goes on. */
-const judge = (
-  deps: DeliveryDeps,
-  { deliver }: TryOrder,
-  event: LifecycleEvent,
-  enriched: Json,
-): Outcome | null => {
+const judge = ({ deliver }: TryOrder, event: LifecycleEvent, enriched: Json): Outcome | null => {
   if (deliver.when === null) return null;
-  const judged = deliver.when.evaluate(deps.meaning.variables(event, enriched));
+  const judged = deliver.when.evaluate(eventVariables(event, enriched));
   if ('failed' in judged) return dead('when_failed', judged.failed.slice(0, 300));
   if (judged.value === true) return null;
   return judged.value === false
@@ -141,10 +131,10 @@ const isOvertaken = async (
   const events = newer.flatMap((one): readonly LifecycleEvent[] => {
     const kept = one.sealed === null ? null : open(deps.keyRing, one.event, one.sealed);
     const opened = kept === null ? null : openItem(route, kept, claimed.event.at, one.item);
-    // Where its bytes are gone its kind still says what it was.
-    return [{ ...(opened?.item ?? unreadEvent(claimed)), kind: one.kind }];
+    // The kind as it was known when it went out, which may have taken a read of the source.
+    return opened === null || opened.item === null ? [] : [{ ...opened.item, kind: one.kind }];
   });
-  return deps.meaning.isSuperseded(event, events);
+  return isSuperseded(event, events);
 };
 
 const planOutcome = (result: PlanResult): Outcome => {
@@ -222,7 +212,7 @@ export const tryDelivery = async (deps: DeliveryDeps, order: TryOrder): Promise<
   if (enriched.kind === 'failed') return without(enriched.outcome);
   const { value } = enriched;
   const event = item === null ? unreadEvent(claimed) : route.reader.enrich(item, value, at);
-  const judged = judge(deps, order, event, value);
+  const judged = judge(order, event, value);
   if (judged !== null) return without(judged);
   return deliver.kind === 'plan'
     ? runPlanOf(deps, order, deliver, event, value)
