@@ -9,7 +9,9 @@ import { standardWebhooks } from './schemes/standard-webhooks.ts';
 import { staticSecret } from './schemes/static.ts';
 import type { Sender } from './sender.ts';
 import { hrSenders } from './senders/hr.ts';
+import { identitySenders } from './senders/identity.ts';
 import { standardWebhooksSenders } from './senders/standard-webhooks.ts';
+import { workSenders } from './senders/work.ts';
 
 const byName = <Row extends Readonly<{ name: string }>>(
   rows: readonly Row[],

@@ -19,6 +19,12 @@ const options = z.strictObject({
 });
 type Options = z.output<typeof options>;
 
+/** For senders whose header a person chooses. */
+export const staticSettings = z.strictObject({
+  header: headerName.optional(),
+  form: z.enum(['plain', 'bearer', 'basic']).optional(),
+});
+
 const digest = (text: string): Buffer => createHash('sha256').update(text, 'utf8').digest();
 
 /** What a header may present, by form. */

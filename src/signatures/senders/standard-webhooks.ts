@@ -1,31 +1,48 @@
 /** Standard Webhooks and those who took its shape. */
-import { plainSender } from './plain-sender.ts';
 import type { Sender } from '../sender.ts';
+import { plainSender } from './plain-sender.ts';
+
+const row = (
+  own: Pick<Sender, 'name' | 'title' | 'confidence' | 'source' | 'note'>,
+  headers: readonly [string, ...string[]],
+): Sender =>
+  plainSender({
+    ...own,
+    scheme: { name: 'standard-webhooks', options: { headers } },
+    id: { at: { header: `${headers[0]}-id` }, signed: true },
+    time: { at: { header: `${headers[0]}-timestamp` }, unit: 's', signed: true },
+  });
 
 /** Rows of the table. */
 export const standardWebhooksSenders: readonly Sender[] = [
-  plainSender({
-    name: 'standard-webhooks',
-    title: 'Standard Webhooks',
-    confidence: 'vector',
-    source: 'standard-webhooks/standard-webhooks, spec/standard-webhooks.md',
-    scheme: {
-      name: 'hmac',
-      options: {
-        parts: ['id', { text: '.' }, 'time', { text: '.' }, 'body'],
-        id: { header: 'webhook-id' },
-        time: { header: 'webhook-timestamp', unit: 's' },
-        signature: {
-          header: 'webhook-signature',
-          separator: 'space',
-          prefix: 'v1,',
-          encoding: 'base64',
-        },
-        key: 'whsec',
-      },
+  row(
+    {
+      name: 'standard-webhooks',
+      title: 'Standard Webhooks',
+      confidence: 'vector',
+      source: 'standard-webhooks/standard-webhooks, spec/standard-webhooks.md',
+      note: 'Keys are `whsec_…` (v1), `whpk_…` or `whsk_…` (v1a); each may stand beside the other.',
     },
-    id: { at: { header: 'webhook-id' }, signed: true },
-    time: { at: { header: 'webhook-timestamp' }, unit: 's', signed: true },
-    note: '',
-  }),
+    ['webhook'],
+  ),
+  row(
+    {
+      name: 'svix',
+      title: 'Svix',
+      confidence: 'vector',
+      source: 'svix/svix-webhooks; Standard Webhooks',
+      note: 'Standard Webhooks, under `svix-` or `webhook-` headers.',
+    },
+    ['svix', 'webhook'],
+  ),
+  row(
+    {
+      name: 'finch',
+      title: 'Finch',
+      confidence: 'documented',
+      source: 'npm @tryfinch/finch-api',
+      note: 'Standard Webhooks under `finch-` headers; the secret is base64 of 24 to 64 bytes.',
+    },
+    ['finch'],
+  ),
 ];
