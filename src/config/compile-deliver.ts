@@ -7,7 +7,6 @@ import { GatewayError } from '../errors.ts';
 import { compileExpression, type Expression } from '../expressions.ts';
 import type { DeliverSettings } from '../deliveries/settings.ts';
 import { eventVariableTypes } from '../identity/events/variables.ts';
-import type { SecretReference } from '../scalars.ts';
 import { compileSigner } from '../signatures/compile-signer.ts';
 import type { Signer } from '../signatures/receiver.ts';
 import type { Deliver, Enrichment } from '../snapshot.ts';
@@ -16,8 +15,7 @@ import { compileTemplate } from './compile-template.ts';
 import type { Parsed } from './parse-sections.ts';
 import type { Path } from './problem.ts';
 import type { WebhookRouteSettings } from './schema.ts';
-import type { SecretText } from './secrets.ts';
-import { keyOf } from './webhook-keys.ts';
+import type { Resolve } from './webhook-keys.ts';
 
 /** What compiling deliveries needs beside their settings. */
 export type DeliverContext = Readonly<{
@@ -26,7 +24,7 @@ export type DeliverContext = Readonly<{
   settings: WebhookRouteSettings;
   parsed: Parsed;
   /** Null: secrets were not asked for. */
-  resolve: ((reference: SecretReference) => SecretText) | null;
+  resolve: Resolve | null;
   problem: ProblemAt;
   /** A secret that closes the route. */
   unusable(path: Path, reason: string): void;
@@ -91,11 +89,12 @@ const signerOf = (
   if (sign === undefined || sign === 'none') return null;
   if (context.resolve === null) return withoutKey(sign.scheme);
   const path = [...at, 'sign', 'secret'];
-  const key = keyOf('secret', sign.secret, Number.POSITIVE_INFINITY, context.resolve);
-  if ('failed' in key) {
-    context.unusable(path, key.failed);
+  const secret = context.resolve(sign.secret);
+  if ('failed' in secret) {
+    context.unusable(path, secret.failed);
     return withoutKey(sign.scheme);
   }
+  const key = { id: 'secret', text: secret.text, notBefore: -Infinity, until: Infinity };
   const signer = compileSigner(sign, key);
   if (!('problem' in signer)) return signer;
   context.unusable(path, signer.problem);

@@ -200,6 +200,8 @@ export const secretPaths: readonly (readonly string[])[] = [
   ['targets', '*', 'auth', '*', 'header', 'value'],
   ['routes', '*', 'webhook', 'secrets', '*'],
   ['routes', '*', 'webhook', 'secrets', '*', 'value'],
+  ['routes', '*', 'webhook', 'keys', '*'],
+  ['routes', '*', 'webhook', 'keys', '*', 'key'],
   ['routes', '*', 'deliver', '*', 'sign', 'secret'],
   ['defaults', 'target', 'auth', '*', 'bearer'],
   ['defaults', 'target', 'auth', '*', 'basic', 'password'],

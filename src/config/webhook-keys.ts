@@ -1,39 +1,40 @@
 /**
- * Keys of webhook routes out of the secrets of the route file: those that verify what comes in, and
+ * Keys of webhook routes out of the references of the route file: those that verify what comes in, and
  * those that sign what is passed on. What cannot be had is told with its place, never quoted.
  */
 import type { SecretReference } from '../scalars.ts';
 import type { KeyMaterial } from '../signatures/receiver.ts';
-import type { WebhookSettings } from '../signatures/settings.ts';
+import { keySlots } from '../signatures/settings.ts';
+import type { Path } from './problem.ts';
 import type { WebhookRouteSettings } from './schema.ts';
 import type { SecretText } from './secrets.ts';
 
-type Resolve = (reference: SecretReference) => SecretText;
-type Written = WebhookSettings['secrets'][number];
-
-/** One entry of `webhook.secrets`: a reference, or one with its end beside it. */
-export const secretOf = (
-  written: Written,
-): Readonly<{ reference: SecretReference; until: number }> =>
-  'from' in written
-    ? { reference: written, until: Number.POSITIVE_INFINITY }
-    : { reference: written.value, until: written.until ?? Number.POSITIVE_INFINITY };
+/** Reads one reference. */
+export type Resolve = (reference: SecretReference) => SecretText;
 
 /** Every secret that a webhook route refers to. */
 export const webhookReferences = (route: WebhookRouteSettings): readonly SecretReference[] => [
-  ...route.webhook.secrets.map((written) => secretOf(written).reference),
+  ...keySlots(route.webhook).flatMap(({ value }) => (typeof value === 'string' ? [] : [value])),
   ...route.deliver.flatMap(({ sign }) =>
     sign === undefined || sign === 'none' ? [] : [sign.secret],
   ),
 ];
 
-/** A key that a reference gave, or why there is none. */
-export const keyOf = (
-  id: string,
-  reference: SecretReference,
-  until: number,
+/** The keys that verify, or null where one of them cannot be had: each such is told, `path` below `webhook`. */
+export const resolveKeys = (
+  route: WebhookRouteSettings,
   resolve: Resolve,
-): KeyMaterial | Readonly<{ failed: string }> => {
-  const secret = resolve(reference);
-  return 'failed' in secret ? secret : { id, text: secret.text, notBefore: 0, until };
+  missing: (path: Path, reason: string) => void,
+): readonly KeyMaterial[] | null => {
+  const keys: KeyMaterial[] = [];
+  let whole = true;
+  for (const { path, id, value, notBefore, until } of keySlots(route.webhook)) {
+    const found = typeof value === 'string' ? { text: value } : resolve(value);
+    if ('text' in found) keys.push({ id, text: found.text, notBefore, until });
+    else {
+      missing(path, found.failed);
+      whole = false;
+    }
+  }
+  return whole ? keys : null;
 };
