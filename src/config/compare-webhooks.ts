@@ -59,7 +59,9 @@ const widerReceiver = (old: Webhook, next: Webhook): string[] => {
   const after = next.written.webhook.tolerance;
   // Unwritten is the sender's own, which is not compared: a change to or from it is told.
   if (before !== after && (before === undefined || after === undefined || after > before))
-    out.push(`signed times ${after === undefined ? 'as the sender has it' : `${after / 1_000}s`} off`);
+    out.push(
+      `signed times ${after === undefined ? 'as the sender has it' : `${after / 1_000}s`} off`,
+    );
   out.push(...widerDedupe(old.compiled.dedupe, next.compiled.dedupe));
   if (old.compiled.bodyBytesMax < next.compiled.bodyBytesMax)
     out.push(`webhooks of ${next.compiled.bodyBytesMax} bytes`);

@@ -9,11 +9,12 @@ import type { DeliverSettings } from '../deliveries/settings.ts';
 import { eventVariableTypes } from '../identity/events/variables.ts';
 import { compileSigner } from '../signatures/compile-signer.ts';
 import type { Signer } from '../signatures/receiver.ts';
+import { senders } from '../signatures/table.ts';
 import type { Deliver, Enrichment } from '../snapshot.ts';
 import type { ProblemAt } from './compile-routes.ts';
 import { compileTemplate } from './compile-template.ts';
 import type { Parsed } from './parse-sections.ts';
-import type { Path } from './problem.ts';
+import { didYouMean, type Path } from './problem.ts';
 import type { WebhookRouteSettings } from './schema.ts';
 import type { Resolve } from './webhook-keys.ts';
 
@@ -81,24 +82,41 @@ const withoutKey = (scheme: string): Signer => ({
   },
 });
 
+type Sign = Exclude<DeliverSettings['sign'], 'none' | undefined>;
+
+/** What is wrong with a scheme whatever its key, told at its place. */
+const schemeIsWrong = ({ scheme, template }: Sign, at: Path, problem: ProblemAt): boolean => {
+  const custom = scheme === 'custom';
+  const known = custom || Object.hasOwn(senders, scheme);
+  if (known && custom === (template !== undefined)) return false;
+  if (known) problem(at, 'a template belongs to scheme custom, and only to it');
+  else
+    problem(
+      [...at, 'scheme'],
+      `there is no such scheme${didYouMean(scheme, Object.keys(senders))}`,
+    );
+  return true;
+};
+
 const signerOf = (
   sign: DeliverSettings['sign'],
   at: Path,
-  context: DeliverContext,
+  { resolve, problem, unusable }: DeliverContext,
 ): Signer | null => {
   if (sign === undefined || sign === 'none') return null;
-  if (context.resolve === null) return withoutKey(sign.scheme);
-  const path = [...at, 'sign', 'secret'];
-  const secret = context.resolve(sign.secret);
+  const closed = withoutKey(sign.scheme);
+  if (schemeIsWrong(sign, at, problem) || resolve === null) return closed;
+  const path = [...at, 'secret'];
+  const secret = resolve(sign.secret);
   if ('failed' in secret) {
-    context.unusable(path, secret.failed);
-    return withoutKey(sign.scheme);
+    unusable(path, secret.failed);
+    return closed;
   }
   const key = { id: 'secret', text: secret.text, notBefore: -Infinity, until: Infinity };
   const signer = compileSigner(sign, key);
   if (!('problem' in signer)) return signer;
-  context.unusable(path, signer.problem);
-  return withoutKey(sign.scheme);
+  unusable(path, signer.problem);
+  return closed;
 };
 
 /** Targets that SCIM routes lead to: what changes them goes through grants, so nothing is passed on there. */
@@ -132,7 +150,7 @@ export const compileDeliveries = (context: DeliverContext): readonly Deliver[] =
       kind: 'forward',
       target,
       path: given.path ?? '',
-      signer: signerOf(given.sign, at, context),
+      signer: signerOf(given.sign, [...at, 'sign'], context),
       answers: given.answers ?? false,
     });
   });

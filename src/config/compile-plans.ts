@@ -69,7 +69,10 @@ const typeOf = (
   problem: ProblemAt,
 ): ResourceType | null => {
   if (parsed.webhooks.has(step.route)) {
-    problem([...at, 'route'], 'this route takes webhooks; a step goes through one that serves SCIM');
+    problem(
+      [...at, 'route'],
+      'this route takes webhooks; a step goes through one that serves SCIM',
+    );
     return null;
   }
   const route = parsed.routes.get(step.route);

@@ -3,11 +3,7 @@
  * judged at load, and whose values can never change its shape: each is percent-encoded whole, and none
  * may be empty or make a dot segment. Failures name places of the text, never data.
  */
-import {
-  compileExpression,
-  type Expression,
-  type VariableType,
-} from '../expressions.ts';
+import { compileExpression, type Expression, type VariableType } from '../expressions.ts';
 import type { Template } from '../snapshot.ts';
 
 /** Values one template may hold. */

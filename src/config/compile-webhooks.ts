@@ -6,12 +6,10 @@
 import { compileReader } from '../identity/events/compile-reader.ts';
 import type { EventReader } from '../identity/events/event.ts';
 import { compileLimit } from '../policy/compile-grants.ts';
-import {
-  compileReceiver,
-  effectiveDedupe,
-  type ReceiverProblem,
-} from '../signatures/compile-receiver.ts';
-import type { KeyFetcher } from '../signatures/receiver.ts';
+import { compileReceiver } from '../signatures/compile-receiver.ts';
+import { effectiveDedupe } from '../signatures/dedupe.ts';
+import type { ReceiverProblem } from '../signatures/receiver-problems.ts';
+import type { KeyFetcher, Receiver } from '../signatures/receiver.ts';
 import { keySlots } from '../signatures/settings.ts';
 import { senders } from '../signatures/table.ts';
 import type { Json } from '../identity/json-value.ts';
@@ -41,9 +39,9 @@ const notResolved = 'its secrets were not resolved';
 
 type Verifier = Pick<WebhookRoute, 'receiver' | 'unconfigured'>;
 
-const isProblem = <Made extends object>(
-  made: Made | Readonly<{ problems: readonly ReceiverProblem[] }>,
-): made is Readonly<{ problems: readonly ReceiverProblem[] }> => 'problems' in made;
+type Problems = Readonly<{ problems: readonly ReceiverProblem[] }>;
+
+const isProblem = (made: Receiver | Problems): made is Problems => 'problems' in made;
 
 /**
  * Compiled twice where there are keys: what is wrong without them is wrong with the settings, and only
@@ -90,11 +88,7 @@ const noReader = (source: string): EventReader => ({
   needsEnriched: false,
 });
 
-const readerOf = (
-  settings: WebhookRouteSettings,
-  at: Path,
-  problem: ProblemAt,
-): EventReader => {
+const readerOf = (settings: WebhookRouteSettings, at: Path, problem: ProblemAt): EventReader => {
   const { webhook, event, enrich } = settings;
   const reader = compileReader({ sender: webhook.scheme, event: event ?? null });
   if ('problems' in reader) {

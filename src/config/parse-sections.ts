@@ -142,10 +142,7 @@ const cleanGrants = (route: Tree, base: Path, file: MapTree, report: Report): Tr
 };
 
 /** An entry as it is to be parsed; null = not by this schema. */
-type Prepare = (
-  entry: Tree,
-  base: Path,
-) => Readonly<{ tree: Tree; ignoreMissing: boolean }> | null;
+type Prepare = (entry: Tree, base: Path) => Readonly<{ tree: Tree; ignoreMissing: boolean }> | null;
 
 const parseNamed = <Output>(
   section: NamedSection,

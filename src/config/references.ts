@@ -43,13 +43,7 @@ const checkDeliveries = (
   report: Report,
 ): void => {
   const enrich = child(route, 'enrich');
-  refer(
-    child(enrich, 'target'),
-    names.targets,
-    'target',
-    [...base, 'enrich', 'target'],
-    report,
-  );
+  refer(child(enrich, 'target'), names.targets, 'target', [...base, 'enrich', 'target'], report);
   for (const [index, delivery] of itemsOf(child(route, 'deliver')).entries()) {
     const at = [...base, 'deliver', index];
     refer(child(delivery, 'to'), names.targets, 'target', [...at, 'to'], report);

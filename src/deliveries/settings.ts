@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { duration, name } from '../scalars.ts';
-import { signSettings } from '../signatures/compile-signer.ts';
+import { signSettings } from '../signatures/settings.ts';
 
 /** The text of a CEL expression; a bare number or boolean of YAML is one too. */
 const expression = z
