@@ -209,12 +209,18 @@ const checkKept = (parts: Parts, fetcher: KeyFetcher): Check => {
           fetcher,
           toleranceMs,
         });
-  const check = ofMarks === null || 'problem' in ofMarks ? compiled.check : ofMarks.check;
+  const { check } = ofMarks === null || 'problem' in ofMarks ? compiled : ofMarks;
+  const marked = check !== compiled.check;
+  const byMark = (proof: Proof | Unverified): Proof | Unverified =>
+    marked && proof.kind === 'proven' ? { ...proof, keyId: `kept:${proof.keyId}` } : proof;
   return (received, at) => {
     const mark = compiled.secretHeaders
       .map((name) => received.headers[name] ?? null)
       .find((value) => value?.startsWith(keptMark) === true);
-    if (mark === undefined || mark === null) return check(received, at);
+    if (mark === undefined || mark === null) {
+      const proven = check(received, at);
+      return proven instanceof Promise ? proven.then(byMark) : byMark(proven);
+    }
     const id = mark.slice(keptMark.length);
     const known = keys.some((key) => key.id === id && key.notBefore <= at && at < key.until);
     if (!known && scheme.keys !== 'fetched')

@@ -112,7 +112,7 @@ const settingsFlaws = (
 export const webhookSettings = z
   .strictObject({ ...extras, ...shape })
   .superRefine((settings, context) => {
-    for (const { path, message } of settingsFlaws(settings as WebhookSettings))
+    for (const { path, message } of settingsFlaws(settings))
       context.addIssue({ code: 'custom', path, message });
   });
 /** Settings of a webhook; those of single senders under their own keys beside. Durations in ms, sizes in bytes. */

@@ -1,6 +1,11 @@
 /** The schemes and senders there are, by name. A new one is one line here. */
 import type { Scheme } from './scheme.ts';
+import { bodyToken } from './schemes/body-token.ts';
+import { ecdsa } from './schemes/ecdsa.ts';
+import { ed25519 } from './schemes/ed25519.ts';
 import { hmac } from './schemes/hmac.ts';
+import { rsa } from './schemes/rsa.ts';
+import { standardWebhooks } from './schemes/standard-webhooks.ts';
 import { staticSecret } from './schemes/static.ts';
 import type { Sender } from './sender.ts';
 import { hrSenders } from './senders/hr.ts';
@@ -17,7 +22,15 @@ const byName = <Row extends Readonly<{ name: string }>>(
   );
 
 /** Ways of signing, null prototype. */
-export const schemes: Readonly<Record<string, Scheme>> = byName([hmac, staticSecret]);
+export const schemes: Readonly<Record<string, Scheme>> = byName([
+  hmac,
+  ed25519,
+  ecdsa,
+  rsa,
+  staticSecret,
+  bodyToken,
+  standardWebhooks,
+]);
 
 /** Senders, null prototype. `custom` is none of them: its template stands in the route file. */
 export const senders: Readonly<Record<string, Sender>> = byName([

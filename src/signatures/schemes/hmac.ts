@@ -1,10 +1,10 @@
 /** HMAC over a template of the message: most senders. */
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
-import { keysValidAt } from '../key-list.ts';
-import { compileTemplate, templateShape } from '../message-template.ts';
+import { templateShape } from '../message-template.ts';
 import type { KeyMaterial } from '../receiver.ts';
-import type { CompiledScheme, Scheme } from '../scheme.ts';
+import type { Scheme } from '../scheme.ts';
+import { compileTemplateScheme, makeKeys } from '../template-scheme.ts';
 
 const options = z.strictObject({
   ...templateShape,
@@ -34,70 +34,30 @@ const keyForms: Readonly<Record<Options['key'], (text: string) => Material>> = {
   },
 };
 
-type HmacKey = Pick<KeyMaterial, 'id' | 'notBefore' | 'until'> & Readonly<{ bytes: Buffer }>;
-
-const keysOf = (
-  keys: readonly KeyMaterial[],
-  form: Options['key'],
-): readonly HmacKey[] | Readonly<{ problem: string }> => {
-  const made: HmacKey[] = [];
-  for (const { id, text, notBefore, until } of keys) {
-    const material = keyForms[form](text);
-    if ('problem' in material) return { problem: `${id} ${material.problem}` };
-    if (material.bytes.length < bytesMin)
-      return { problem: `${id} is shorter than ${bytesMin} bytes` };
-    made.push({ id, notBefore, until, bytes: material.bytes });
-  }
-  return made;
-};
-
-const compile = (
-  { algorithm, key, ...template }: Options,
-  given: readonly KeyMaterial[],
-): CompiledScheme | Readonly<{ problem: string }> => {
-  const compiled = compileTemplate(template);
-  if ('problem' in compiled) return compiled;
-  const keys = keysOf(given, key);
-  if ('problem' in keys) return keys;
-  const macOf = (bytes: Buffer, message: readonly Buffer[]): Buffer => {
+const keyOf = (text: string, { algorithm, key }: Options) => {
+  const material = keyForms[key](text);
+  if ('problem' in material) return material;
+  const { bytes } = material;
+  if (bytes.length < bytesMin) return { problem: `is shorter than ${bytesMin} bytes` };
+  const sign = (message: readonly Buffer[]): Buffer => {
     const hmac = createHmac(algorithm, bytes);
     for (const piece of message) hmac.update(piece);
     return hmac.digest();
   };
-  const { print } = compiled;
-  const [first] = keys;
-  return {
-    check: (received, now) => {
-      const read = compiled.read(received);
-      if (read.kind === 'refused') return read;
-      const valid = keysValidAt(keys, now);
-      for (const { time, signatures, messages } of read.groups)
-        for (const { id: keyId, bytes } of valid)
-          for (const message of messages) {
-            const mac = macOf(bytes, message);
-            const match = signatures.find(
-              (one) => one.length === mac.length && timingSafeEqual(one, mac),
-            );
-            if (match === undefined) continue;
-            return {
-              kind: 'proven',
-              keyId,
-              signature: match,
-              signedId: read.id,
-              signedTime: time,
-              contents: null,
-            };
-          }
-      return { kind: 'refused', code: 'signature_invalid', reason: 'no key fits' };
-    },
-    secretHeaders: [],
-    readHeaders: () => compiled.headers,
-    withoutSecret: null,
-    sign:
-      print === null || first === undefined
-        ? null
-        : (message) => print(message, (pieces) => macOf(first.bytes, pieces)),
+  const match = (message: readonly Buffer[], signatures: readonly Buffer[]): Buffer | null => {
+    const mac = sign(message);
+    return signatures.find((one) => one.length === mac.length && timingSafeEqual(one, mac)) ?? null;
   };
+  return { match, sign };
+};
+
+/** The scheme, for schemes made of it. */
+export const compileHmac = (given: Options, keys: readonly KeyMaterial[]) => {
+  const { algorithm: _algorithm, key: _key, ...template } = given;
+  return compileTemplateScheme(
+    template,
+    makeKeys(keys, (text) => keyOf(text, given)),
+  );
 };
 
 /** Options: the template, algorithm and form of the key. Keys shorter than 8 bytes are refused. */
@@ -106,5 +66,5 @@ export const hmac: Scheme = {
   title: 'HMAC with SHA-1, SHA-256 or SHA-512 over a template of the message',
   keys: 'route',
   options,
-  compile: (given, { keys }) => compile(given as Options, keys),
+  compile: (given, { keys }) => compileHmac(given as Options, keys),
 };
