@@ -116,7 +116,7 @@ export const readPlaces = (places: Places): ((item: Item) => Reading) => {
   const row = kindFinder(places.kinds);
   return (item) => {
     const word = type(item) ?? '';
-    const { kind, cancels, dated = false } = row(word);
+    const { kind, cancels } = row(word);
     return {
       id: id(item),
       kind,
@@ -130,9 +130,8 @@ export const readPlaces = (places: Places): ((item: Item) => Reading) => {
       ),
       observedAt: observedAt(item),
       effectiveAt: effectiveAt(item),
-      changed: changed.flatMap((find) => namesOf(find(item))),
+      changed: [...new Set(changed.flatMap((find) => namesOf(find(item))))],
       ...(cancels === undefined ? {} : { cancels }),
-      announced: dated,
     };
   };
 };
@@ -147,11 +146,16 @@ export const mapping = ({
   lists,
   note,
   refine,
+  announces,
   ...places
 }: Places &
-  Omit<Mapping, 'read'> &
-  Readonly<{ refine?: (reading: Reading, item: Item) => Reading }>): Mapping => {
+  Omit<Mapping, 'read' | 'announces'> &
+  Readonly<{
+    refine?: (reading: Reading, item: Item) => Reading;
+    announces?: Mapping['announces'];
+  }>): Mapping => {
   const read = readPlaces(places);
+  const row = kindFinder(places.kinds);
   return Object.freeze({
     name,
     senders,
@@ -160,6 +164,7 @@ export const mapping = ({
     forms,
     lists,
     note,
+    announces: announces ?? (({ type }) => row(type).dated === true),
     read: refine === undefined ? read : (item: Item) => refine(read(item), item),
   });
 };

@@ -136,26 +136,53 @@ const fill = (source: string, item: Item, reading: Reading): LifecycleEvent => (
   raw: reading.raw ?? item.item,
 });
 
+/**
+ * The last word on an event. What only announces waits for its date: a termination without one must not
+ * end anybody's work today. A rehire that counts already takes back the leaver that was announced.
+ */
+const settle = (
+  event: LifecycleEvent,
+  {
+    receivedAt,
+    lower,
+    settings,
+  }: Readonly<{ receivedAt: number; lower: boolean; settings: EventSettings }>,
+): LifecycleEvent => {
+  const kind =
+    lower && settings.kind === undefined && event.effectiveAt === null ? 'other' : event.kind;
+  const counts = event.effectiveAt === null || event.effectiveAt <= receivedAt;
+  const cancels =
+    kind === 'rehire' && counts && event.cancels.length === 0 && settings.cancels === undefined
+      ? ['leaver']
+      : event.cancels;
+  return { ...event, kind, cancels };
+};
+
 /** Compiles the reader of a route; `event` is null where the route leaves everything to the preset. */
 export const compileReader = ({
   sender,
-  event: settings,
+  event: given,
 }: Readonly<{ sender: string; event: EventSettings | null }>):
   | EventReader
   | Readonly<{ problems: readonly ReaderProblem[] }> => {
-  const own = compileOwn(settings ?? {});
+  const settings = given ?? {};
+  const own = compileOwn(settings);
   if (!('fields' in own)) return { problems: own };
   const mapping = mappingOf(sender);
-  const zone = settings?.zone ?? 'UTC';
-  const lists = (settings?.items === undefined ? mapping.lists : [settings.items]).map((place) => ({
+  const zone = settings.zone ?? 'UTC';
+  const lists = (settings.items === undefined ? mapping.lists : [settings.items]).map((place) => ({
     place,
     find: compilePlace(place),
   }));
 
-  const read: EventReader['read'] = ({ text, headers, messageId }): ReadEvents => {
+  const dateIsLate = own.fields.some(([field, one]) => field === 'effectiveAt' && isLate(one));
+  const atOnce = settings.effectiveAt === null || settings.effectiveAt === 'null';
+  const lower = (event: LifecycleEvent): boolean => !atOnce && mapping.announces(event);
+
+  const read: EventReader['read'] = ({ text, headers, receivedAt, messageId }): ReadEvents => {
     const open = openBody(text, mapping.forms);
     if ('unreadable' in open) return open;
-    const list = listIn(open.body, lists);
+    const list = listIn(open, lists);
     const items = list?.items ?? [open.body];
     if (items.length > itemsMax)
       return { unreadable: `The body holds more than ${itemsMax} items.` };
@@ -163,7 +190,8 @@ export const compileReader = ({
       const item = { item: one, body: open.body, headers, zone };
       const event = fill(mapping.name, item, mapping.read(item));
       const named = event.id === null && items.length === 1 ? { ...event, id: messageId } : event;
-      return overlay(own, named, false, { enriched: null, zone });
+      const laid = overlay(own, named, false, { enriched: null, zone });
+      return settle(laid, { receivedAt, lower: !dateIsLate && lower(laid), settings });
     });
     return {
       events,
@@ -175,8 +203,10 @@ export const compileReader = ({
   return Object.freeze({
     source: mapping.name,
     read,
-    enrich: (event: LifecycleEvent, enriched: Json) =>
-      overlay(own, event, true, { enriched, zone }),
+    enrich: (event: LifecycleEvent, enriched: Json, receivedAt: number) => {
+      const laid = overlay(own, event, true, { enriched, zone });
+      return settle(laid, { receivedAt, lower: dateIsLate && lower(laid), settings });
+    },
     needsEnriched: own.fields.some(
       ([field, expression]) =>
         (field === 'kind' || field === 'effectiveAt' || field === 'cancels') && isLate(expression),

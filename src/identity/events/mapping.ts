@@ -26,8 +26,6 @@ export type Reading = Readonly<
     kind?: EventKind;
     changed?: readonly string[];
     cancels?: readonly EventKind[];
-    /** It announces what is to come: without a date it is nothing to act on, and its kind is `other`. */
-    announced?: boolean;
   }
 >;
 
@@ -45,6 +43,8 @@ export type Mapping = Readonly<{
   /** Paths of the list whose items are events; the first that is a list is taken, none = the body is one event. */
   lists: readonly string[];
   read(item: Item): Reading;
+  /** Does it announce what is to come? Without a date that is nothing to act on, and its kind `other`. */
+  announces(event: Pick<LifecycleEvent, 'type' | 'raw'>): boolean;
   /** One line for the README: what a person must know. */
   note: string;
 }>;

@@ -5,13 +5,17 @@
  */
 import { isRefusal } from '../../errors.ts';
 import { parseJson } from '../json.ts';
-import { isArray, type Json } from '../json-value.ts';
+import { isArray, isObject, type Json } from '../json-value.ts';
+import { openForm } from './form-text.ts';
 import { elementSpans, quoteLargeNumbers } from './json-text.ts';
 import type { BodyForm } from './mapping.ts';
+import { openXml } from './xml-text.ts';
 
 /** A body that was read. */
 export type OpenBody = Readonly<{
   body: Json;
+  /** In XML a list of one looks like its item. */
+  listsMayBeBare?: boolean;
   /** The body with item `index` of the list at `list` alone; null = there is no such thing. */
   alone(list: string, index: number): string | null;
 }>;
@@ -45,22 +49,34 @@ const openLines = (text: string): OpenBody | Unreadable => {
   return { body, alone: (_list, index) => lines[index] ?? null };
 };
 
-/** Reads a body in one of these forms. */
+/** A form that a body looks like, and how it is opened. The first that fits is taken; JSON is last. */
+const openers: readonly Readonly<{
+  form: BodyForm;
+  fits: RegExp;
+  open(text: string): OpenBody | Unreadable;
+}>[] = [
+  { form: 'xml', fits: /^\s*</, open: openXml },
+  { form: 'form', fits: /^\s*[^\s{["=&][^\s=&{"]*=/, open: openForm },
+  { form: 'json-lines', fits: /^\s*\{[^\n]*\}\s*\n\s*\{/, open: openLines },
+  { form: 'json', fits: /^/, open: openJson },
+];
+
+/** Reads a body in one of these forms. An empty body is an object without members. */
 export const openBody = (text: string, forms: readonly BodyForm[]): OpenBody | Unreadable => {
   if (text.trim() === '') return { body: {}, alone: () => null };
-  const whole = openJson(text);
-  if (!('unreadable' in whole) || !forms.includes('json-lines')) return whole;
-  return /^\s*[[{]/.test(text) && text.trim().includes('\n') ? openLines(text) : whole;
+  const opener = openers.find(({ form, fits }) => forms.includes(form) && fits.test(text));
+  return opener?.open(text) ?? { unreadable: 'The body is not written as this sender writes.' };
 };
 
 /** The list at one of the places, and which one; null where none is. */
 export const listIn = (
-  body: Json,
+  { body, listsMayBeBare = false }: OpenBody,
   places: readonly Readonly<{ place: string; find: (value: Json) => Json | undefined }>[],
 ): Readonly<{ place: string; items: readonly Json[] }> | null => {
   for (const { place, find } of places) {
     const items = find(body);
     if (isArray(items)) return { place, items };
+    if (listsMayBeBare && isObject(items)) return { place, items: [items] };
   }
   return null;
 };

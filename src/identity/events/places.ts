@@ -1,6 +1,7 @@
 /**
  * Places in JSON as short texts, and values there as opaque texts. `data.id` names members,
- * `target[0]` an element, `target[type=User]` the first element with that member, `.` the whole.
+ * `target[0]` an element, `target[type=User]` the first element with that member (or what is no list), `changes[].name` that
+ * member of each element, `.` the whole.
  */
 import { isArray, isObject, type Json } from '../json-value.ts';
 
@@ -19,7 +20,7 @@ const element =
 const elementWith =
   (name: string, wanted: string): Step =>
   (value) =>
-    isArray(value) ? value.find((one) => member(name)(one) === wanted) : undefined;
+    (isArray(value) ? value : [value]).find((one) => member(name)(one) === wanted);
 
 const stepsOf = (segment: string): readonly Step[] => {
   const match = /^([^[\]]+)(?:\[(?:(\d{1,4})|([^=\]]+)=([^\]]*))\])?$/.exec(segment);
@@ -32,6 +33,14 @@ const stepsOf = (segment: string): readonly Step[] => {
 /** Compiles a place; what it gives is undefined where there is nothing. */
 export const compilePlace = (place: string): Step => {
   if (place === '.') return (value) => value;
+  const each = place.indexOf('[].');
+  if (each >= 0) {
+    const [list, rest] = [compilePlace(place.slice(0, each)), compilePlace(place.slice(each + 3))];
+    return (value) => {
+      const items = list(value);
+      return isArray(items) ? items.flatMap((item) => rest(item) ?? []) : undefined;
+    };
+  }
   const steps = place.split('.').flatMap(stepsOf);
   return (value) => {
     let at = value;

@@ -6,11 +6,11 @@ import { mapping } from '../by-places.ts';
 
 export const generic = mapping({
   name: 'generic',
-  senders: [],
+  senders: ['custom'],
   confidence: 'documented',
   source: 'none: the names that most senders use',
   forms: ['json', 'json-lines', 'form', 'xml'],
-  lists: [],
+  lists: ['.'],
   id: ['id', 'eventId', 'event_id', 'uuid'],
   type: ['type', 'event', 'eventType', 'event_type', 'event_name', 'action'],
   observedAt: ['timestamp', 'time', 'occurred_at', 'created_at', 'createdAt'],
