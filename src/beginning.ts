@@ -62,8 +62,8 @@ const beginWithLastGood = async (
 export const begin = async (deps: BeginDeps): Promise<Beginning> => {
   const loaded = await deps.load();
   const { snapshot } = loaded;
-  const problems = loaded.problems.map(printProblem);
-  if (snapshot === null) {
+  const problems = [...loaded.problems, ...loaded.closed].map(printProblem);
+  if (snapshot === null || loaded.closed.length > 0) {
     if (deps.strict || loaded.store === null) throw new ConfigRefused(problems);
     return beginWithLastGood(deps, loaded.store, problems);
   }

@@ -132,7 +132,9 @@ export const compileClient = (name: string, settings: ClientSettings): Client =>
   Object.freeze({
     name,
     settings,
+    internal: false,
     expiresAt: settings.expires,
+    internal: settings.auth.includes('internal'),
     // Ranges that cannot be read were reported by references.ts; here they match nothing.
     pin: settings.from === undefined ? null : compilePin(settings.from, () => undefined),
     limitReads: limitOf(settings.limits?.reads, `client:${name}:reads`, 'client-reads'),
