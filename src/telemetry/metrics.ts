@@ -16,6 +16,7 @@ import {
 } from './instruments.ts';
 import type { Observer, RequestSettled } from './observe.ts';
 import { isUnrolled, mutationsOf } from './parts.ts';
+import { makeWebhookMetrics } from './webhook-metrics.ts';
 
 /** HTTP semantic conventions 1.44: boundaries of the duration histograms, seconds. */
 const httpSeconds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
@@ -252,6 +253,7 @@ export type Metrics = Readonly<{
   Pick<
     Observer,
     | 'limitRejected'
+    | 'sourceNoticed'
     | 'ledgerAppended'
     | 'lateSend'
     | 'gatewaysSeen'
@@ -284,6 +286,8 @@ const makeRequestRecorder = (instruments: Instruments): ((settled: RequestSettle
 /** Makes the instruments and their recorder. */
 export const makeMetrics = (clock: Clock): Metrics => {
   const instruments = makeInstruments();
+  const webhooks = makeWebhookMetrics();
+  const requestSettled = makeRequestRecorder(instruments);
   const lost = (signal: LostSignal, errorType: string): Cell =>
     cellOf(instruments.dropped, `${signal}\n${errorType}`, () => ({
       'sallyport.signal': signal,
@@ -292,8 +296,12 @@ export const makeMetrics = (clock: Clock): Metrics => {
   return {
     startedAt: clock.now(),
     now: () => clock.now(),
-    instruments: Object.values(instruments),
-    requestSettled: makeRequestRecorder(instruments),
+    instruments: [...Object.values(instruments), ...webhooks.instruments],
+    requestSettled: (settled) => {
+      requestSettled(settled);
+      webhooks.settled(settled);
+    },
+    sourceNoticed: webhooks.noticed,
     dropped: (signal, errorType, count) => {
       lost(signal, errorType).value += count;
     },

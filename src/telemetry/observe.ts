@@ -3,7 +3,7 @@
  * logs are made behind it. Nothing told here may hold user names, e-mails, filter values, tokens or
  * bodies. Every method is cheap, synchronous and never throws.
  */
-import type { LedgerId, RequestId, SpanId, TraceId } from '../ids.ts';
+import type { EventId, LedgerId, RequestId, SpanId, TraceId } from '../ids.ts';
 
 /** One attempt, for telemetry. Times are wall ms. */
 export type AttemptReport = Readonly<{
@@ -15,6 +15,39 @@ export type AttemptReport = Readonly<{
   errorType: string | null;
   serverAddress: string;
   serverPort: number;
+}>;
+
+/** What a webhook route makes of one message. unavailable: a fault of ours, the sender tries again. */
+export type WebhookResult =
+  | 'stored'
+  | 'duplicate'
+  | 'handshake'
+  | 'refused'
+  | 'rate_limited'
+  | 'unavailable';
+
+/** What a request at a webhook route says beside what every request says. */
+export type WebhookSettled = Readonly<{
+  /** Name of the sender's descriptor; '' where the route is not ready. */
+  sender: string;
+  result: WebhookResult;
+  /** The event it is, or repeats. */
+  eventId: EventId | null;
+  /** Name of the handshake that was answered. */
+  greeting: string | null;
+  /** Of synchronous hooks: who gave the answer. */
+  answered: 'receiver' | 'otherwise' | null;
+}>;
+
+/** What is noticed of a source over time (deliveries/find-gaps.ts). */
+export type SourceNoticed = Readonly<{
+  route: string;
+  /** missed: numbers of its sequence did not come; complete: they came after all; retried: it had to try again. */
+  kind: 'silent' | 'returned' | 'missed' | 'complete' | 'retried';
+  /** Messages missed, come after all or retried; 1 for silence. */
+  count: number;
+  /** When it was last heard, wall ms. */
+  lastAt: number;
 }>;
 
 /** One finished request at the data listener. Times are wall milliseconds with fraction. */
@@ -73,6 +106,8 @@ export type RequestSettled = Readonly<{
   mutating: boolean;
   /** Of a Bulk: the mutations it was unrolled into, each told as one (parts.ts); else absent. */
   parts?: readonly SettledPart[];
+  /** Of a webhook route; else absent. `keyId` is then the key that matched, `internal` the reason. */
+  webhook?: WebhookSettled;
 }>;
 
 /** What one mutation of a Bulk says for itself; the rest it shares with its request. */
@@ -108,6 +143,7 @@ export interface Observer {
     }>,
   ): void;
   limitRejected(record: Readonly<{ policy: string; route: string }>): void;
+  sourceNoticed(record: SourceNoticed): void;
   ledgerAppended(record: Readonly<{ seconds: number; records: number; failed: boolean }>): void;
   /** A call of this gateway ended after another had taken over its entries. */
   lateSend(record: Readonly<{ ledgerId: LedgerId; outcome: string }>): void;
@@ -133,6 +169,7 @@ export const silentObserver: Observer = Object.freeze({
   requestSettled: () => {},
   doubtSettled: () => {},
   limitRejected: () => {},
+  sourceNoticed: () => {},
   ledgerAppended: () => {},
   lateSend: () => {},
   gatewaysSeen: () => {},
