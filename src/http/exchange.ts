@@ -59,6 +59,7 @@ const readBytes = (
   if (declared === undefined && incoming.headers['transfer-encoding'] === undefined) {
     return Promise.resolve(null);
   }
+  if (incoming.readableEnded) return Promise.resolve(null);
   // It would say nothing more.
   if (incoming.destroyed) return Promise.resolve(cutBody);
   return new Promise((resolve) => {
