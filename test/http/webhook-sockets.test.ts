@@ -37,7 +37,7 @@ describe('webhooks over sockets', () => {
       body,
     ]);
   const chunked = (body: Buffer, id: string, size: number): Buffer => {
-    const parts = [Buffer.from(head([...lines(body, id), 'transfer-encoding: chunked']))];
+    const parts: Buffer[] = [Buffer.from(head([...lines(body, id), 'transfer-encoding: chunked']))];
     for (let at = 0; at < body.length; at += size) {
       const chunk = body.subarray(at, at + size);
       parts.push(Buffer.from(`${chunk.length.toString(16)}\r\n`), chunk, Buffer.from('\r\n'));
