@@ -9,7 +9,7 @@ import {
   standardMessage,
   startHookReceiver,
   type HookReceiver,
-} from '../support/webhooks.ts';
+} from '../support/hooks.ts';
 
 const topic = 'arn:aws:sns:eu-central-1:123456789012:hr';
 

@@ -8,7 +8,7 @@ import {
   standardMessage,
   startHookReceiver,
   type HookReceiver,
-} from '../support/webhooks.ts';
+} from '../support/hooks.ts';
 
 /** Another secret that takes turns with the first in the route file. */
 const secondSecret = `whsec_${Buffer.alloc(24, 'second').toString('base64')}`;

@@ -13,7 +13,7 @@ import {
   standardMessage,
   startHookReceiver,
   type HookReceiver,
-} from '../support/webhooks.ts';
+} from '../support/hooks.ts';
 import { storeForTests, testEngine, type TestStore } from '../support/test-store.ts';
 
 const dayMs = 86_400_000;

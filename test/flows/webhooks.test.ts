@@ -12,7 +12,7 @@ import {
   standardMessage,
   startHookReceiver,
   type HookReceiver,
-} from '../support/webhooks.ts';
+} from '../support/hooks.ts';
 
 describe('a webhook', () => {
   let fixture: Fixture;

@@ -1,157 +1,185 @@
-/**
- * What tests of webhooks share: a signer of its own (Standard Webhooks and GitHub), a receiver of
- * forwarded messages that answers as it is told, and the route file of a fixture that takes webhooks.
- */
-import { createHmac } from 'node:crypto';
-import { createServer, type IncomingHttpHeaders } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { mainConfig, type Ask } from './fixture.ts';
+/** A sender for tests: how it signs, its receiver, its reader, and routes and snapshots around it. */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { EventReader, LifecycleEvent } from '../../src/identity/events/event.ts';
+import type { Json } from '../../src/identity/json-value.ts';
+import type { Received, Receiver, Verdict } from '../../src/signatures/receiver.ts';
+import type { Forward, PlanRun, Snapshot, WebhookRoute } from '../../src/snapshot.ts';
 
-/** Secrets of the senders, and of what is passed on. They must never be seen in an answer. */
-export const hookSecret = `whsec_${Buffer.alloc(24, 'hook').toString('base64')}`;
-export const githubSecret = 'github-hook-secret-Wq7';
-export const passSecret = `whsec_${Buffer.alloc(24, 'pass').toString('base64')}`;
+export const senderKey = 'the-key-of-the-test-sender';
+const toleranceMs = 300_000;
 
-/** A message signed as Standard Webhooks wants it; `at` in wall ms. */
-export const standardMessage = (
-  message: Readonly<{ id: string; at: number; body: string | Buffer; secret?: string }>,
-): Ask => {
-  const key = Buffer.from((message.secret ?? hookSecret).slice('whsec_'.length), 'base64');
-  const seconds = Math.floor(message.at / 1_000);
-  const signature = createHmac('sha256', key)
-    .update(`${message.id}.${seconds}.`)
-    .update(message.body)
-    .digest('base64');
-  return {
-    key: null,
-    raw: message.body,
-    headers: {
-      'content-type': 'application/json',
-      'webhook-id': message.id,
-      'webhook-timestamp': String(seconds),
-      'webhook-signature': `v1,${signature}`,
-    },
-  };
-};
+const macOf = (id: string, time: string, body: Buffer): Buffer =>
+  createHmac('sha256', senderKey).update(`${id}.${time}.`).update(body).digest();
 
-/** A message as GitHub signs it. */
-export const githubMessage = (id: string, body: string): Ask => ({
-  key: null,
-  raw: body,
-  headers: {
-    'content-type': 'application/json',
-    'x-github-delivery': id,
-    'x-github-event': 'organization',
-    'x-hub-signature-256': `sha256=${createHmac('sha256', githubSecret).update(body).digest('hex')}`,
-  },
+/** Headers of a signed message. `id` null: the sender gives none. */
+export const signed = (
+  body: Buffer | string,
+  { id = 'msg-1', at }: Readonly<{ id?: string | null; at: number }>,
+): Record<string, string> => ({
+  ...(id === null ? {} : { 'x-id': id }),
+  'x-time': String(at),
+  'x-signature': macOf(id ?? '', String(at), Buffer.from(body)).toString('hex'),
 });
 
-/** One forwarded message. */
-export type Forwarded = Readonly<{ headers: IncomingHttpHeaders; body: Buffer; path: string }>;
-
-export type HookReceiver = Readonly<{
-  url: string;
-  got: readonly Forwarded[];
-  /** Resolves once `count` messages have arrived in all; rejects after `limitMs`. */
-  until(count: number, limitMs?: number): Promise<void>;
-  stop(): Promise<void>;
-}>;
-
-/** Starts a receiver; `answer` gives the status of each message, 204 by default. */
-export const startHookReceiver = async (
-  answer: (message: Forwarded, index: number) => number = () => 204,
-): Promise<HookReceiver> => {
-  const got: Forwarded[] = [];
-  let waiters: { count: number; resolve: () => void }[] = [];
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      const { headers, url = '' } = request;
-      const message = { headers, body: Buffer.concat(chunks), path: url };
-      got.push(message);
-      response.writeHead(answer(message, got.length - 1)).end();
-      for (const { count, resolve } of waiters) if (got.length >= count) resolve();
-      waiters = waiters.filter(({ count }) => got.length < count);
-    });
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', resolve);
-  });
+const verifyMessage = ({ headers, body }: Received, now: number): Verdict => {
+  const signature = headers['x-signature'];
+  const time = headers['x-time'] ?? '';
+  if (signature === undefined) {
+    return { kind: 'refused', code: 'signature_missing', reason: 'no header x-signature' };
+  }
+  const presented = Buffer.from(signature, 'hex');
+  const expected = macOf(headers['x-id'] ?? '', time, body);
+  if (presented.length !== expected.length || !timingSafeEqual(presented, expected)) {
+    return { kind: 'refused', code: 'signature_invalid', reason: 'no key fits' };
+  }
+  if (Math.abs(now - Number(time)) > toleranceMs) {
+    return { kind: 'refused', code: 'timestamp_stale', reason: 'beyond the tolerance' };
+  }
+  const id = headers['x-id'];
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    got,
-    until: (count, limitMs = 15_000) =>
-      got.length >= count
-        ? Promise.resolve()
-        : new Promise((resolve, reject) => {
-            const timer = setTimeout(
-              () => reject(new Error(`${got.length} of ${count} messages arrived`)),
-              limitMs,
-            );
-            waiters.push({
-              count,
-              resolve: () => {
-                clearTimeout(timer);
-                resolve();
-              },
-            });
-          }),
-    stop: () =>
-      new Promise((resolve) => {
-        server.close(() => resolve());
-        server.closeAllConnections();
-      }),
+    kind: 'verified',
+    keyId: 'secrets[0]',
+    id: id === undefined ? null : { value: id, signed: true },
+    sentAt: { at: Number(time), signed: true },
+    signature: presented,
+    sequence: headers['x-sequence'] === undefined ? null : Number(headers['x-sequence']),
+    retry: Number(headers['x-retry'] ?? '0'),
   };
 };
 
-/** The environment of a fixture that takes webhooks. */
-export const hookEnv: Readonly<Record<string, string>> = {
-  HOOK_SECRET: hookSecret,
-  GITHUB_SECRET: githubSecret,
-  PASS_SECRET: passSecret,
+const greeting = {
+  status: 200,
+  contentType: 'text/plain',
+  body: 'pong',
+  confirm: null,
+  name: 'test.challenge',
 };
 
-/**
- * The fixture's route file with an HR source (Standard Webhooks, passed on and run as a plan for leavers)
- * and GitHub (passed on). `more` adds routes, two spaces first.
- */
-export const hookConfig =
-  (receiverUrl: string, more = '') =>
-  (sandboxUrl: string): string =>
-    mainConfig(sandboxUrl)
-      .replace(
-        'targets:\n',
-        `  plan-leaver: { owner: iam@example.com, purpose: leavers, expires: 2099-12-31, auth: internal }
-targets:
-  receiver:
-    baseUrl: ${receiverUrl}
-    allowPrivate: [127.0.0.0/8]
-    timeout: 5s
-`,
-      )
-      .replace(
-        '      - { client: reader, users: { actions: [read, search] } }\n',
-        `      - { client: reader, users: { actions: [read, search] } }
-      - { client: plan-leaver, users: { actions: [read, search, deactivate] } }
-  hr:
-    path: /hooks/hr
-    webhook: { scheme: standard-webhooks, secrets: ["\${env:HOOK_SECRET}"] }
-    event: { kind: 'event.raw.type == "left" ? "leaver" : "mover"', subject: event.raw.user }
-    deliver:
-      - { name: pass, to: receiver, path: /hr, sign: { scheme: standard-webhooks, secret: "\${env:PASS_SECRET}" } }
-      - { name: leave, plan: leaver, when: event.kind == "leaver" }
-  github:
-    path: /hooks/github
-    webhook: { scheme: github, secrets: ["\${env:GITHUB_SECRET}"] }
-    deliver:
-      - { name: pass, to: receiver, path: /github, sign: { scheme: standard-webhooks, secret: "\${env:PASS_SECRET}" } }
-${more}plans:
-  leaver:
-    as: plan-leaver
-    deadline: 1m
-    steps:
-      - { name: sandbox, route: sandbox, find: { userName: event.raw.user }, do: deactivate, verify: true }
-`,
-      );
+/** The receiver of the test sender: `?challenge` is greeted unsigned, a body `"confirm"` once signed. */
+export const testReceiver = (more: Partial<Receiver> = {}): Receiver => ({
+  sender: 'test-sender',
+  methods: ['POST'],
+  ackStatus: 202,
+  ackBody: null,
+  greet: ({ query }) => (query === 'challenge' ? greeting : null),
+  verify: verifyMessage,
+  answer: ({ body }) =>
+    body.equals(Buffer.from('"confirm"'))
+      ? { ...greeting, name: 'test.confirm', confirm: 'https://sender.example/confirm' }
+      : null,
+  refusalForm: null,
+  keep: ({ headers, body }) => ({
+    headers: { 'content-type': headers['content-type'] ?? '' },
+    body,
+    contents: null,
+  }),
+  verifyKept: () => ({ kind: 'unavailable', reason: 'not asked for here' }),
+  dedupe: { by: 'id', windowMs: 86_400_000 },
+  answersWithinMs: null,
+  ...more,
+});
+
+/** One event, changed as the test wants. */
+export const lifecycle = (change: Partial<LifecycleEvent> = {}): LifecycleEvent => ({
+  source: 'test',
+  id: null,
+  kind: 'mover',
+  type: 'employee.updated',
+  subject: '7',
+  keys: {},
+  effectiveAt: null,
+  observedAt: null,
+  changed: [],
+  cancels: [],
+  raw: {},
+  ...change,
+});
+
+type Item = Partial<LifecycleEvent>;
+
+/** Reads `{...}` as one event and `[...]` as many: each item is what differs from `lifecycle()`. */
+export const testReader = (more: Partial<EventReader> = {}): EventReader => ({
+  source: 'test',
+  read: ({ text }) => {
+    try {
+      const read = JSON.parse(text) as Item | readonly Item[];
+      const items = Array.isArray(read) ? (read as readonly Item[]) : [read as Item];
+      return {
+        events: items.map((item) => lifecycle({ ...item, raw: item as unknown as Json })),
+        envelope: () => null,
+      };
+    } catch {
+      return { unreadable: 'it is no JSON' };
+    }
+  },
+  enrich: (event) => event,
+  needsEnriched: false,
+  ...more,
+});
+
+/** A `deliver:` entry that passes on. */
+export const forward = (more: Partial<Forward> = {}): Forward => {
+  const name = more.name ?? 'n8n';
+  return {
+    kind: 'forward',
+    name,
+    lane: `hr/${name}`,
+    when: null,
+    order: null,
+    attemptsMax: 10,
+    concurrent: 8,
+    target: 'n8n',
+    path: '/webhook',
+    signer: null,
+    answers: false,
+    ...more,
+  };
+};
+
+/** A `deliver:` entry that runs a plan. */
+export const planRun = (more: Partial<PlanRun> = {}): PlanRun => {
+  const {
+    kind: _kind,
+    target: _target,
+    path: _path,
+    signer: _signer,
+    answers: _answers,
+    ...rest
+  } = forward();
+  return { ...rest, kind: 'plan', name: 'leave', lane: 'hr/leave', plan: 'leaver', ...more };
+};
+
+export const webhookRoute = (more: Partial<WebhookRoute> = {}): WebhookRoute => ({
+  name: 'hr',
+  path: '/hooks/hr',
+  segments: ['hooks', 'hr'],
+  receiver: testReceiver(),
+  unconfigured: null,
+  bodyBytesMax: 1_000,
+  limit: null,
+  dedupe: { by: 'id', windowMs: 86_400_000 },
+  reader: testReader(),
+  enrich: null,
+  deliver: [forward()],
+  answer: null,
+  silentAfterMs: null,
+  trace: 'restart',
+  ...more,
+});
+
+/** As much of a snapshot as the edge and the intake look at. */
+export const webhookSnapshot = (...webhooks: readonly WebhookRoute[]): Snapshot => {
+  const known: Partial<Snapshot> = {
+    version: 'c0ffeec0ffee',
+    environment: 'test',
+    server: {
+      listen: { host: '127.0.0.1', port: 0 },
+      publicUrl: '',
+      maxBodyBytes: 1_000,
+      trustedProxies: [],
+    },
+    routes: [],
+    webhooks,
+  };
+  return known as Snapshot;
+};
