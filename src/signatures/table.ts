@@ -1,0 +1,39 @@
+/** The schemes and senders there are, by name. A new one is one line here. */
+import type { Scheme } from './scheme.ts';
+import { bodyToken } from './schemes/body-token.ts';
+import { ecdsa } from './schemes/ecdsa.ts';
+import { ed25519 } from './schemes/ed25519.ts';
+import { hmac } from './schemes/hmac.ts';
+import { rsa } from './schemes/rsa.ts';
+import { standardWebhooks } from './schemes/standard-webhooks.ts';
+import { staticSecret } from './schemes/static.ts';
+import type { Sender } from './sender.ts';
+import { hrSenders } from './senders/hr.ts';
+import { standardWebhooksSenders } from './senders/standard-webhooks.ts';
+
+const byName = <Row extends Readonly<{ name: string }>>(
+  rows: readonly Row[],
+): Readonly<Record<string, Row>> =>
+  Object.freeze(
+    Object.assign(
+      Object.create(null) as Record<string, Row>,
+      Object.fromEntries(rows.map((row) => [row.name, row])),
+    ),
+  );
+
+/** Ways of signing, null prototype. */
+export const schemes: Readonly<Record<string, Scheme>> = byName([
+  hmac,
+  ed25519,
+  ecdsa,
+  rsa,
+  staticSecret,
+  bodyToken,
+  standardWebhooks,
+]);
+
+/** Senders, null prototype. `custom` is none of them: its template stands in the route file. */
+export const senders: Readonly<Record<string, Sender>> = byName([
+  ...standardWebhooksSenders,
+  ...hrSenders,
+]);
