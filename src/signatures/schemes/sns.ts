@@ -13,16 +13,17 @@ import type { Received, Unverified } from '../receiver.ts';
 import type { CompiledScheme, Proof, Scheme, SchemeContext } from '../scheme.ts';
 import { readSnsTopic, type SnsTopic } from '../sns-topic.ts';
 
+/** Names of the topics whose messages are taken. */
+export const topicList = z
+  .array(
+    z.string().refine((arn) => readSnsTopic(arn) !== null, {
+      error: 'write the name (ARN) of a topic',
+    }),
+  )
+  .min(1)
+  .max(64);
 const options = z.strictObject({
-  /** Names of the topics whose messages are taken. */
-  topics: z
-    .array(
-      z.string().refine((arn) => readSnsTopic(arn) !== null, {
-        error: 'write the name (ARN) of a topic',
-      }),
-    )
-    .min(1)
-    .max(64),
+  topics: topicList,
   /** 1 is RSA with SHA-1, which topics use until they are told otherwise; 2 is with SHA-256. */
   versions: z
     .array(z.enum(['1', '2']))
