@@ -38,4 +38,6 @@ export const schemes: Readonly<Record<string, Scheme>> = byName([
 export const senders: Readonly<Record<string, Sender>> = byName([
   ...standardWebhooksSenders,
   ...hrSenders,
+  ...identitySenders,
+  ...workSenders,
 ]);
