@@ -56,4 +56,6 @@ export const senders: Readonly<Record<string, Sender>> = byName([
   ...tokenSenders,
   ...snsSenders,
   ...httpSignatureSenders,
+  ...identitySenders,
+  ...workSenders,
 ]);
