@@ -168,7 +168,7 @@ export const compileReader = ({
   const settings = given ?? {};
   const own = compileOwn(settings);
   if (!('fields' in own)) return { problems: own };
-  const mapping = mappingOf(sender);
+  const mapping = mappingOf(settings.preset ?? sender);
   const zone = settings.zone ?? 'UTC';
   const lists = (settings.items === undefined ? mapping.lists : [settings.items]).map((place) => ({
     place,

@@ -99,12 +99,14 @@ const cutter = (text: string): OpenBody['alone'] => {
     processEntities: false,
     htmlEntities: false,
     trimValues: false,
+    cdataPropName: '#cdata',
   };
   let nodes: readonly Ordered[] | null = null;
   const builder = new XMLBuilder({
     ignoreAttributes: false,
     preserveOrder: true,
     processEntities: false,
+    cdataPropName: '#cdata',
   });
   return (list, index) => {
     try {

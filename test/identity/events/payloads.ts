@@ -170,6 +170,35 @@ export const payloads: readonly Payload[] = [
     ],
   },
   {
+    title: 'Microsoft Graph, rich: what was encrypted says more',
+    sender: 'ms-graph-rich',
+    body: {
+      value: [
+        {
+          changeType: 'updated',
+          resource: "users('1')",
+          resourceData: { id: '1' },
+          content: {
+            id: '1',
+            accountEnabled: false,
+            userPrincipalName: 'a@x.org',
+            employeeId: '007',
+          },
+        },
+        {
+          changeType: 'updated',
+          resource: 'users/1',
+          resourceData: { id: '1' },
+          content: { accountEnabled: true },
+        },
+      ],
+    },
+    events: [
+      { kind: 'suspend', keys: { id: '1', userName: 'a@x.org', employeeNumber: '007' } },
+      { kind: 'mover', subject: '1' },
+    ],
+  },
+  {
     title: 'Entra Lifecycle Workflows: the route says which workflow is which',
     sender: 'entra-lifecycle',
     body: {
