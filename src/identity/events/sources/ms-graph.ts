@@ -27,7 +27,7 @@ const refine = (reading: Reading, { item }: Item): Reading => {
 
 export const msGraph = mapping({
   name: 'ms-graph',
-  senders: ['ms-graph-rich'],
+  senders: ['graph', 'ms-graph-rich'],
   confidence: 'documented',
   source: 'microsoft-graph-docs-contrib change-notifications-*, lifecycle events',
   forms: ['json'],
