@@ -7,4 +7,13 @@ export const bounds = Object.freeze({
   freezes: 1_000,
   echoes: 1_000,
   echoSlice: 500,
+  eventBatch: 256,
+  eventsListed: 1_000,
+  eventSlice: 500,
+  claims: 256,
+  joined: 256,
+  settled: 256,
+  acted: 1_000,
+  attempts: 10,
+  newer: 50,
 });

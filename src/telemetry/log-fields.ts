@@ -5,13 +5,23 @@
 import { errorTable, type ErrorCode } from '../errors.ts';
 import { describeFailure } from './failure.ts';
 import type { LogFields, LogLevel } from './log.ts';
-import type { RequestSettled } from './observe.ts';
+import type {
+  DeliveryAttempted,
+  DeliveryResult,
+  RequestSettled,
+  WebhookResult,
+} from './observe.ts';
 
 /** Event name of a change, denied or not (interface.md §7); other requests are `sallyport.request`. */
 export const mutationEvent = 'sallyport.mutation';
 export const requestEvent = 'sallyport.request';
+/** A message at a webhook route. */
+export const webhookEvent = 'sallyport.webhook';
 /** A doubt that was settled later. */
 export const doubtEvent = 'sallyport.mutation.settled';
+
+/** A try of a delivery. */
+export const deliveryEvent = 'sallyport.delivery';
 
 /** Characters kept of one text given to `note`: a signed checkpoint fits. */
 const textCharsMax = 4_096;
@@ -63,6 +73,57 @@ export const requestFields = (record: RequestSettled): LogFields => ({
   internal: record.internal ?? undefined,
   cause:
     record.cause === undefined || record.cause === null ? undefined : describeFailure(record.cause),
+});
+
+/** Level of a try's line: a dead letter is somebody's work, a try again is not yet. */
+export const deliveryLevels: Readonly<Record<DeliveryResult, LogLevel>> = Object.freeze({
+  delivered: 'info',
+  skipped: 'info',
+  superseded: 'info',
+  scheduled: 'info',
+  again: 'warn',
+  postponed: 'debug',
+  dead: 'error',
+});
+
+/** The line of one try. */
+export const deliveryFields = (record: DeliveryAttempted): LogFields => ({
+  trace_id: record.traceId,
+  span_id: record.spanId,
+  event_id: record.eventId,
+  delivery_id: record.deliveryId,
+  route: record.route,
+  lane: record.lane,
+  kind: record.kind,
+  attempt: record.attempt,
+  result: record.result,
+  reason: record.reason ?? undefined,
+  status: record.status ?? undefined,
+  duration_ms: rounded(record.endedAt - record.startedAt),
+  calls: record.calls.length === 0 ? undefined : record.calls.length,
+  ledger_ids: record.ledgerIds.length === 0 ? undefined : record.ledgerIds,
+  config_version: record.configVersion,
+});
+
+/** Level of a webhook's line. */
+export const webhookLevels: Readonly<Record<WebhookResult, LogLevel>> = Object.freeze({
+  stored: 'info',
+  duplicate: 'debug',
+  handshake: 'info',
+  refused: 'warn',
+  rate_limited: 'warn',
+  unavailable: 'error',
+});
+
+/** The line of a webhook; `count` of its like since the last line, itself included. */
+export const webhookFields = (record: RequestSettled, count: number): LogFields => ({
+  ...requestFields(record),
+  scheme: record.webhook?.sender,
+  result: record.webhook?.result,
+  event_id: record.webhook?.eventId ?? undefined,
+  handshake: record.webhook?.greeting ?? undefined,
+  answered: record.webhook?.answered ?? undefined,
+  count: count === 1 ? undefined : count,
 });
 
 const printable = (value: unknown): unknown => {

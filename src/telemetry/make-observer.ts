@@ -5,7 +5,11 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Log } from './log.ts';
+import { makeWebhookLines } from './log-webhooks.ts';
 import {
+  deliveryEvent,
+  deliveryFields,
+  deliveryLevels,
   doubtEvent,
   levelOf,
   mutationEvent,
@@ -14,7 +18,7 @@ import {
   requestFields,
 } from './log-fields.ts';
 import { makeMetrics, type Metrics } from './metrics.ts';
-import type { Observer, RequestSettled } from './observe.ts';
+import type { DeliveryAttempted, Observer, RequestSettled } from './observe.ts';
 import { isUnrolled, mutationsOf } from './parts.ts';
 import { printPrometheus } from './prometheus-text.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -30,7 +34,12 @@ export type TelemetryObserver = Observer &
 /** Requests that wait for telemetry; the oldest goes first. */
 const waitingMax = 1_000;
 
-const logRequest = (log: Log, record: RequestSettled): void => {
+const logRequest = (
+  log: Log,
+  logWebhook: (record: RequestSettled) => void,
+  record: RequestSettled,
+): void => {
+  if (record.webhook !== undefined) return logWebhook(record);
   if (!record.mutating || isUnrolled(record)) {
     const level = levelOf(record);
     if (log.enabled(level)) log.line(level, requestEvent, requestFields(record));
@@ -39,6 +48,11 @@ const logRequest = (log: Log, record: RequestSettled): void => {
     const level = levelOf(mutation);
     if (log.enabled(level)) log.line(level, mutationEvent, requestFields(mutation));
   }
+};
+
+const logDelivery = (log: Log, record: DeliveryAttempted): void => {
+  const level = deliveryLevels[record.result];
+  if (log.enabled(level)) log.line(level, deliveryEvent, deliveryFields(record));
 };
 
 /** What is logged of the smaller events; requests and notes have their own fields. */
@@ -55,6 +69,16 @@ const logEvents = (log: Log, metrics: Metrics) => ({
   },
   limitRejected: (record: Parameters<Observer['limitRejected']>[0]) =>
     metrics.limitRejected(record),
+  sourceNoticed: (record: Parameters<Observer['sourceNoticed']>[0]) => {
+    metrics.sourceNoticed(record);
+    const { route, kind, count, lastAt } = record;
+    const worse = kind === 'silent' || kind === 'missed';
+    log.line(worse ? 'warn' : 'info', `webhook.${kind}`, {
+      route,
+      count: kind === 'silent' || kind === 'returned' ? undefined : count,
+      last_at: new Date(lastAt).toISOString(),
+    });
+  },
   ledgerAppended: (record: Parameters<Observer['ledgerAppended']>[0]) =>
     metrics.ledgerAppended(record),
   lateSend: (record: Parameters<Observer['lateSend']>[0]) => {
@@ -85,21 +109,28 @@ export const makeObserver = (deps: Readonly<{ log: Log; clock: Clock }>): Teleme
   const { log, clock } = deps;
   const metrics = makeMetrics(clock);
   let telemetry: Telemetry | null = null;
-  let waiting: RequestSettled[] = [];
-  const wait = (record: RequestSettled): void => {
-    waiting.push(record);
+  let waiting: ((attached: Telemetry) => void)[] = [];
+  const wait = (tell: (attached: Telemetry) => void): void => {
+    if (telemetry !== null) return tell(telemetry);
+    waiting.push(tell);
     if (waiting.length <= waitingMax) return;
     waiting.shift();
     metrics.dropped('ring', 'queue_full', 1);
   };
   const events = logEvents(log, metrics);
+  const logWebhook = makeWebhookLines(log);
   return {
     requestSettled: quiet((record) => {
       metrics.requestSettled(record);
-      if (telemetry === null) wait(record);
-      else telemetry.requestSettled(record);
-      logRequest(log, record);
+      wait((attached) => attached.requestSettled(record));
+      logRequest(log, logWebhook, record);
     }),
+    deliveryAttempted: quiet((record) => {
+      metrics.deliveryAttempted(record);
+      wait((attached) => attached.deliveryAttempted(record));
+      logDelivery(log, record);
+    }),
+    deliveriesCounted: quiet((record) => metrics.deliveriesCounted(record)),
     doubtSettled: quiet((record) => {
       const { ledgerId, traceId, target, outcome, settledBy } = record;
       telemetry?.doubtSettled(record, clock.now());
@@ -112,6 +143,7 @@ export const makeObserver = (deps: Readonly<{ log: Log; clock: Clock }>): Teleme
       });
     }),
     limitRejected: quiet(events.limitRejected),
+    sourceNoticed: quiet(events.sourceNoticed),
     ledgerAppended: quiet(events.ledgerAppended),
     lateSend: quiet(events.lateSend),
     gatewaysSeen: quiet(events.gatewaysSeen),
@@ -125,9 +157,9 @@ export const makeObserver = (deps: Readonly<{ log: Log; clock: Clock }>): Teleme
       if (telemetry !== null) throw new TypeError('telemetry is attached already');
       telemetry = attached;
       attached.connect(metrics);
-      const records = waiting;
+      const told = waiting;
       waiting = [];
-      for (const record of records) quiet(attached.requestSettled)(record);
+      for (const tell of told) quiet(tell)(attached);
     },
     prometheus: () => {
       metrics.linesDropped(log.dropped());

@@ -3,7 +3,7 @@
  * logs are made behind it. Nothing told here may hold user names, e-mails, filter values, tokens or
  * bodies. Every method is cheap, synchronous and never throws.
  */
-import type { LedgerId, RequestId, SpanId, TraceId } from '../ids.ts';
+import type { DeliveryId, EventId, LedgerId, RequestId, SpanId, TraceId } from '../ids.ts';
 
 /** One attempt, for telemetry. Times are wall ms. */
 export type AttemptReport = Readonly<{
@@ -15,6 +15,39 @@ export type AttemptReport = Readonly<{
   errorType: string | null;
   serverAddress: string;
   serverPort: number;
+}>;
+
+/** What a webhook route makes of one message. unavailable: a fault of ours, the sender tries again. */
+export type WebhookResult =
+  | 'stored'
+  | 'duplicate'
+  | 'handshake'
+  | 'refused'
+  | 'rate_limited'
+  | 'unavailable';
+
+/** What a request at a webhook route says beside what every request says. */
+export type WebhookSettled = Readonly<{
+  /** Name of the sender's descriptor; '' where the route is not ready. */
+  sender: string;
+  result: WebhookResult;
+  /** The event it is, or repeats. */
+  eventId: EventId | null;
+  /** Name of the handshake that was answered. */
+  greeting: string | null;
+  /** Of synchronous hooks: who gave the answer. */
+  answered: 'receiver' | 'otherwise' | null;
+}>;
+
+/** What is noticed of a source over time (deliveries/find-gaps.ts). */
+export type SourceNoticed = Readonly<{
+  route: string;
+  /** missed: numbers of its sequence did not come; complete: they came after all; retried: it had to try again. */
+  kind: 'silent' | 'returned' | 'missed' | 'complete' | 'retried';
+  /** Messages missed, come after all or retried; 1 for silence. */
+  count: number;
+  /** When it was last heard, wall ms. */
+  lastAt: number;
 }>;
 
 /** One finished request at the data listener. Times are wall milliseconds with fraction. */
@@ -73,6 +106,8 @@ export type RequestSettled = Readonly<{
   mutating: boolean;
   /** Of a Bulk: the mutations it was unrolled into, each told as one (parts.ts); else absent. */
   parts?: readonly SettledPart[];
+  /** Of a webhook route; else absent. `keyId` is then the key that matched, `internal` the reason. */
+  webhook?: WebhookSettled;
 }>;
 
 /** What one mutation of a Bulk says for itself; the rest it shares with its request. */
@@ -95,8 +130,63 @@ export type SettledPart = Pick<
   | 'mutation'
 >;
 
+/** What came of one try of a delivery; `postponed`: nothing was tried. */
+export type DeliveryResult =
+  | 'delivered'
+  | 'skipped'
+  | 'superseded'
+  | 'scheduled'
+  | 'again'
+  | 'postponed'
+  | 'dead';
+
+/** One try of a delivery. Times are wall ms. */
+export type DeliveryAttempted = Readonly<{
+  /** The event's trace. */
+  traceId: TraceId;
+  /** The CONSUMER span of this try. */
+  spanId: SpanId;
+  /** The SERVER span of the webhook. */
+  eventSpanId: SpanId;
+  eventId: EventId;
+  deliveryId: DeliveryId;
+  route: string;
+  /** `route/name`. */
+  lane: string;
+  kind: 'forward' | 'plan';
+  /** 1 = first. */
+  attempt: number;
+  result: DeliveryResult;
+  /** Short error type, or why it ended; null where it was delivered. */
+  reason: string | null;
+  status: number | null;
+  /** When the event came in. */
+  eventAt: number;
+  startedAt: number;
+  endedAt: number;
+  ledgerIds: readonly string[];
+  calls: readonly Readonly<{
+    spanId: SpanId;
+    target: string;
+    call: Readonly<{ method: string; template: string; purpose: 'call' | 'lookup' }>;
+    report: AttemptReport;
+  }>[];
+  configVersion: string;
+}>;
+
+/** How one lane stands in the store. `oldestAt`: receipt of the oldest pending event, wall ms. */
+export type LaneCounted = Readonly<{
+  lane: string;
+  pending: number;
+  dead: number;
+  oldestAt: number | null;
+}>;
+
 export interface Observer {
   requestSettled(record: RequestSettled): void;
+  deliveryAttempted(record: DeliveryAttempted): void;
+  /** All lanes of the store; one that is not named has nothing. */
+  deliveriesCounted(record: readonly LaneCounted[]): void;
   /** A doubt settled later, outside any request. */
   doubtSettled(
     record: Readonly<{
@@ -108,6 +198,7 @@ export interface Observer {
     }>,
   ): void;
   limitRejected(record: Readonly<{ policy: string; route: string }>): void;
+  sourceNoticed(record: SourceNoticed): void;
   ledgerAppended(record: Readonly<{ seconds: number; records: number; failed: boolean }>): void;
   /** A call of this gateway ended after another had taken over its entries. */
   lateSend(record: Readonly<{ ledgerId: LedgerId; outcome: string }>): void;
@@ -131,8 +222,11 @@ export interface Observer {
 /** Observes nothing: for commands that open the store without being a gateway. */
 export const silentObserver: Observer = Object.freeze({
   requestSettled: () => {},
+  deliveryAttempted: () => {},
+  deliveriesCounted: () => {},
   doubtSettled: () => {},
   limitRejected: () => {},
+  sourceNoticed: () => {},
   ledgerAppended: () => {},
   lateSend: () => {},
   gatewaysSeen: () => {},

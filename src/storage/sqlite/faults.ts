@@ -6,7 +6,7 @@
 /** `count` calls fail, each fault apart: several may be armed at once. A full disk also keeps the reserve from being made until it is over. */
 export type Fault = Readonly<{
   kind: 'full' | 'io';
-  on: 'append' | 'head';
+  on: 'append' | 'head' | 'receive';
   when: 'before' | 'after';
   count: number;
 }>;
@@ -15,12 +15,13 @@ export type Faults = Readonly<{
   arm(fault: Fault): void;
   /** Throws as SQLite would, if a fault is armed for this point. */
   pass(on: Fault['on'], when: Fault['when']): void;
-  /** Is a full disk being played, and does the call with (or without) the reserve feel it? */
-  full(): boolean;
+  /** Is a full disk being played, and does this call feel it? Receipts have faults of their own. */
+  full(on?: 'receive'): boolean;
 }>;
 
 /** An error as the driver throws it. */
-const sqliteError = (code: string): Error => Object.assign(new Error(`injected ${code}`), { code });
+export const sqliteError = (code: string): Error =>
+  Object.assign(new Error(`injected ${code}`), { code });
 
 export const makeFaults = (): Faults => {
   const armed: { fault: Fault; left: number }[] = [];
@@ -41,6 +42,7 @@ export const makeFaults = (): Faults => {
       const fails = spend((fault) => fault.kind === 'io' && fault.on === on && fault.when === when);
       if (fails) throw sqliteError('SQLITE_IOERR_FSYNC');
     },
-    full: (): boolean => spend(({ kind }) => kind === 'full'),
+    full: (at?: 'receive'): boolean =>
+      spend(({ kind, on }) => kind === 'full' && (on === 'receive') === (at === 'receive')),
   });
 };

@@ -6,9 +6,11 @@ import { mkdir } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { KeyStore } from '../../callers/store.ts';
 import type { LastGoodStore } from '../../config/store.ts';
+import type { EventStore } from '../../deliveries/event-store.ts';
+import type { OutboxStore } from '../../deliveries/outbox-store.ts';
 import { GatewayError } from '../../errors.ts';
 import type { LossStore } from '../../ledger/loss-store.ts';
-import type { LedgerBatch, LedgerStore } from '../../ledger/store.ts';
+import type { LedgerStore } from '../../ledger/store.ts';
 import type { EchoStore } from '../../passage/echo-store.ts';
 import { silentFeed } from '../../store-feed.ts';
 import type { FreezeStore } from '../../targets/store.ts';
@@ -68,15 +70,21 @@ const port = <Port extends object>(
   return Object.freeze(made) as Port;
 };
 
-const makeLedgerStore = (writer: Calls, reader: Calls): LedgerStore => {
+/** Notes about how many bytes were written. */
+type NoteWritten = (bytes: number) => void;
+
+const makeNoteWritten = (reader: Calls): NoteWritten => {
   let sinceCheckpoint = 0;
-  const noteWritten = (batch: LedgerBatch): void => {
-    sinceCheckpoint += batch.records.length + (batch.bodies?.length ?? 0) + batch.count * 300;
+  return (bytes) => {
+    sinceCheckpoint += bytes;
     if (sinceCheckpoint < checkpointBytes) return;
     sinceCheckpoint = 0;
     // Best effort: the writer bounds the log itself where this does not keep up.
     reader.call('checkpointWal').catch(() => undefined);
   };
+};
+
+const makeLedgerStore = (writer: Calls, reader: Calls, noteWritten: NoteWritten): LedgerStore => {
   const merge = makeMerging(
     async () => (await reader.call('sortRun')) as SortedRun | null,
     (slice) => writer.call('addBlocks', slice),
@@ -106,7 +114,7 @@ const makeLedgerStore = (writer: Calls, reader: Calls): LedgerStore => {
       checkpoints: [reader, 'checkpoints'],
     }),
     append: async (batch, options) => {
-      noteWritten(batch);
+      noteWritten(batch.records.length + (batch.bodies?.length ?? 0) + batch.count * 300);
       // The chain value stays here: the next batch begins from it.
       const { previous, digest } = batch;
       const copies = { previous: new Uint8Array(previous), digest: new Uint8Array(digest) };
@@ -117,6 +125,25 @@ const makeLedgerStore = (writer: Calls, reader: Calls): LedgerStore => {
     },
   };
 };
+
+const makeEventStore = (writer: Calls, reader: Calls, noteWritten: NoteWritten): EventStore => ({
+  ...port<Omit<EventStore, 'receive'>>({
+    load: [reader, 'loadEvent'],
+    list: [reader, 'listEvents'],
+    sources: [reader, 'listSources'],
+    prune: [writer, 'pruneEvents'],
+  }),
+  receive: async (batch, sources, now) => {
+    const bytes = batch.reduce(
+      (sum, { event, deliveries }) => sum + event.sealed.length + 1_000 * (1 + deliveries.length),
+      0,
+    );
+    noteWritten(bytes);
+    return (await writer.call('receiveEvents', batch, sources, now)) as Awaited<
+      ReturnType<EventStore['receive']>
+    >;
+  },
+});
 
 /**
  * Opens (or makes) the store at `path`. Rejects with GatewayError `ledger_unavailable`: another
@@ -139,9 +166,22 @@ export const openSqlite = async (options: Readonly<{ path: string }>): Promise<S
   }
 };
 
-const stores = (writer: Calls, reader: Calls): SqliteStores =>
-  Object.freeze({
-    ledger: makeLedgerStore(writer, reader),
+const stores = (writer: Calls, reader: Calls): SqliteStores => {
+  const noteWritten = makeNoteWritten(reader);
+  return Object.freeze({
+    ledger: makeLedgerStore(writer, reader, noteWritten),
+    events: makeEventStore(writer, reader, noteWritten),
+    outbox: port<OutboxStore>({
+      claim: [writer, 'claimDeliveries'],
+      settle: [writer, 'settleDeliveries'],
+      act: [writer, 'actOnDeliveries'],
+      releaseAll: [writer, 'releaseDeliveries'],
+      nextDueAt: [reader, 'nextDueAt'],
+      newer: [reader, 'newerDeliveries'],
+      counts: [reader, 'countDeliveries'],
+      list: [reader, 'listDeliveries'],
+      show: [reader, 'showDelivery'],
+    }),
     keys: port<KeyStore>({
       addKey: [writer, 'addKey'],
       listKeys: [reader, 'listKeys'],
@@ -180,3 +220,4 @@ const stores = (writer: Calls, reader: Calls): SqliteStores =>
       await writer.call('limitPages', pages);
     },
   });
+};

@@ -2,7 +2,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { answerCalls } from './calls.ts';
 import { openForReading } from './connection.ts';
+import { makeEventReads } from './events.ts';
 import { makeLookUps } from './look-up.ts';
+import { makeOutboxReads } from './outbox-reads.ts';
 import {
   makeEchoReads,
   makeFreezeReads,
@@ -21,6 +23,8 @@ answerCalls(parentPort, {
   ...makeFreezeReads(database),
   ...makeEchoReads(database),
   ...makeLossReads(database),
+  ...makeEventReads(database),
+  ...makeOutboxReads(database),
   checkpointWal: () => void database.pragma('wal_checkpoint(PASSIVE)'),
   close: () => void database.close(),
 });

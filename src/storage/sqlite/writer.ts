@@ -17,8 +17,10 @@ import {
   walSize,
 } from './connection.ts';
 import { makeAppender } from './append.ts';
-import { makeFaults, type Fault } from './faults.ts';
+import { makeEventWrites } from './events.ts';
+import { makeFaults, sqliteError, type Fault } from './faults.ts';
 import { makeLookupWrites } from './lookups.ts';
+import { makeOutboxWrites } from './outbox.ts';
 import { makeRetentionSlices } from './retention.ts';
 import {
   makeEchoWrites,
@@ -39,6 +41,8 @@ const openHandle = () => {
     appender: makeAppender(database),
     retain: makeRetentionSlices(database),
     lookups: makeLookupWrites(database),
+    events: makeEventWrites(database),
+    outbox: makeOutboxWrites(database),
     small: {
       ...makeKeyWrites(database),
       ...makeLastGoodWrites(database),
@@ -76,7 +80,11 @@ const boundWal = (database: Database): void => {
   if (size > walBytes.truncate) database.pragma('wal_checkpoint(TRUNCATE)');
   else if (size > walBytes.passive) database.pragma('wal_checkpoint(PASSIVE)');
 };
-let appends = 0;
+let commits = 0;
+const noteCommit = (database: Database): void => {
+  commits += 1;
+  if (commits % 64 === 0) boundWal(database);
+};
 
 const append = (batch: LedgerBatch, options: Readonly<{ reserve: boolean }>): Appended => {
   if (options.reserve) releaseReserve(path);
@@ -86,8 +94,7 @@ const append = (batch: LedgerBatch, options: Readonly<{ reserve: boolean }>): Ap
       faults.pass('append', 'before');
       appender.append(batch);
       faults.pass('append', 'after');
-      appends += 1;
-      if (appends % 64 === 0) boundWal(database);
+      noteCommit(database);
     });
   } catch (error) {
     if (codeOf(error) === 'SQLITE_FULL') return { kind: 'full' };
@@ -95,6 +102,30 @@ const append = (batch: LedgerBatch, options: Readonly<{ reserve: boolean }>): Ap
   }
   return { kind: 'committed', reserve: hasReserve(path) };
 };
+
+const receive = (...given: Parameters<Handle['events']['receiveEvents']>) =>
+  using(({ events, database }) => {
+    if (faults.full('receive')) throw sqliteError('SQLITE_FULL');
+    faults.pass('receive', 'before');
+    const received = events.receiveEvents(...given);
+    faults.pass('receive', 'after');
+    noteCommit(database);
+    return received;
+  });
+
+/**
+ * A claim need not be on disk before it is used: after a crash nobody holds one. What follows syncs
+ * the log as a whole.
+ */
+const claim = (wanted: Parameters<Handle['outbox']['claimDeliveries']>[0]) =>
+  using(({ outbox, database }) => {
+    database.pragma('synchronous = NORMAL');
+    try {
+      return outbox.claimDeliveries(wanted);
+    } finally {
+      database.pragma('synchronous = FULL');
+    }
+  });
 
 const head = (candidate: string): Head => {
   const known = using(({ appender }) => {
@@ -142,4 +173,17 @@ answerCalls(parentPort, {
     using(({ small }) => small.saveEchoes(...given)),
   pruneEchoes: (...given: Parameters<Handle['small']['pruneEchoes']>) =>
     using(({ small }) => small.pruneEchoes(...given)),
+  receiveEvents: receive,
+  pruneEvents: (...given: Parameters<Handle['events']['pruneEvents']>) =>
+    using(({ events }) => events.pruneEvents(...given)),
+  claimDeliveries: claim,
+  settleDeliveries: (...given: Parameters<Handle['outbox']['settleDeliveries']>) =>
+    using(({ outbox, database }) => {
+      noteCommit(database);
+      return outbox.settleDeliveries(...given);
+    }),
+  actOnDeliveries: (...given: Parameters<Handle['outbox']['actOnDeliveries']>) =>
+    using(({ outbox }) => outbox.actOnDeliveries(...given)),
+  releaseDeliveries: (...given: Parameters<Handle['outbox']['releaseDeliveries']>) =>
+    using(({ outbox }) => outbox.releaseDeliveries(...given)),
 });

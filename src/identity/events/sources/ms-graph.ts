@@ -1,0 +1,46 @@
+/** Microsoft Graph: change notifications and lifecycle notifications, which lack everything but the id. */
+import { mapping } from '../by-places.ts';
+import type { Item, Reading } from '../mapping.ts';
+import { compilePlace, opaque } from '../places.ts';
+
+const resource = compilePlace('resource');
+const subscription = compilePlace('subscriptionId');
+
+/**
+ * `Users/{id}` and `users('{id}')` are people; groups and the rest are no subjects of a lifecycle.
+ * `missed` and what befalls a subscription concern the subscription.
+ */
+const refine = (reading: Reading, { item }: Item): Reading => {
+  const about = opaque(resource(item)) ?? '';
+  if (
+    reading.type !== undefined &&
+    /^(?:missed|subscriptionRemoved|reauthorizationRequired)$/.test(reading.type)
+  ) {
+    return { ...reading, subject: opaque(subscription(item)) ?? '', keys: {} };
+  }
+  if (/(?:^|\/)users(?:\/|\(|$)/i.test(about)) return reading;
+  return { ...reading, kind: 'other' };
+};
+
+export const msGraph = mapping({
+  name: 'ms-graph',
+  senders: ['graph', 'microsoft-graph', 'ms-graph-rich', 'ms-graph-basic'],
+  confidence: 'documented',
+  source: 'microsoft-graph-docs-contrib change-notifications-*, lifecycle events',
+  forms: ['json'],
+  lists: ['value'],
+  id: ['id'],
+  type: ['lifecycleEvent', 'changeType'],
+  subject: ['resourceData.id'],
+  keys: { id: ['resourceData.id'], tenantId: ['tenantId'] },
+  kinds: {
+    created: 'joiner',
+    updated: 'mover',
+    deleted: 'leaver',
+    missed: 'missed',
+    subscriptionRemoved: 'missed',
+    reauthorizationRequired: 'other',
+  },
+  refine,
+  note: 'A disabled account is an update: enrich and read accountEnabled. Removed subscriptions count as missed events.',
+});
