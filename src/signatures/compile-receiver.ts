@@ -169,12 +169,18 @@ const quietly = (greet: () => Greeting | null): Greeting | null => {
   }
 };
 
+/** What a body is, and what CloudEvents say of theirs in headers (binary mode). */
+const alwaysKept = [
+  'content-type',
+  'content-encoding',
+  ...['id', 'type', 'source', 'subject', 'time'].map((name) => `ce-${name}`),
+];
+
 /** Headers that are kept, beside those that hold secrets. */
 const keptNames = ({ sender, compiled }: Parts, received: Received): ReadonlySet<string> => {
   const places = [sender.id?.at, sender.time?.at, sender.sequence, sender.retry];
   return new Set([
-    'content-type',
-    'content-encoding',
+    ...alwaysKept,
     ...(compiled.readHeaders?.(received) ?? []),
     ...places.flatMap((at) =>
       at !== undefined && at !== null && 'header' in at ? [at.header] : [],

@@ -12,6 +12,7 @@ import { normalisers } from '../../src/identity/attributes/table.ts';
 import { knobList, rfcKnobs } from '../../src/identity/dialects/knobs.ts';
 import { quirks } from '../../src/identity/dialects/table.ts';
 import { targetDialects } from '../../src/identity/dialects/target-table.ts';
+import { senderTable } from '../../src/signatures/sender-table.ts';
 import { makeMetrics } from '../../src/telemetry/metrics.ts';
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
@@ -132,6 +133,11 @@ const metrics = (): string =>
     ]),
   );
 
+const senders = (): string => {
+  const [heading = [], ...rows] = senderTable();
+  return table(heading, rows);
+};
+
 const parts: ReadonlyMap<string, () => string> = new Map([
   ['errors', errors],
   ['normalisers', normalisersTable],
@@ -142,6 +148,7 @@ const parts: ReadonlyMap<string, () => string> = new Map([
   ['admin', admin],
   ['keys', keys],
   ['metrics', metrics],
+  ['senders', senders],
 ]);
 
 /** Fills every part of a text. Throws where one is missing or unknown. */
