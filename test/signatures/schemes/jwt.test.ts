@@ -292,7 +292,7 @@ describe('headers', () => {
       kid: 'evil',
       jku: 'https://evil.example/keys',
       x5u: 'https://evil.example/keys',
-      jwk: evil as { kty: string },
+      jwk: evil,
     });
     assert.equal((await check(text, {}, fetcher)).kind, 'refused');
     assert.deepEqual([...new Set(fetcher.asked.map(([url]) => url))], [jwksUri]);
