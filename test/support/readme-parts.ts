@@ -13,6 +13,7 @@ import { knobList, rfcKnobs } from '../../src/identity/dialects/knobs.ts';
 import { quirks } from '../../src/identity/dialects/table.ts';
 import { targetDialects } from '../../src/identity/dialects/target-table.ts';
 import { senderTable } from '../../src/signatures/sender-table.ts';
+import { schemes } from '../../src/signatures/table.ts';
 import { makeMetrics } from '../../src/telemetry/metrics.ts';
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
@@ -138,6 +139,16 @@ const senders = (): string => {
   return table(heading, rows);
 };
 
+const schemesTable = (): string =>
+  table(
+    ['way of signing', 'what it is', 'keys'],
+    Object.values(schemes).map(({ name, title, keys }) => [
+      code(name),
+      title,
+      keys === 'fetched' ? 'fetched, or of the route' : 'of the route',
+    ]),
+  );
+
 const parts: ReadonlyMap<string, () => string> = new Map([
   ['errors', errors],
   ['normalisers', normalisersTable],
@@ -149,6 +160,7 @@ const parts: ReadonlyMap<string, () => string> = new Map([
   ['keys', keys],
   ['metrics', metrics],
   ['senders', senders],
+  ['schemes', schemesTable],
 ]);
 
 /** Fills every part of a text. Throws where one is missing or unknown. */
