@@ -22,7 +22,7 @@ export const identitySenders: readonly Sender[] = [
     note: 'Signs nothing. Out of order: `published` of each event tells when.',
   }),
   plainSender({
-    name: 'okta-inline',
+    name: 'okta-inline-hook',
     title: 'Okta inline hook',
     confidence: 'documented',
     source: 'okta/okta-developer-docs, concepts/inline-hooks',
@@ -95,7 +95,7 @@ export const identitySenders: readonly Sender[] = [
     note: 'Signs nothing; that it sends Basic or Bearer is believed. Fire-and-forget is not sent again.',
   }),
   plainSender({
-    name: 'graph',
+    name: 'ms-graph',
     title: 'Microsoft Graph, basic notifications',
     confidence: 'documented',
     source: 'microsoftgraph/microsoft-graph-docs-contrib, change-notifications',
