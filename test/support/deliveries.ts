@@ -28,6 +28,8 @@ let made = 0;
 /** 16 bytes of a number. */
 export const bytesOf = (number: number): Buffer => {
   const bytes = Buffer.alloc(16);
+  // At both ends: a store may look at one of them only.
+  bytes.writeUInt32BE(number, 4);
   bytes.writeUInt32BE(number, 12);
   return bytes;
 };
