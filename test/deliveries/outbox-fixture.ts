@@ -247,7 +247,8 @@ type Receive = {
   subject: string;
   observedAt: number;
   dueAt: number;
-  items: number;
+  /** As it was known at receipt. */
+  kind: string;
   subjects: readonly string[];
   contentType: string;
   route: string;
@@ -350,7 +351,7 @@ export const openScene = async (
         lane: `${route}/${name}`,
         line: line(`${route}/${name} ${subject}`),
         subject: line(subject),
-        kind: 'mover',
+        kind: more.kind ?? 'mover',
         observedAt: more.observedAt ?? at,
         dueAt: more.dueAt ?? at,
       })),

@@ -202,6 +202,7 @@ describe('a try', () => {
     const send = (kind: string, observedAt: number) =>
       scene.receive(JSON.stringify({ subject: 'anna', kind, observedAt }), {
         names: ['leave'],
+        kind,
         observedAt,
       });
     await send('rehire', at + 1_000);

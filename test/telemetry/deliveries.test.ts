@@ -91,13 +91,14 @@ describe('the line of a try', () => {
     ['postponed', null],
   ];
   for (const [result, level] of levels) {
-    it(`${result}: ${level ?? 'not above debug'}`, () => {
+    it(`${result}: ${level ?? 'not above debug'}`, async () => {
       const lines: string[] = [];
       const destination = { write: (line: string) => void lines.push(line) };
       const log = makeLog({ level: 'info', destination });
       const observer = makeObserver({ log, clock: systemClock });
       const record = attempted({ result, reason: result === 'delivered' ? null : 'why' });
       observer.deliveryAttempted(record);
+      await log.flush();
       if (level === null) return assert.equal(lines.length, 0);
       const line = JSON.parse(String(lines[0])) as Record<string, unknown>;
       assert.equal(line['event'] ?? line['msg'], 'sallyport.delivery');
