@@ -12,10 +12,13 @@ import {
   type Run,
 } from './connection.ts';
 import { checkDurability, durabilityWarnings, serverVersion } from './durability.ts';
+import { makeEventStore } from './events.ts';
 import { makeFeed } from './feed.ts';
+import { makeLines } from './lines.ts';
 import { makeLookUps } from './look-up.ts';
 import { migrate, readApplied } from './migrate.ts';
-import { channelOf } from './news.ts';
+import { channelOf, makeTellDue } from './news.ts';
+import { makeOutboxStore } from './outbox.ts';
 import { makeRetention } from './retention.ts';
 import {
   makeEchoStore,
@@ -92,7 +95,16 @@ const storesOn = async (at: PostgresAt, commit: string): Promise<Stores> => {
     waits: brief,
     settings: ['-c synchronous_commit=off', ...planned],
   });
+  // Receipts and claims wait for none of the others, nor the others for them.
+  const hot = connections.pool({ size: 3, waits: brief, settings: [durable, ...planned] });
   const channel = channelOf(schema);
+  const deliveries = {
+    hot,
+    general,
+    schema,
+    lines: makeLines(schema),
+    told: makeTellDue(lines, channel),
+  };
   const claimed: Claimed = { current: null };
   const turnKeys: TurnKeys = new Map();
   const news = makeFeed(connections, { schema, turns: turnKeys });
@@ -114,6 +126,8 @@ const storesOn = async (at: PostgresAt, commit: string): Promise<Stores> => {
     lastGood: makeLastGoodStore(general),
     freezes: makeFreezeStore(general, schema),
     echoes: makeEchoStore(general),
+    events: makeEventStore(deliveries),
+    outbox: makeOutboxStore(deliveries),
     shared: {
       writers: makeWriterStore(ledger, claimed, channel),
       turns: makeTurnStore(lines, claimed, channel, turnKeys),

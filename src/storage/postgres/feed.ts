@@ -14,7 +14,7 @@ const pollMs = 1_000;
 const waits = { lockMs: 1_000, statementMs: 1_000, queryMs: 1_000 };
 const backoffMs = { first: 100, most: 5_000 };
 
-const topics: readonly FeedTopic[] = ['keys', 'freezes', 'turns', 'losses'];
+const topics: readonly FeedTopic[] = ['keys', 'freezes', 'turns', 'losses', 'deliveries'];
 
 export type Feed = Readonly<{
   feed: StoreFeed;
@@ -37,7 +37,7 @@ const tell = ({ listeners }: Hearing, topic: FeedTopic, detail: string | null): 
   for (const changed of listeners.get(topic) ?? []) changed(detail);
 };
 
-/** Payloads: a topic and its number, or `turns` and the hash of a key. */
+/** Payloads: a topic and its number, `turns` and the hash of a key, or `deliveries` alone. */
 const hear = (hearing: Hearing, payload: string): void => {
   const [topic = '', rest = ''] = payload.split(' ');
   if (topic === 'turns') {
@@ -46,7 +46,8 @@ const hear = (hearing: Hearing, payload: string): void => {
     if (key !== undefined) tell(hearing, topic, key);
     return;
   }
-  if (isTopic(topic)) note(hearing, topic, Number(rest));
+  if (topic === 'deliveries') tell(hearing, topic, null);
+  else if (isTopic(topic)) note(hearing, topic, Number(rest));
 };
 
 /** Tells a topic whose number is not the one that was heard last. */
@@ -84,7 +85,8 @@ export const makeFeed = (
   const watch = async (client: Client): Promise<void> => {
     try {
       for (const [topic, number] of await readNumbers(client)) {
-        if (isTopic(topic)) note(hearing, topic, number);
+        if (topic === 'deliveries') tell(hearing, topic, null);
+        else if (isTopic(topic)) note(hearing, topic, number);
       }
       later(pollMs, () => void watch(client));
     } catch {

@@ -7,8 +7,8 @@ import { hash } from 'node:crypto';
 import type { FeedTopic } from '../../store-feed.ts';
 import type { Run, Sessions, Statement } from './connection.ts';
 
-/** Topics that have a number; a turn's news is kept by the line itself. */
-export type NumberedTopic = Exclude<FeedTopic, 'turns'>;
+/** Topics that have a number; news of turns and deliveries are kept by their lines. */
+export type NumberedTopic = Exclude<FeedTopic, 'turns' | 'deliveries'>;
 
 /** Name of a schema's channel; it needs no quotes. */
 export const channelOf = (schema: string): string =>
@@ -33,3 +33,25 @@ export const change = <Result>(
     await run(tell, [channelOf(schema), topic]);
     return work(run);
   });
+
+const tellDue: Statement = { text: "SELECT pg_notify($1, 'deliveries')" };
+
+/**
+ * Tells that deliveries became due, after the commit that made them so: commits that notify wait for
+ * each other, and receipts must not. News that come while some are under way are told once more after
+ * them. A process that dies in between tells nobody: whoever waits for deliveries also looks by itself.
+ */
+export const makeTellDue = ({ run }: Sessions, channel: string): (() => void) => {
+  let state: 'idle' | 'telling' | 'again' = 'idle';
+  const tellOnce = async (): Promise<void> => {
+    state = 'telling';
+    await run(tellDue, [channel]).catch(() => undefined);
+    const more = (state as string) === 'again';
+    state = 'idle';
+    if (more) await tellOnce();
+  };
+  return () => {
+    if (state === 'idle') void tellOnce();
+    else state = 'again';
+  };
+};
