@@ -36,7 +36,8 @@ import type {
   Target,
   WebhookRoute,
 } from '../../src/snapshot.ts';
-import { openSqlite, type SqliteStores } from '../../src/storage/sqlite/open.ts';
+import { openSqlite } from '../../src/storage/sqlite/open.ts';
+import type { Stores } from '../../src/storage/stores.ts';
 import { silentFeed } from '../../src/store-feed.ts';
 import { makeTargets } from '../../src/targets/make-targets.ts';
 import { targetSettings } from '../../src/targets/settings.ts';
@@ -113,7 +114,7 @@ const eventOf = (item: Item): LifecycleEvent => ({
   observedAt: item.observedAt ?? null,
   changed: [],
   cancels: [],
-  raw: item as unknown as Json,
+  raw: item,
 });
 
 export const reader: EventReader = {
@@ -222,7 +223,7 @@ export const lateRandom = (bytes: number): Buffer =>
 
 export type Scene = Readonly<{
   clock: ManualClock;
-  stores: SqliteStores;
+  stores: Pick<Stores, 'events' | 'outbox'>;
   told: DeliveryAttempted[];
   counted: (readonly LaneCount[])[];
   notes: string[];
@@ -276,7 +277,7 @@ const watched = (
 
 type SceneOptions = Partial<Pick<DeliveriesDeps, 'runPlan' | 'standing' | 'feed'>>;
 
-/** Everything of one gateway's outbox but the gateway. Started. */
+/** On a SQLite file of its own. */
 export const openScene = async (
   t: TestContext,
   first: Snapshot,
@@ -284,6 +285,21 @@ export const openScene = async (
 ): Promise<Scene> => {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-outbox-'));
   const stores = await openSqlite({ path: join(folder, 'store.db') });
+  const scene = await openSceneOn(t, first, stores, options);
+  t.after(async () => {
+    await stores.close();
+    await rm(folder, { recursive: true, force: true });
+  });
+  return scene;
+};
+
+/** Everything of one gateway's outbox but the gateway, on a store that is open. Started. */
+export const openSceneOn = async (
+  t: TestContext,
+  first: Snapshot,
+  stores: Pick<Stores, 'events' | 'outbox'>,
+  options: SceneOptions = {},
+): Promise<Scene> => {
   const clock = manualClock();
   const keyRing = makeKeyRing([Buffer.alloc(32, 1)], systemRandom);
   const told: DeliveryAttempted[] = [];
@@ -325,8 +341,6 @@ export const openScene = async (
     const stopped = deliveries.stop(0);
     clock.advance(1);
     await stopped;
-    await stores.close();
-    await rm(folder, { recursive: true, force: true });
   });
 
   const receive: Scene['receive'] = async (body, more = {}) => {

@@ -67,7 +67,7 @@ describe('a try', () => {
     assert.deepEqual(orders[0]?.enriched, { status: 'Inactive' });
     assert.equal(orders[0]?.event.subject, '42');
     assert.equal(orders[0]?.delivery.key.event, event);
-    assert.ok(Number(orders[0]?.deadline) <= scene.clock.monotonic() + 20_000);
+    assert.ok((orders[0]?.deadline ?? Infinity) <= scene.clock.monotonic() + 20_000);
     const shown = await scene.stores.outbox.show({ event, item: 0, name: 'leave' });
     assert.deepEqual(shown?.attempts[0]?.ledgerIds, ['led_1']);
     assert.equal(scene.told[0]?.calls[0]?.call.purpose, 'lookup');
@@ -293,5 +293,26 @@ describe('a try', () => {
     await scene.receive('{"subject":"2"}', { names: ['asking'] });
     await scene.until(async () => (await scene.states())['delivered'] === 2);
     assert.equal(api.got.length, 1);
+  });
+
+  it('holds a forward back to a date that only the source knows', async (t) => {
+    const receiver = await startReceiver(t);
+    let date = 0;
+    const api = await startReceiver(t, (got, response, ordinal) =>
+      json(200, { effectiveAt: date })?.(got, response, ordinal),
+    );
+    const scene = await openScene(
+      t,
+      makeSnapshot([makeForward()], [makeTarget('n8n', receiver.url), makeTarget('api', api.url)], {
+        enrich: enrichment,
+        reader: { ...reader, needsEnriched: true },
+      }),
+    );
+    date = scene.clock.now() + 3_600_000;
+    await scene.receive('{"subject":"1"}');
+    await scene.until(async () => (await scene.states())['scheduled'] === 1);
+    assert.equal(receiver.got.length, 0);
+    scene.clock.advance(3_600_000);
+    await scene.until(() => receiver.got.length === 1, 50);
   });
 });
