@@ -23,8 +23,10 @@ import { makeSharedTurns } from './passage/shared-turns.ts';
 import { makeTurns, type Turns } from './passage/turns.ts';
 import { checksOf } from './readiness.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { KeyFetcher } from './signatures/receiver.ts';
 import { makeTargets, type LiveTargets } from './targets/make-targets.ts';
 import type { Observer } from './telemetry/observe.ts';
+import { makeWebhooks, type Webhooks } from './webhooks.ts';
 
 export type GatewayDeps = Readonly<{
   clock: Clock;
@@ -32,6 +34,8 @@ export type GatewayDeps = Readonly<{
   observer: Observer;
   /** Prometheus text of /metrics. */
   metrics(): Promise<string>;
+  /** Fetches what webhooks are verified with; the same that `load` compiles receivers with. */
+  keyFetcher: KeyFetcher;
   /** Loads the route file as it is now. */
   load(): Promise<Loaded>;
   /** Loads a set of route files that was kept as last good. */
@@ -74,6 +78,7 @@ type Parts = {
   closeDoors: () => Promise<void>;
   /** Rates that gateways count together. */
   limits: SharedLimiter | null;
+  webhooks: Webhooks | null;
   /** What else ends with the gateway, before its store. */
   readonly enders: (() => void)[];
 };
@@ -88,6 +93,7 @@ const stopParts = async (parts: Parts, deadlineMs: number): Promise<void> => {
   const left = (): number => Math.max(0, until - clock.monotonic());
   const [data, ...others] = parts.listeners;
   await data?.stop(left());
+  await parts.webhooks?.stop(left());
   await parts.targets.close(left());
   await parts.closeDoors();
   for (const end of parts.enders) end();
@@ -132,6 +138,7 @@ const activate = async (parts: Parts, loaded: Good, cause: string): Promise<void
   }
   parts.snapshot = snapshot;
   targets.reconcile(snapshot.targets);
+  parts.webhooks?.reconcile(snapshot);
   tellExpiries(deps.observer, snapshot);
 };
 
@@ -188,13 +195,14 @@ const openTurns = ({ deps: { clock }, foundation, ...parts }: Parts): Turns => {
 const startListeners = async (parts: Parts, context: AdminContext) => {
   const { deps, foundation, targets } = parts;
   const { clock, random, observer } = deps;
+  const limiter = await openLimiter(parts);
   const doors = makeDoors({
     clock,
     random,
     observer,
     watch: foundation.watch,
     targets,
-    limiter: await openLimiter(parts),
+    limiter,
     turns: openTurns(parts),
     ledger: foundation.ledger,
     keyRing: foundation.keyRing,
@@ -208,6 +216,9 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
   });
   parts.closeDoors = doors.close;
   await doors.load();
+  const snapshot = () => parts.snapshot;
+  const webhooks = makeWebhooks({ ...deps, foundation, targets, limiter, doors, snapshot });
+  parts.webhooks = webhooks;
   const data = makeDataListener({
     clock,
     random,
@@ -215,7 +226,8 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
     doors,
     watch: foundation.watch,
     callers: foundation.callers,
-    snapshot: () => parts.snapshot,
+    webhooks: webhooks.doors,
+    snapshot,
     stopping: () => parts.stopping,
   });
   const admin = makeListener(
@@ -273,6 +285,7 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
     recovery: null,
     closeDoors: () => Promise.resolve(),
     limits: null,
+    webhooks: null,
     enders: [],
   };
   live = parts;
@@ -302,6 +315,7 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
       }
     });
     keepRecovering(parts, () => doors.recover());
+    parts.webhooks?.start();
     if (deps.watch) {
       parts.watch = watchConfig({
         ...loaded,

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
+import { systemClock } from '../../src/clock.ts';
+import { makeKeyFetcher, type LiveKeyFetcher } from '../../src/targets/key-fetcher.ts';
 import { startFixture, type Fixture } from '../support/fixture.ts';
 import {
   hookConfig,
@@ -55,21 +57,29 @@ describe('a flood of bad messages', () => {
   let receiver: HookReceiver;
   /** Addresses that keys were asked from. */
   const fetched: string[] = [];
+  let keyFetcher: LiveKeyFetcher;
   before(async () => {
+    // The real fetcher; where it would connect nothing is there, and that is counted.
+    keyFetcher = makeKeyFetcher({
+      clock: systemClock,
+      allowPrivate: [],
+      resolve: (host, done) => {
+        fetched.push(host);
+        done(new Error('no such host'), []);
+      },
+    });
     receiver = await startHookReceiver();
     fixture = await startFixture({
       config: hookConfig(receiver.url, routes),
       env: hookEnv,
       deps: {
-        fetchKeys: (url) => {
-          fetched.push(url);
-          return Promise.resolve(null);
-        },
+        keyFetcher,
       },
     });
   });
   after(async () => {
     await fixture.stop();
+    await keyFetcher.close();
     await receiver.stop();
   });
 
@@ -131,11 +141,8 @@ describe('a flood of bad messages', () => {
   });
 
   it('never asks an address that the message chose', () => {
-    for (const url of fetched) {
-      assert.match(
-        url,
-        /^https:\/\/(keys\.example\.com\/jwks$|sns\.eu-central-1\.amazonaws\.com\/)/,
-      );
+    for (const host of fetched) {
+      assert.ok(['keys.example.com', 'sns.eu-central-1.amazonaws.com'].includes(host), host);
     }
   });
 

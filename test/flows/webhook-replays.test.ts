@@ -14,7 +14,7 @@ import {
   startHookReceiver,
   type HookReceiver,
 } from '../support/hooks.ts';
-import { storeForTests, testEngine, type TestStore } from '../support/test-store.ts';
+import { testEngine } from '../support/test-store.ts';
 
 const dayMs = 86_400_000;
 
@@ -30,9 +30,7 @@ describe(
   },
   () => {
     let receiver: HookReceiver;
-    let store: TestStore;
     let fixture: Fixture;
-    let directory: string;
     const sentAt = systemClock.now();
     const hr = standardMessage({
       id: 'msg_day0',
@@ -43,21 +41,9 @@ describe(
       'd-day0',
       '{"action":"member_added","organization":{"login":"acme"}}',
     );
-    const start = async (days: number): Promise<void> => {
-      fixture = await startFixture({
-        config: hookConfig(receiver.url),
-        env: hookEnv,
-        store,
-        clock: clockAhead(days * dayMs),
-        ...(directory === '' ? {} : { directory }),
-      });
-      directory = fixture.directory;
-    };
     before(async () => {
-      directory = '';
       receiver = await startHookReceiver();
-      store = await storeForTests();
-      await start(0);
+      fixture = await startFixture({ config: hookConfig(receiver.url), env: hookEnv });
       assert.equal((await fixture.ask('POST', '/hooks/hr', hr)).status, 202);
       assert.equal((await fixture.ask('POST', '/hooks/github', hub)).status, 202);
       await receiver.until(2);
@@ -65,13 +51,19 @@ describe(
     after(async () => {
       await fixture.stop();
       await receiver.stop();
-      await store.drop();
     });
 
     const leapTo = async (days: number): Promise<void> => {
-      await fixture.stopGateway();
-      await start(days);
-      await fixture.gateway.tidyWebhooks();
+      const clock = clockAhead(days * dayMs);
+      await fixture.restart(clock);
+      const { retention } = fixture.gateway.context.snapshot().store;
+      const now = clock.now();
+      const limits = {
+        now,
+        bodiesBefore: now - retention.bodiesMs,
+        deliveriesBefore: now - retention.deliveriesMs,
+      };
+      while (await fixture.gateway.foundation.stores.events.prune(limits));
     };
     const events = async () => fixture.gateway.foundation.stores.events.list({ limit: 100 });
 

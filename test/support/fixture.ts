@@ -48,6 +48,8 @@ export type Fixture = Readonly<{
   /** What was observed, oldest first. */
   observed: readonly RequestSettled[];
   ask(method: string, path: string, ask?: Ask): Promise<Answered>;
+  /** Stops the gateway and starts it again on the same folder, on another clock. */
+  restart(clock: Clock): Promise<void>;
   /** Rewrites the route file; the caller reloads. */
   rewrite(change: (text: string) => string): Promise<void>;
   stop(): Promise<void>;
@@ -160,27 +162,31 @@ export const startFixture = async (options: FixtureOptions = {}): Promise<Fixtur
   await writeFile(configPath, text);
   const env = { SANDBOX_TOKEN: targetToken, ...options.env, ...store.env };
   const observed: RequestSettled[] = [];
-  const input = { path: configPath, env, resolve: true };
-  const clock = options.clock ?? systemClock;
-  const gateway = await startGateway({
-    clock,
-    random: systemRandom,
-    observer: {
-      ...silentObserver,
-      ...options.observer,
-      requestSettled: (record) => {
-        observed.push(record);
-        options.observer?.requestSettled?.(record);
+  const keyFetcher = options.deps?.keyFetcher ?? { fetch: () => Promise.resolve(null) };
+  const input = { path: configPath, env, resolve: true, keyFetcher };
+  let clock = options.clock ?? systemClock;
+  const begin = () =>
+    startGateway({
+      clock,
+      random: systemRandom,
+      observer: {
+        ...silentObserver,
+        ...options.observer,
+        requestSettled: (record) => {
+          observed.push(record);
+          options.observer?.requestSettled?.(record);
+        },
       },
-    },
-    metrics: async () => '',
-    load: () => loadConfig({ ...filesOnDisk, ...input, now: clock.now() }),
-    loadKept: (sources) =>
-      loadConfig({ ...keptFiles(sources, filesOnDisk), ...input, now: clock.now() }),
-    strict: false,
-    watch: false,
-    ...options.deps,
-  }).catch(async (error: unknown) => {
+      metrics: async () => '',
+      keyFetcher,
+      load: () => loadConfig({ ...filesOnDisk, ...input, now: clock.now() }),
+      loadKept: (sources) =>
+        loadConfig({ ...keptFiles(sources, filesOnDisk), ...input, now: clock.now() }),
+      strict: false,
+      watch: false,
+      ...options.deps,
+    });
+  let gateway = await begin().catch(async (error: unknown) => {
     // An open sandbox would keep the test's process alive and hide why it failed.
     await sandbox.stop();
     if (options.store === undefined) await store.drop();
@@ -218,11 +224,18 @@ export const startFixture = async (options: FixtureOptions = {}): Promise<Fixtur
   return {
     directory,
     configPath,
-    gateway,
+    get gateway() {
+      return gateway;
+    },
     sandbox,
     keys,
     observed,
     ask,
+    restart: async (next) => {
+      await gateway.stop(2_000);
+      clock = next;
+      gateway = await begin();
+    },
     rewrite: async (change) => {
       text = change(text);
       await writeFile(configPath, text);
