@@ -31,7 +31,6 @@ export const enrichSettings = z.strictObject({
   target: name,
   get: z.string().max(2_000).regex(/^\//, 'write a path such as /v1/employees/{event.subject}'),
 });
-export type EnrichSettings = z.output<typeof enrichSettings>;
 
 /** Below a target's baseUrl: no query, no dot segments, nothing encoded. */
 const forwardPath = z
@@ -51,7 +50,7 @@ const delivery = z
     to: name.optional(),
     plan: name.optional(),
     path: forwardPath.optional(),
-    sign: z.union([z.literal('none', 'write none'), signSettings]).optional(),
+    sign: z.union([z.literal('none', 'write how it is signed, or none'), signSettings]).optional(),
     order: expression.optional(),
     when: expression.optional(),
     attempts: z.int().min(1).max(50).default(10),

@@ -173,12 +173,13 @@ const runPlanOf = async (
 
 const forwardOf = async (
   deps: DeliveryDeps,
-  { snapshot, claimed, one }: TryOrder,
+  { snapshot, claimed, one, route }: TryOrder,
   forward: Forward,
   { kept, bytes }: Opened,
 ): Promise<Tried> => {
   const target = snapshot.targets[forward.target];
-  if (target === undefined) return without(noTarget);
+  // Of a closed route, the key that signs may be what is missing: nothing goes out unsigned.
+  if (target === undefined || route.unconfigured !== null) return without(noTarget);
   const sent = await passOn(deps, one, {
     forward,
     target,
