@@ -9,16 +9,10 @@ import type { AdminContext } from './admin/operation.ts';
 import type { Clock, Timer } from './clock.ts';
 import { filesOnDisk } from './config/files-on-disk.ts';
 import type { Loaded } from './config/load.ts';
-import { printProblem } from './config/problem.ts';
 import { makeReloader, type Reloader } from './config/reloader.ts';
 import { watchConfig, type Watch } from './config/watch.ts';
-import {
-  adminContext,
-  openFoundation,
-  readLastGood,
-  saveLastGood,
-  type Foundation,
-} from './foundation.ts';
+import { begin, type Beginning, type Good } from './beginning.ts';
+import { adminContext, saveLastGood, type Foundation } from './foundation.ts';
 import { makeDataListener } from './http/data-listener.ts';
 import type { Random } from './ids.ts';
 import type { Limiter } from './limits/limiter.ts';
@@ -28,7 +22,7 @@ import { makeDoors } from './passage/pass.ts';
 import { makeSharedTurns } from './passage/shared-turns.ts';
 import { makeTurns, type Turns } from './passage/turns.ts';
 import { checksOf } from './readiness.ts';
-import type { Snapshot, StoreSettings } from './snapshot.ts';
+import type { Snapshot } from './snapshot.ts';
 import { makeTargets, type LiveTargets } from './targets/make-targets.ts';
 import type { Observer } from './telemetry/observe.ts';
 
@@ -64,65 +58,6 @@ export type Gateway = Readonly<{
 const recoverEveryMs = 2_000;
 const turnLimits = { waitersMax: 1_000, keysMax: 100_000 };
 const bucketsMax = 100_000;
-
-/** The configuration cannot be served; `problems` is what `check` prints. */
-export class ConfigRefused extends Error {
-  readonly problems: readonly string[];
-
-  constructor(problems: readonly string[]) {
-    super('the configuration has problems');
-    this.name = 'ConfigRefused';
-    this.problems = problems;
-  }
-}
-
-type Good = Loaded & Readonly<{ snapshot: Snapshot }>;
-
-/** What serves at start: the file, or loudly the last good one where the file is bad. */
-type Beginning = Readonly<{
-  foundation: Foundation;
-  loaded: Good;
-  problems: readonly string[];
-  lastGood: boolean;
-}>;
-
-/** What a beginning needs; `inForce` is the snapshot once there is one. */
-type BeginDeps = GatewayDeps & Readonly<{ inForce(): Snapshot | null }>;
-
-const openOn = (deps: BeginDeps, snapshot: Snapshot): Promise<Foundation> =>
-  openFoundation({ ...deps, version: () => (deps.inForce() ?? snapshot).version }, snapshot);
-
-const beginWithLastGood = async (
-  deps: BeginDeps,
-  store: StoreSettings,
-  problems: readonly string[],
-): Promise<Beginning> => {
-  const sources = await readLastGood(deps, store);
-  const kept = sources === null ? null : await deps.loadKept(sources);
-  if (kept === null || kept.snapshot === null) throw new ConfigRefused(problems);
-  deps.observer.note('error', 'config.last-good', { problems: problems.length });
-  const opened = await openOn(deps, kept.snapshot);
-  const loaded: Good = { ...kept, snapshot: kept.snapshot };
-  return { foundation: opened, loaded, problems, lastGood: true };
-};
-
-const begin = async (deps: BeginDeps): Promise<Beginning> => {
-  const loaded = await deps.load();
-  const { snapshot } = loaded;
-  const problems = loaded.problems.map(printProblem);
-  if (snapshot === null) {
-    if (deps.strict || loaded.store === null) throw new ConfigRefused(problems);
-    return beginWithLastGood(deps, loaded.store, problems);
-  }
-  const foundation = await openOn(deps, snapshot);
-  try {
-    await saveLastGood(foundation, loaded, deps.clock.now());
-  } catch (error) {
-    await foundation.close();
-    throw error;
-  }
-  return { foundation, loaded: { ...loaded, snapshot }, problems, lastGood: false };
-};
 
 /** Everything that lives while a gateway runs, as far as it was started. */
 type Parts = {

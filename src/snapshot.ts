@@ -47,6 +47,8 @@ export type Client = Readonly<{
   settings: ClientSettings;
   /** End of `expires`, ms since the epoch. */
   expiresAt: number;
+  /** `auth: internal`: plans act as it; it never calls, and has no key. */
+  internal: boolean;
   /** Null = any address. */
   pin: AddressPin | null;
   limitReads: CompiledLimit | null;

@@ -49,13 +49,17 @@ const wantedEnd = (value: string | undefined, now: number) => {
   return at === null ? {} : { expiresAt: at };
 };
 
-type Holder = Readonly<{ kind: 'client' | 'person'; holderExpiresAt: number }>;
+type Holder = Pick<KeyOrder, 'kind' | 'holderExpiresAt' | 'holderInternal'>;
 
 const clientHolder = (snapshot: Snapshot, name: string): Holder | Refusal => {
   const client = Object.hasOwn(snapshot.clients, name) ? snapshot.clients[name] : undefined;
   return client === undefined
     ? refuse('value_invalid', 'There is no such client in the configuration.')
-    : { kind: 'client', holderExpiresAt: client.expiresAt };
+    : {
+        kind: 'client',
+        holderExpiresAt: client.expiresAt,
+        holderInternal: client.internal,
+      };
 };
 
 const personHolder = (snapshot: Snapshot, name: string): Holder | Refusal => {

@@ -30,8 +30,13 @@ export type CallerContext = Readonly<{
   now: number;
   /** The caller's address as text. */
   address: string;
-  /** The holder's end (ms since the epoch) and pin in the current snapshot, or undefined. */
-  holder(name: string): Readonly<{ expiresAt: number; pin: AddressPin | null }> | undefined;
+  /**
+   * The holder's end (ms since the epoch) and pin in the current snapshot, or undefined. Whoever is
+   * `internal` is nobody who calls, whatever key it once had.
+   */
+  holder(
+    name: string,
+  ): Readonly<{ expiresAt: number; pin: AddressPin | null; internal?: boolean }> | undefined;
 }>;
 
 const publicDetail = 'Send a valid key of this gateway as a Bearer token or as X-API-Key.';
@@ -100,6 +105,7 @@ export const identify = (
   }
   const holder = context.holder(key.holder);
   if (holder === undefined) return refusal('holder is not configured');
+  if (holder.internal === true) return refusal('holder is internal');
   if (context.now >= holder.expiresAt) return refusal('holder expired');
   if (holder.pin !== null && !holder.pin(context.address)) return refusal('wrong address');
   return { kind: key.kind, holder: key.holder, keyId: key.id };

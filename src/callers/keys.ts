@@ -37,6 +37,8 @@ export type KeyOrder = Readonly<{
   issuedBy: string;
   /** End of the holder itself; no key outlives it. */
   holderExpiresAt: number;
+  /** The holder is a client with `auth: internal`: it gets no key. */
+  holderInternal?: boolean;
   /** Wanted end; default 90 days from now, or the holder's end if that is sooner. */
   expiresAt?: number;
 }>;
@@ -53,6 +55,12 @@ const shown = (key: StoredKey, now: number): ShownKey => {
 };
 
 const endOf = (order: KeyOrder, now: number): number | Refusal => {
+  if (order.holderInternal === true) {
+    return refuse(
+      'value_invalid',
+      'This client has `auth: internal`: plans act as it, and no key is made for it.',
+    );
+  }
   if (order.holderExpiresAt <= now) {
     return refuse('value_invalid', 'Its `expires` has passed: extend it in the route file first.');
   }

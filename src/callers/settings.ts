@@ -6,14 +6,31 @@ import { readWriteLimits } from '../policy/settings.ts';
 /** Does an address (text, IPv4 or IPv6) lie in the pinned ranges? Compiled by `pin.ts`. */
 export type AddressPin = (address: string) => boolean;
 
+const credential = z.strictObject({ apiKey: z.strictObject({}) });
+
+/**
+ * How a client proves who it is. `internal`: it never calls from outside; plans act as it. Output:
+ * a list always, of credentials or of `internal` alone.
+ */
+const clientAuth = z
+  .union([
+    z.literal('internal', 'write internal'),
+    z
+      .array(z.union([credential, z.literal('internal', 'write internal')]))
+      .min(1)
+      .max(4),
+  ])
+  .transform((auth) => (auth === 'internal' ? [auth] : auth))
+  .refine(
+    (auth) => auth.length === 1 || !auth.includes('internal'),
+    'internal stands alone: a client that plans act as has no key',
+  );
+
 export const clientSettings = z.strictObject({
   owner: z.string().min(3).max(200),
   purpose: z.string().min(3).max(500),
   expires: endDate,
-  auth: z
-    .array(z.strictObject({ apiKey: z.strictObject({}) }))
-    .min(1)
-    .max(4),
+  auth: clientAuth,
   from: z.array(z.string().min(2).max(64)).min(1).max(256).optional(),
   dialect: z.enum(['entra', 'okta', 'rfc']).optional(),
   whenHeld: z.enum(['refuse', 'retry', 'accept']).default('refuse'),

@@ -3,7 +3,8 @@
  * changes, drains on SIGTERM and SIGINT; a second signal ends at once.
  */
 import { hostname } from 'node:os';
-import { ConfigRefused, startGateway, type Gateway } from '../gateway.ts';
+import { ConfigRefused } from '../beginning.ts';
+import { startGateway, type Gateway } from '../gateway.ts';
 import { GatewayError } from '../errors.ts';
 import { systemClock } from '../clock.ts';
 import { systemRandom } from '../ids.ts';

@@ -133,6 +133,7 @@ export const compileClient = (name: string, settings: ClientSettings): Client =>
     name,
     settings,
     expiresAt: settings.expires,
+    internal: settings.auth.includes('internal'),
     // Ranges that cannot be read were reported by references.ts; here they match nothing.
     pin: settings.from === undefined ? null : compilePin(settings.from, () => undefined),
     limitReads: limitOf(settings.limits?.reads, `client:${name}:reads`, 'client-reads'),

@@ -1,8 +1,10 @@
 /**
  * `defaults:` laid under every route, target and client: maps are merged at every depth, what is
- * written at the entry wins, lists are never joined. Places stay those of the text that won.
+ * written at the entry wins, lists are never joined. Places stay those of the text that won. A route
+ * that takes webhooks is given only what such a route has.
  */
 import { child, entriesOf, mapTree, type Entry, type MapTree, type Tree } from './positions.ts';
+import { isWebhookRoute, withoutForeign } from './route-kinds.ts';
 import { defaultSections } from './schema.ts';
 
 const layUnder = (below: Tree, above: Tree): Tree => {
@@ -29,7 +31,15 @@ export const applyDefaults = (tree: MapTree): MapTree => {
     if (under?.kind !== 'map' || entry?.value.kind !== 'map') continue;
     const entries = new Map<string, Entry>();
     for (const [name, each] of entriesOf(entry.value))
-      entries.set(name, { key: each.key, value: layUnder(under, each.value) });
+      entries.set(name, {
+        key: each.key,
+        value: layUnder(
+          section === 'routes' && isWebhookRoute(each.value)
+            ? withoutForeign(under, 'webhook')
+            : under,
+          each.value,
+        ),
+      });
     out.set(section, { key: entry.key, value: mapTree(entry.value.at, entries) });
   }
   return mapTree(tree.at, out);

@@ -131,7 +131,9 @@ const reportIssue = (issue: Issue, prefix: Path, context: IssueContext): void =>
     return;
   }
   if (found.value.kind === 'scalar' && found.value.unset === true) return;
-  if (context.isSecret(full)) return context.report(found.value.at, full, secretText);
+  // Where a secret may come with a date beside it, what is wrong is a key of that map.
+  const beside = found.value.kind === 'map' && issue.code === 'invalid_union';
+  if (context.isSecret(full) && !beside) return context.report(found.value.at, full, secretText);
   if (issue.code === 'invalid_union') return reportUnion(issue, at, context);
   if (issue.code === 'invalid_key') {
     const message = issue.issues[0]?.message ?? 'not a valid name';

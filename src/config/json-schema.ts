@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { keyDescriptions } from './key-descriptions.ts';
 import { routeFile } from './schema.ts';
+import { describeOption } from './webhook-descriptions.ts';
 
 /** The parts of JSON Schema (2020-12) that occur here. */
 export type JsonSchema = {
@@ -59,7 +60,7 @@ const loosen = (schema: JsonSchema): JsonSchema => {
 /** Descends with the dotted path of names; `*` stands for any name and for list entries. */
 const finish = (schema: JsonSchema, path: string): JsonSchema => {
   const out: JsonSchema = { ...schema };
-  const hint = keyDescriptions.get(path);
+  const hint = keyDescriptions.get(path) ?? out.description ?? describeOption(path);
   if (hint !== undefined) out.description = hint;
   const join = (step: string): string => (path === '' ? step : `${path}.${step}`);
   if (out.properties !== undefined) {

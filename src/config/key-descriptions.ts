@@ -3,6 +3,7 @@
  * name and for list entries. json-schema.ts puts them into the schema; a test holds it complete.
  */
 import { knobList } from '../identity/dialects/knobs.ts';
+import { webhookDescriptions } from './webhook-descriptions.ts';
 
 const shared = {
   path: 'URL path prefix this route serves. The longest path by whole segments wins.',
@@ -50,7 +51,7 @@ const client = {
   owner: 'Who answers for this client: a person or team to write to.',
   purpose: 'What this client is for.',
   expires: 'Last day of this client, 24:00 UTC.',
-  auth: 'How it proves who it is: any of these.',
+  auth: 'How it proves who it is: any of these. internal: it never calls; plans act as it.',
   'auth.*.apiKey':
     'A key issued by `sallyport keys issue`, as Bearer token, X-API-Key or Basic password.',
   from: 'Addresses and CIDR ranges it may call from.',
@@ -194,4 +195,5 @@ export const keyDescriptions: ReadonlyMap<string, string> = new Map([
   ...targetAt('defaults.target'),
   ...routeAt('routes.*'),
   ...routeAt('defaults.route'),
+  ...webhookDescriptions,
 ]);

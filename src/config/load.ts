@@ -8,11 +8,14 @@ import { secretReference, type SecretReference } from '../scalars.ts';
 import { systemRandom } from '../ids.ts';
 import { makeKeyRing } from '../sealing.ts';
 import { loadsOf } from '../identity/attributes/compile-profile.ts';
-import type { Snapshot, StoreSettings, Target } from '../snapshot.ts';
+import type { KeyFetcher } from '../signatures/receiver.ts';
+import type { Plan, Snapshot, StoreSettings, Target } from '../snapshot.ts';
 import { checkStore } from './check-store.ts';
+import { compilePlans } from './compile-plans.ts';
 import { checkUnreached, compileRoutes, typesOf } from './compile-routes.ts';
 import { compileStore, storeReferences } from './compile-store.ts';
 import { compileClient, compileTarget } from './compile-targets.ts';
+import { compileWebhooks } from './compile-webhooks.ts';
 import { applyDefaults } from './defaults.ts';
 import { digestOf, withFingerprints } from './digest.ts';
 import { substitute } from './environment.ts';
@@ -26,6 +29,7 @@ import { readSecrets, type Secrets } from './secrets.ts';
 import { readSchemasFiles } from './schemas-files.ts';
 import { rememberSettings } from './settings-of.ts';
 import { findWarnings } from './warnings.ts';
+import { webhookReferences } from './webhook-keys.ts';
 
 /** What `loadConfig` works from; nothing is read from the process itself. */
 export type LoadInput = Files &
@@ -40,6 +44,8 @@ export type LoadInput = Files &
     resolve: boolean;
     /** Wall time, ms: what counts as expired. */
     now: number;
+    /** Fetches keys of webhook senders that publish them; absent: none can be had. */
+    keyFetcher?: KeyFetcher;
   }>;
 
 /** What became of it. */
@@ -53,8 +59,16 @@ export type Loaded = Readonly<{
   store: StoreSettings | null;
   /** In order of file, line and column. */
   problems: readonly Problem[];
-  /** The same, for what does not prevent serving; an unusable target is one of severity `error`. */
+  /**
+   * The same, for what does not prevent serving; an unusable target or webhook route is one of severity
+   * `error`.
+   */
   warnings: readonly Problem[];
+  /**
+   * Those of the warnings that close a webhook route: a key cannot be had or used. A reload serves the
+   * rest; a start is refused, for nobody should learn from a missing event that it was never let in.
+   */
+  closed: readonly Problem[];
   /** The file with includes and defaults written out, references as written. */
   effective: unknown;
   /** Every file that shaped this, secret files included: what to watch. */
@@ -76,6 +90,7 @@ const referencesOf = (parsed: Parsed): SecretReference[] => {
       else out.push(slot.header.value);
     }
   }
+  for (const route of parsed.webhooks.values()) out.push(...webhookReferences(route));
   return out;
 };
 
@@ -99,12 +114,26 @@ const versionOf = (file: unknown, declared: Parsed['declared']): string =>
     12,
   );
 
-type Made = Readonly<{ parsed: Parsed; file: MapTree; directory: string; secrets: Secrets | null }>;
+type Made = Readonly<{
+  parsed: Parsed;
+  file: MapTree;
+  directory: string;
+  secrets: Secrets | null;
+  fetcher: KeyFetcher;
+}>;
+
+/** Where what cannot be used is told. */
+type Unusable = Readonly<{
+  target(path: Path, reason: string, closed: boolean): void;
+  webhook(path: Path, reason: string): void;
+}>;
+
+const noKeys: KeyFetcher = { fetch: () => Promise.resolve(null) };
 
 const compile = (
-  { parsed, file, directory, secrets }: Made,
+  { parsed, file, directory, secrets, fetcher }: Made,
   tell: Tell,
-  unusable: (path: Path, reason: string, closed: boolean) => void,
+  unusable: Unusable,
 ): Snapshot | null => {
   const routes = compileRoutes(parsed, tell);
   checkUnreached(parsed, tell);
@@ -122,10 +151,19 @@ const compile = (
         fingerprint,
         types: typesOf(name, parsed),
         problem: tell,
-        unusable,
+        unusable: unusable.target,
       }),
     ]),
   );
+  const webhooks = compileWebhooks({
+    parsed,
+    resolve,
+    fetcher,
+    bodyBytesMax: parsed.server?.maxBody ?? 0,
+    problem: tell,
+    unusable: unusable.webhook,
+  });
+  const plans = record<Plan>(compilePlans(parsed, tell));
   const { environment, server, admin, reload } = parsed;
   if (environment === null || server === null || admin === null) return null;
   if (reload === null || store === null) return null;
@@ -152,8 +190,8 @@ const compile = (
     clients,
     targets,
     routes,
-    webhooks: [],
-    plans: record([]),
+    webhooks,
+    plans,
   });
 };
 
@@ -196,7 +234,13 @@ export const loadConfig = async (input: LoadInput): Promise<Loaded> => {
     files: Object.keys(sources),
   };
   if (read.tree === null)
-    return { ...base, snapshot: null, problems: inOrder(problems), warnings: inOrder(warnings) };
+    return {
+      ...base,
+      snapshot: null,
+      problems: inOrder(problems),
+      warnings: inOrder(warnings),
+      closed: [],
+    };
   const { tree: current, later } = refuseLater(read.tree, report);
   const whole = applyDefaults(current);
   let open = false;
@@ -231,9 +275,13 @@ export const loadConfig = async (input: LoadInput): Promise<Loaded> => {
   const tell: Tell = (at, message) => {
     if (!told.has(printPath(at))) report(nearestSpot(file, at), at, message);
   };
-  const closed = reporter(warnings, 'error');
-  const snapshot = compile({ parsed, file, directory, secrets }, tell, (at, reason, shut) => {
-    (shut ? closed : warn)(nearestSpot(file, at), at, reason);
+  const fails = reporter(warnings, 'error');
+  const closed: Problem[] = [];
+  const closes = reporter(closed, 'error');
+  const fetcher = input.keyFetcher ?? noKeys;
+  const snapshot = compile({ parsed, file, directory, secrets, fetcher }, tell, {
+    target: (at, reason, shut) => (shut ? fails : warn)(nearestSpot(file, at), at, reason),
+    webhook: (at, reason) => closes(nearestSpot(file, at), at, reason),
   });
   const good = problems.length === 0 && !open ? snapshot : null;
   if (good !== null) rememberSettings(good, parsed);
@@ -243,7 +291,8 @@ export const loadConfig = async (input: LoadInput): Promise<Loaded> => {
     snapshot: good,
     store: good?.store ?? readableStore(parsed, directory, secrets),
     problems: inOrder(problems),
-    warnings: inOrder(warnings),
+    warnings: inOrder([...warnings, ...closed]),
+    closed: inOrder(closed),
     effective: plain(whole, 'written'),
     files: [...base.files, ...declared.paths, ...(secrets?.files ?? [])],
   };

@@ -16,19 +16,14 @@ import type { Path } from './problem.ts';
 
 /** Keys by the place of their map; `*` is any name or index. */
 const keys: ReadonlyMap<string, readonly string[]> = new Map([
-  ['', ['plans']],
-  ['clients.*.auth.*', ['jwt', 'internal']],
+  ['clients.*.auth.*', ['jwt']],
   ['targets.*', ['guards', 'protected', 'privileged']],
   ['targets.*.auth.*', ['oauth2']],
-  ['routes.*', ['webhook', 'rest', 'catalogue', 'enrich', 'event', 'deliver', 'approval']],
+  ['routes.*', ['rest', 'catalogue', 'approval']],
 ]);
 
 /** Values by their place. */
-const values: ReadonlyMap<string, RegExp> = new Map([
-  ['store.checkpoints.to.*', /^https?:/],
-  ['clients.*.auth', /^internal$/],
-  ['clients.*.auth.*', /^internal$/],
-]);
+const values: ReadonlyMap<string, RegExp> = new Map([['store.checkpoints.to.*', /^https?:/]]);
 
 const vault = /^\$\{vault:/;
 

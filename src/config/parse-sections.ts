@@ -4,6 +4,7 @@
  */
 import type { z } from 'zod';
 import type { ClientSettings } from '../callers/settings.ts';
+import type { PlanSettings } from '../deliveries/settings.ts';
 import type { ProfileSettings } from '../identity/attributes/settings.ts';
 import type { SchemasFile } from '../identity/scim/declared-settings.ts';
 import {
@@ -30,16 +31,19 @@ import {
   type Tree,
 } from './positions.ts';
 import { didYouMean, printable, type Path } from './problem.ts';
+import { sortRoute, type RouteKind, type Sorted } from './route-kinds.ts';
 import {
   defaultSections,
   namedSections,
   routeFile,
   singleKeys,
+  webhookRouteSettings,
   type AdminSettings,
   type NamedSection,
   type RouteSettings,
   type ServerSettings,
   type StoreFileSettings,
+  type WebhookRouteSettings,
 } from './schema.ts';
 
 /** What parsed; a single key that did not is null. */
@@ -53,7 +57,11 @@ export type Parsed = Readonly<{
   targets: ReadonlyMap<string, TargetSettings>;
   profiles: ReadonlyMap<string, ProfileSettings>;
   permissions: ReadonlyMap<string, PermissionSettings>;
+  /** Routes that serve SCIM. */
   routes: ReadonlyMap<string, RouteSettings>;
+  /** Routes that take webhooks. */
+  webhooks: ReadonlyMap<string, WebhookRouteSettings>;
+  plans: ReadonlyMap<string, PlanSettings>;
   /** Grants that are right by themselves, of routes that are not: to be judged all the same. */
   strayGrants: readonly StrayGrant[];
   /** Schemas files by target (`schemas:`); read after everything else is parsed. */
@@ -133,12 +141,15 @@ const cleanGrants = (route: Tree, base: Path, file: MapTree, report: Report): Tr
   return mapTree(route.at, new Map(route.entries).set('grants', cleaned));
 };
 
+/** An entry as it is to be parsed; null = not by this schema. */
+type Prepare = (entry: Tree, base: Path) => Readonly<{ tree: Tree; ignoreMissing: boolean }> | null;
+
 const parseNamed = <Output>(
   section: NamedSection,
   schema: z.ZodType<Output>,
   file: MapTree,
-  later: Later,
   report: Report,
+  prepare: Prepare,
 ): Map<string, Output> => {
   const out = new Map<string, Output>();
   const tree = child(file, section);
@@ -154,13 +165,10 @@ const parseNamed = <Output>(
       report(entry.key, base, named.error.issues[0]?.message ?? 'not a valid name');
       continue;
     }
-    const cleaned =
-      section === 'routes' ? cleanGrants(entry.value, base, file, report) : entry.value;
-    const ignoreMissing = later.has(`${section}.${name}`);
-    const parsed = parsePiece(schema, cleaned, file, base, {
-      report,
-      ignoreMissing,
-    });
+    const prepared = prepare(entry.value, base);
+    if (prepared === null) continue;
+    const { tree: cleaned, ignoreMissing } = prepared;
+    const parsed = parsePiece(schema, cleaned, file, base, { report, ignoreMissing });
     if (parsed !== null) out.set(name, parsed);
   }
   return out;
@@ -211,6 +219,31 @@ const parseStrayGrants = (
   return out;
 };
 
+/** The routes by their kind, each through the schema of its own. */
+const parseRoutes = (
+  file: MapTree,
+  later: Later,
+  report: Report,
+): Pick<Parsed, 'routes' | 'webhooks'> => {
+  const sorted = new Map<string, Sorted | null>();
+  for (const [name, { value }] of entriesOf(child(file, 'routes'))) {
+    const base = ['routes', name];
+    sorted.set(name, sortRoute(value, base, later.has(base.join('.')), report));
+  }
+  const only =
+    (kind: RouteKind): Prepare =>
+    (_entry, base) => {
+      const route = sorted.get(String(base[1]));
+      if (route?.kind !== kind) return null;
+      const tree = kind === 'scim' ? cleanGrants(route.tree, base, file, report) : route.tree;
+      return { tree, ignoreMissing: route.incomplete };
+    };
+  return {
+    routes: parseNamed('routes', namedSections.routes, file, report, only('scim')),
+    webhooks: parseNamed('routes', webhookRouteSettings, file, report, only('webhook')),
+  };
+};
+
 /** Parses the whole joined file. */
 export const parseSections = (file: MapTree, later: Later, report: Report): Parsed => {
   reportUnknownKeys(file, report);
@@ -219,18 +252,25 @@ export const parseSections = (file: MapTree, later: Later, report: Report): Pars
   const single = <Output>(key: keyof typeof singleKeys, schema: z.ZodType<Output>): Output | null =>
     parsePiece(schema, child(file, key), file, [key], context);
   single('version', singleKeys.version);
-  const routes = parseNamed('routes', namedSections.routes, file, later, report);
+  const named = <Output>(section: NamedSection, schema: z.ZodType<Output>): Map<string, Output> =>
+    parseNamed(section, schema, file, report, (tree, [, name]) => ({
+      tree,
+      ignoreMissing: later.has(`${section}.${String(name)}`),
+    }));
+  const { routes, webhooks } = parseRoutes(file, later, report);
   return {
     environment: single('environment', singleKeys.environment),
     server: single('server', singleKeys.server),
     admin: single('admin', singleKeys.admin),
     store: single('store', singleKeys.store),
     reload: single('reload', singleKeys.reload),
-    clients: parseNamed('clients', namedSections.clients, file, later, report),
-    targets: parseNamed('targets', namedSections.targets, file, later, report),
-    profiles: parseNamed('profiles', namedSections.profiles, file, later, report),
-    permissions: parseNamed('permissions', namedSections.permissions, file, later, report),
+    clients: named('clients', namedSections.clients),
+    targets: named('targets', namedSections.targets),
+    profiles: named('profiles', namedSections.profiles),
+    permissions: named('permissions', namedSections.permissions),
     routes,
+    webhooks,
+    plans: named('plans', namedSections.plans),
     strayGrants: parseStrayGrants(file, routes),
     declared: new Map(),
   };

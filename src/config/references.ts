@@ -10,6 +10,7 @@ import {
   itemsOf,
   printSpot,
   textOf,
+  type Entry,
   type MapTree,
   type Report,
   type Spot,
@@ -18,7 +19,7 @@ import {
 import { didYouMean, printable, type Path } from './problem.ts';
 import type { Parsed } from './parse-sections.ts';
 
-type Names = ReadonlyMap<string, unknown>;
+type Names = ReadonlyMap<string, Entry>;
 
 const refer = (
   tree: Tree | undefined,
@@ -34,13 +35,48 @@ const refer = (
   report(tree.at, path, `there is no ${what} "${printable(name)}"${near}`);
 };
 
+/** Names that a webhook route leads to. */
+const checkDeliveries = (
+  route: Tree,
+  base: Path,
+  names: Readonly<{ targets: Names; plans: Names }>,
+  report: Report,
+): void => {
+  const enrich = child(route, 'enrich');
+  refer(child(enrich, 'target'), names.targets, 'target', [...base, 'enrich', 'target'], report);
+  for (const [index, delivery] of itemsOf(child(route, 'deliver')).entries()) {
+    const at = [...base, 'deliver', index];
+    refer(child(delivery, 'to'), names.targets, 'target', [...at, 'to'], report);
+    refer(child(delivery, 'plan'), names.plans, 'plan', [...at, 'plan'], report);
+  }
+};
+
+const checkPlans = (
+  plans: Names,
+  names: Readonly<{ clients: Names; routes: Names }>,
+  report: Report,
+): void => {
+  for (const [name, entry] of plans) {
+    const base = ['plans', name];
+    refer(child(entry.value, 'as'), names.clients, 'client', [...base, 'as'], report);
+    for (const [index, step] of itemsOf(child(entry.value, 'steps')).entries()) {
+      const at = [...base, 'steps', index, 'route'];
+      refer(child(step, 'route'), names.routes, 'route', at, report);
+    }
+  }
+};
+
 const checkNames = (file: MapTree, report: Report): void => {
   const clients = entriesOf(child(file, 'clients'));
   const targets = entriesOf(child(file, 'targets'));
   const profiles = entriesOf(child(file, 'profiles'));
   const permissions = entriesOf(child(file, 'permissions'));
-  for (const [name, { value: route }] of entriesOf(child(file, 'routes'))) {
+  const plans = entriesOf(child(file, 'plans'));
+  const routes = entriesOf(child(file, 'routes'));
+  checkPlans(plans, { clients, routes }, report);
+  for (const [name, { value: route }] of routes) {
     const base = ['routes', name];
+    checkDeliveries(route, base, { targets, plans }, report);
     refer(child(route, 'scim'), targets, 'target', [...base, 'scim'], report);
     refer(child(route, 'normalise'), profiles, 'profile', [...base, 'normalise'], report);
     for (const [index, grant] of itemsOf(child(route, 'grants')).entries()) {

@@ -4,9 +4,12 @@
  */
 import { z } from 'zod';
 import { clientSettings, personSettings } from '../callers/settings.ts';
+import { deliverSettings, enrichSettings, planSettings } from '../deliveries/settings.ts';
 import { profileSettings } from '../identity/attributes/settings.ts';
+import { eventSettings } from '../identity/events/settings.ts';
 import { grant, permission } from '../policy/settings.ts';
 import { address, duration, name, secretReference, size } from '../scalars.ts';
+import { webhookSettings } from '../signatures/settings.ts';
 import { targetSettings } from '../targets/settings.ts';
 import {
   limitsUrlShape,
@@ -97,11 +100,14 @@ const mutatingAction = z
   .string()
   .regex(/^[a-z][a-z0-9]{0,63}:[a-z][a-z-]{0,31}$/, 'write an action such as users:deactivate');
 
+const routePath = z
+  .string()
+  .max(200)
+  .regex(/^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~-]+)+$/, 'write a path such as /scim/slack');
+
+/** A route that serves SCIM. */
 export const routeSettings = z.strictObject({
-  path: z
-    .string()
-    .max(200)
-    .regex(/^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~-]+)+$/, 'write a path such as /scim/slack'),
+  path: routePath,
   scim: name,
   normalise: name.optional(),
   before: z.enum(['capture', 'needed']).default('needed'),
@@ -122,18 +128,30 @@ export const routeSettings = z.strictObject({
   grants: z.array(grant).max(10_000).default([]),
 });
 
+/** A route that takes webhooks. */
+export const webhookRouteSettings = z.strictObject({
+  path: routePath,
+  webhook: webhookSettings,
+  enrich: enrichSettings.optional(),
+  event: eventSettings.optional(),
+  deliver: deliverSettings.default([]),
+  trace: z.enum(['restart', 'continue']).default('restart'),
+});
+
 export type ServerSettings = z.output<typeof serverSettings>;
 export type AdminSettings = z.output<typeof adminSettings>;
 export type StoreFileSettings = z.output<typeof storeSettings>;
 export type RouteSettings = z.output<typeof routeSettings>;
+export type WebhookRouteSettings = z.output<typeof webhookRouteSettings>;
 
-/** Sections that hold named entries, with the schema of one entry. */
+/** Sections that hold named entries, with the schema of one entry (of routes: of one that serves SCIM). */
 export const namedSections = {
   clients: clientSettings,
   targets: targetSettings,
   profiles: profileSettings,
   permissions: permission,
   routes: routeSettings,
+  plans: planSettings,
 } as const;
 export type NamedSection = keyof typeof namedSections;
 
@@ -167,7 +185,8 @@ export const routeFile = z.strictObject({
   targets: z.record(name, targetSettings).optional(),
   profiles: z.record(name, profileSettings).optional(),
   permissions: z.record(name, permission).optional(),
-  routes: z.record(name, routeSettings).optional(),
+  routes: z.record(name, z.union([routeSettings, webhookRouteSettings])).optional(),
+  plans: z.record(name, planSettings).optional(),
 });
 
 /** Where secrets stand: `*` is any name or index. Nothing is put in there from the environment. */
@@ -179,6 +198,11 @@ export const secretPaths: readonly (readonly string[])[] = [
   ['targets', '*', 'auth', '*', 'bearer'],
   ['targets', '*', 'auth', '*', 'basic', 'password'],
   ['targets', '*', 'auth', '*', 'header', 'value'],
+  ['routes', '*', 'webhook', 'secrets', '*'],
+  ['routes', '*', 'webhook', 'secrets', '*', 'value'],
+  ['routes', '*', 'webhook', 'keys', '*'],
+  ['routes', '*', 'webhook', 'keys', '*', 'key'],
+  ['routes', '*', 'deliver', '*', 'sign', 'secret'],
   ['defaults', 'target', 'auth', '*', 'bearer'],
   ['defaults', 'target', 'auth', '*', 'basic', 'password'],
   ['defaults', 'target', 'auth', '*', 'header', 'value'],

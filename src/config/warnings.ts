@@ -16,6 +16,7 @@ import {
 import { isPrivateHost } from './private-host.ts';
 import type { Path } from './problem.ts';
 import type { Parsed } from './parse-sections.ts';
+import { findWebhookWarnings } from './webhook-warnings.ts';
 
 const soonMs = 30 * 86_400_000;
 
@@ -59,10 +60,16 @@ const warnEnds = (context: Context): void => {
 const warnUnused = (context: Context): void => {
   const used = { clients: new Set<string>(), permissions: new Set<string>() };
   const also = { targets: new Set<string>(), profiles: new Set<string>() };
+  const plans = new Set<string>();
   const note = (into: Set<string>, name: string | null): void => void into.add(name ?? '');
   for (const { value: route } of entriesOf(child(context.file, 'routes')).values()) {
     note(also.targets, textOf(child(route, 'scim')));
     note(also.profiles, textOf(child(route, 'normalise')));
+    note(also.targets, textOf(child(child(route, 'enrich'), 'target')));
+    for (const delivery of itemsOf(child(route, 'deliver'))) {
+      note(also.targets, textOf(child(delivery, 'to')));
+      note(plans, textOf(child(delivery, 'plan')));
+    }
     for (const grant of itemsOf(child(route, 'grants'))) {
       note(used.clients, textOf(child(grant, 'client')));
       note(used.permissions, textOf(child(grant, 'use')));
@@ -73,6 +80,7 @@ const warnUnused = (context: Context): void => {
     ['permissions', used.permissions, 'no grant uses this permission'],
     ['targets', also.targets, 'no route leads to this target'],
     ['profiles', also.profiles, 'no route uses this profile'],
+    ['plans', plans, 'no route runs this plan'],
   ] as const;
   for (const [section, names, message] of words) {
     for (const name of entriesOf(child(context.file, section)).keys()) {
@@ -119,8 +127,9 @@ const warnWildcards = (context: Context): void => {
 };
 
 const warnNestedRoutes = (context: Context): void => {
-  const paths = new Set([...context.parsed.routes.values()].map((route) => route.path));
-  for (const [name, { path }] of context.parsed.routes) {
+  const routes = [...context.parsed.routes, ...context.parsed.webhooks];
+  const paths = new Set(routes.map(([, route]) => route.path));
+  for (const [name, { path }] of routes) {
     for (let end = path.lastIndexOf('/'); end > 0; end = path.lastIndexOf('/', end - 1)) {
       if (!paths.has(path.slice(0, end))) continue;
       warnAt(
@@ -187,4 +196,9 @@ export const findWarnings = (context: Context, complete: boolean): void => {
   warnWildcards(context);
   warnNestedRoutes(context);
   warnUnshown(context);
+  findWebhookWarnings({
+    parsed: context.parsed,
+    warnAt: (path, message, atKey) => warnAt(context, path, message, atKey),
+    warnEnd: (end, path, what) => warnEnd(context, end, path, what),
+  });
 };

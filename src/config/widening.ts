@@ -5,6 +5,7 @@
 import type { Client, Route, Snapshot, Target } from '../snapshot.ts';
 import { canonical } from './digest.ts';
 import { widerTypes } from './compare-types.ts';
+import { widerWebhooks } from './compare-webhooks.ts';
 import { beyond, widerLimit, writtenRules, type WrittenGrant } from './compare-rules.ts';
 import type { Parsed } from './parse-sections.ts';
 import { settingsOf } from './settings-of.ts';
@@ -142,6 +143,12 @@ export const widenings = (old: Snapshot, next: Snapshot): readonly Widening[] =>
       for (const what of new Set(found)) tell(what);
     }
   }
+  const targetNow = (name: string): readonly string[] => {
+    const target = own(next.targets, name);
+    return target === undefined ? [] : widerTarget(own(old.targets, name), target);
+  };
+  for (const { route, what } of widerWebhooks(before, after, targetNow))
+    out.push({ client: null, route, what });
   return out;
 };
 

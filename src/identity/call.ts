@@ -22,6 +22,8 @@ export type Call = Readonly<{
   mutation: boolean;
   /** Bytes to send as they are instead of `body`, with their media type: a webhook that is passed on. */
   raw?: Readonly<{ contentType: string; bytes: Uint8Array }>;
+  /** Reads at most so many bytes of the answer; a longer one is cut there and not readable. */
+  answerBytesMax?: number;
 }>;
 
 /** A target's answer, read to its end within the size limit. */

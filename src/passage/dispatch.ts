@@ -9,7 +9,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { repairAnswer } from '../identity/scim/repair-answer.ts';
 import type { Target } from '../snapshot.ts';
 import type { Sent, TargetFailure, Targets } from '../targets/send.ts';
-import type { Attempted } from './doors.ts';
+import type { Actor, Attempted } from './doors.ts';
 import type { Journey } from './journey.ts';
 
 /** What can change while a call waits: keys, freezes, expiries. Read again at the last moment. */
@@ -32,6 +32,10 @@ export type DispatchDeps = Readonly<{
 /** Why a call is sent; part of the client span. */
 export type Purpose = Attempted['call']['purpose'];
 
+const stands = ({ standing }: Pick<DispatchDeps, 'standing'>, actor: Actor, now: number): boolean =>
+  now < actor.client.expiresAt &&
+  (actor.kind === 'plan' ? actor.client.internal : standing.keyStands(actor.keyId, now));
+
 /**
  * The check right before the first byte: null lets it go. A mutation (`entry` is what it is recorded
  * as, null before that) must end before another gateway could settle its entry.
@@ -47,9 +51,7 @@ export const lastCheck =
     const { actor, route } = journey.passage;
     const now = deps.clock.now();
     if (!deps.watch.trusted()) return 'clock_untrusted';
-    if (!deps.standing.keyStands(actor.keyId, now) || now >= actor.client.expiresAt) {
-      return 'caller_refused';
-    }
+    if (!stands(deps, actor, now)) return 'caller_refused';
     const scope = { tenant: target.tenant, route: route.name, client: actor.client.name };
     if (!mutation) return null;
     if (deps.standing.frozen(scope)) return 'target_frozen';

@@ -14,14 +14,16 @@ import type { Grants } from '../policy/decision.ts';
 import type { Client, Route, Snapshot } from '../snapshot.ts';
 import type { RequestSettled } from '../telemetry/observe.ts';
 
-/** Who walks: for now the client of a request. Deliveries, plans and people come with their steps. */
+/**
+ * Who walks: the client of a request with its key, or a plan as an internal client, which has none:
+ * it stands as long as it is internal and has not expired. Freezes stop both.
+ */
 export type Actor = Readonly<{
-  kind: 'client';
   client: Client;
-  keyId: KeyId;
   /** What the client holds on this route; undefined = nothing. */
   grants: Grants | undefined;
-}>;
+}> &
+  (Readonly<{ kind: 'client'; keyId: KeyId }> | Readonly<{ kind: 'plan'; keyId: null }>);
 
 /** Where a passage comes from. */
 export type Origin = Readonly<{

@@ -93,6 +93,15 @@ const settledCall = async (walk: MutationWalk, identity: CallIdentity): Promise<
   return isOlder ? known : (recorded ?? known);
 };
 
+/**
+ * Is a known call sent again? One of which nothing went out; and of a client what takes access away,
+ * whatever the key. A plan's keys name one step of one delivery: a person may retry what was refused,
+ * and it looks for itself whether what takes access away holds.
+ */
+const goesOutAgain = ({ journey }: MutationWalk, { entry, revocation }: Settled): boolean =>
+  isNotSent(entry) ||
+  (journey.passage.actor.kind === 'plan' ? entry.outcome === 'rejected' : revocation);
+
 const remember = ({ deps, journey }: MutationWalk, identity: CallIdentity, came: Outcome): void => {
   if (came.ledger === null) return;
   deps.replays.remember(identity, {
@@ -108,11 +117,13 @@ const passFirst = async (walk: MutationWalk, identity: CallIdentity): Promise<Ou
   const { deps, journey } = walk;
   try {
     const known = await settledCall(walk, identity);
-    if (known !== null && known.call !== identity.call) return turnAway(deps, journey, keyReused);
+    const again = known === null || goesOutAgain(walk, known);
+    const anew = again && journey.passage.actor.kind === 'plan';
+    if (known !== null && known.call !== identity.call && !anew) {
+      return turnAway(deps, journey, keyReused);
+    }
     const replayed =
-      known === null || known.revocation || isNotSent(known.entry)
-        ? null
-        : await replaySettled(walk, known, identity.keyed);
+      known === null || again ? null : await replaySettled(walk, known, identity.keyed);
     if (replayed !== null) return replayed;
     // What the read took is told of the answer to the write, once.
     journey.limits = [];

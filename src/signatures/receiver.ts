@@ -126,10 +126,22 @@ export type KeyMaterial = Readonly<{
   until: number;
 }>;
 
+/** What a fetch is for. */
+export type FetchHints = Readonly<{
+  /** The kept answer lacked what is sought: fetch again, if the last fetch is a minute ago. */
+  again?: boolean;
+  /**
+   * For addresses that an unverified message had a part in: all addresses of one source together are
+   * fetched at most once a minute. Sources are few and come from the configuration (a host).
+   */
+  source?: string;
+}>;
+
 /**
  * Fetches public keys and certificates: https only, no redirects, through the connect guard, capped,
- * single flight, at most one fetch a minute per URL (also after a failure). Null: cannot be had now.
+ * single flight, at most one fetch a minute per URL (also after a failure) by its own clock, for kept
+ * messages are verified as of times long past. Null: cannot be had now. Never rejects.
  */
 export interface KeyFetcher {
-  fetch(url: string, now: number): Promise<string | null>;
+  fetch(url: string, hints?: FetchHints): Promise<string | null>;
 }

@@ -33,6 +33,8 @@ export type CompiledScheme = Readonly<{
   check(received: Received, now: number): Proof | Unverified | Promise<Proof | Unverified>;
   /** Headers that hold a static secret or a token that grants something: never kept, never logged. */
   secretHeaders: readonly string[];
+  /** Headers that verifying this message again needs, beside `secretHeaders`; absent: none. */
+  readHeaders?: (received: Received) => readonly string[];
   /** The body without a secret in it, the key's id in its place; null = it has none. */
   withoutSecret: ((body: Buffer, keyId: string) => Buffer) | null;
   /** Headers for these bytes, where the scheme can sign with the first of the route's keys; else null. */

@@ -72,6 +72,8 @@ export type Sender = Readonly<{
   sequence: Place | null;
   /** Where a repeated try says which one it is. */
   retry: Place | null;
+  /** Headers beside those of scheme, id and time that tell what a message means: `x-github-event`. */
+  keeps?: readonly string[];
   handshake: Handshake | null;
   ack: Readonly<{ status: number; body: Readonly<{ contentType: string; body: string }> | null }>;
   refusalForm: RefusalForm | null;

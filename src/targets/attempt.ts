@@ -34,6 +34,8 @@ export type AttemptOrder = Readonly<{
   /** Told when undici is done with it, which may be after the attempt has settled. */
   released(): void;
   secrets: readonly string[];
+  /** Bytes of the answer beyond which it is cut; absent = the pool's own end, which is a failure. */
+  answerBytesMax?: number;
 }>;
 
 /** Thrown into undici to drop a request before it is written; the connection stays usable. */
@@ -87,6 +89,7 @@ class AttemptHandler implements Dispatcher.DispatchHandler, Waiting {
   #headers: Readonly<Record<string, string | string[] | undefined>> = {};
   #first: Buffer | null = null;
   #more: Buffer[] | null = null;
+  #bytes = 0;
 
   constructor(order: AttemptOrder, settle: (attempted: Attempted) => void) {
     this.at = order.deadline;
@@ -116,22 +119,20 @@ class AttemptHandler implements Dispatcher.DispatchHandler, Waiting {
     this.#headers = headers;
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#first === null) this.#first = chunk;
     else (this.#more ??= [this.#first]).push(chunk);
+    this.#bytes += chunk.length;
+    const most = this.#order.answerBytesMax;
+    if (most === undefined || this.#bytes <= most) return;
+    // Its status is known: that somebody talks on and on does not undo what they said.
+    const answer = this.#answer(most);
+    this.#end({ kind: 'answered', answer: { ...answer, body: undefined, readable: false } });
+    controller.abort(new NotStarted());
   }
 
   onResponseEnd(): void {
-    const bytes = this.#more === null ? this.#first : Buffer.concat(this.#more);
-    this.#end({
-      kind: 'answered',
-      answer: readAnswer(
-        this.#status,
-        this.#headers,
-        bytes ?? Buffer.alloc(0),
-        this.#order.secrets,
-      ),
-    });
+    this.#end({ kind: 'answered', answer: this.#answer() });
     this.#release();
   }
 
@@ -158,6 +159,13 @@ class AttemptHandler implements Dispatcher.DispatchHandler, Waiting {
     }
     this.#end({ kind: 'in-doubt', code: 'target_timeout', reason: 'timeout' });
     this.#controller.abort(new NotStarted());
+  }
+
+  #answer(most?: number): Answer {
+    const bytes =
+      (this.#more === null ? this.#first : Buffer.concat(this.#more)) ?? Buffer.alloc(0);
+    const { secrets } = this.#order;
+    return readAnswer(this.#status, this.#headers, bytes.subarray(0, most), secrets);
   }
 
   #end(attempted: Attempted): void {

@@ -74,8 +74,13 @@ const printHeaders = (
   headers: Readonly<Record<string, string>>,
 ): string[] | null => {
   const list: string[] = [...constantHeaders, ...credential];
-  if (call.method !== 'DELETE' || media.acceptOnDelete) list.push('accept', media.accept);
-  if (call.body !== null) list.push('content-type', media.mediaType);
+  if (call.raw !== undefined) {
+    list.push('accept', '*/*');
+    if (!pushHeader(list, 'content-type', call.raw.contentType)) return null;
+  } else {
+    if (call.method !== 'DELETE' || media.acceptOnDelete) list.push('accept', media.accept);
+    if (call.body !== null) list.push('content-type', media.mediaType);
+  }
   if (call.ifMatch !== undefined && !pushHeader(list, 'if-match', call.ifMatch)) return null;
   if (call.ifNoneMatch !== undefined && !pushHeader(list, 'if-none-match', call.ifNoneMatch)) {
     return null;
@@ -120,7 +125,12 @@ export const makeTargetPool = (
       const path = call.query === '' ? below : `${below}?${call.query}`;
       const printed = printHeaders(call, media, credential, headers);
       if (printed === null || !pathPattern.test(path) || path.includes('#')) return null;
-      return { method: call.method, path, headers: printed, body: call.body };
+      return {
+        method: call.method,
+        path,
+        headers: printed,
+        body: call.raw === undefined ? call.body : call.raw.bytes,
+      };
     },
   };
 };

@@ -125,6 +125,7 @@ const tryOnce = async (
       clock.now() < slot.expiresAt ? options.lastCheck() : ('target_unconfigured' as const),
     released: slots.free,
     secrets: slot.secrets,
+    ...(call.answerBytesMax === undefined ? {} : { answerBytesMax: call.answerBytesMax }),
   });
   breaker.leave(pass, healthOf(attempted));
   if (attempted.kind !== 'not-sent') {

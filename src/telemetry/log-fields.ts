@@ -5,7 +5,12 @@
 import { errorTable, type ErrorCode } from '../errors.ts';
 import { describeFailure } from './failure.ts';
 import type { LogFields, LogLevel } from './log.ts';
-import type { RequestSettled, WebhookResult } from './observe.ts';
+import type {
+  DeliveryAttempted,
+  DeliveryResult,
+  RequestSettled,
+  WebhookResult,
+} from './observe.ts';
 
 /** Event name of a change, denied or not (interface.md §7); other requests are `sallyport.request`. */
 export const mutationEvent = 'sallyport.mutation';
@@ -14,6 +19,9 @@ export const requestEvent = 'sallyport.request';
 export const webhookEvent = 'sallyport.webhook';
 /** A doubt that was settled later. */
 export const doubtEvent = 'sallyport.mutation.settled';
+
+/** A try of a delivery. */
+export const deliveryEvent = 'sallyport.delivery';
 
 /** Characters kept of one text given to `note`: a signed checkpoint fits. */
 const textCharsMax = 4_096;
@@ -65,6 +73,36 @@ export const requestFields = (record: RequestSettled): LogFields => ({
   internal: record.internal ?? undefined,
   cause:
     record.cause === undefined || record.cause === null ? undefined : describeFailure(record.cause),
+});
+
+/** Level of a try's line: a dead letter is somebody's work, a try again is not yet. */
+export const deliveryLevels: Readonly<Record<DeliveryResult, LogLevel>> = Object.freeze({
+  delivered: 'info',
+  skipped: 'info',
+  superseded: 'info',
+  scheduled: 'info',
+  again: 'warn',
+  postponed: 'debug',
+  dead: 'error',
+});
+
+/** The line of one try. */
+export const deliveryFields = (record: DeliveryAttempted): LogFields => ({
+  trace_id: record.traceId,
+  span_id: record.spanId,
+  event_id: record.eventId,
+  delivery_id: record.deliveryId,
+  route: record.route,
+  lane: record.lane,
+  kind: record.kind,
+  attempt: record.attempt,
+  result: record.result,
+  reason: record.reason ?? undefined,
+  status: record.status ?? undefined,
+  duration_ms: rounded(record.endedAt - record.startedAt),
+  calls: record.calls.length === 0 ? undefined : record.calls.length,
+  ledger_ids: record.ledgerIds.length === 0 ? undefined : record.ledgerIds,
+  config_version: record.configVersion,
 });
 
 /** Level of a webhook's line. */

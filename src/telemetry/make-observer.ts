@@ -7,6 +7,9 @@ import type { Clock } from '../clock.ts';
 import type { Log } from './log.ts';
 import { makeWebhookLines } from './log-webhooks.ts';
 import {
+  deliveryEvent,
+  deliveryFields,
+  deliveryLevels,
   doubtEvent,
   levelOf,
   mutationEvent,
@@ -15,7 +18,7 @@ import {
   requestFields,
 } from './log-fields.ts';
 import { makeMetrics, type Metrics } from './metrics.ts';
-import type { Observer, RequestSettled } from './observe.ts';
+import type { DeliveryAttempted, Observer, RequestSettled } from './observe.ts';
 import { isUnrolled, mutationsOf } from './parts.ts';
 import { printPrometheus } from './prometheus-text.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -45,6 +48,11 @@ const logRequest = (
     const level = levelOf(mutation);
     if (log.enabled(level)) log.line(level, mutationEvent, requestFields(mutation));
   }
+};
+
+const logDelivery = (log: Log, record: DeliveryAttempted): void => {
+  const level = deliveryLevels[record.result];
+  if (log.enabled(level)) log.line(level, deliveryEvent, deliveryFields(record));
 };
 
 /** What is logged of the smaller events; requests and notes have their own fields. */
@@ -101,9 +109,10 @@ export const makeObserver = (deps: Readonly<{ log: Log; clock: Clock }>): Teleme
   const { log, clock } = deps;
   const metrics = makeMetrics(clock);
   let telemetry: Telemetry | null = null;
-  let waiting: RequestSettled[] = [];
-  const wait = (record: RequestSettled): void => {
-    waiting.push(record);
+  let waiting: ((attached: Telemetry) => void)[] = [];
+  const wait = (tell: (attached: Telemetry) => void): void => {
+    if (telemetry !== null) return tell(telemetry);
+    waiting.push(tell);
     if (waiting.length <= waitingMax) return;
     waiting.shift();
     metrics.dropped('ring', 'queue_full', 1);
@@ -113,10 +122,15 @@ export const makeObserver = (deps: Readonly<{ log: Log; clock: Clock }>): Teleme
   return {
     requestSettled: quiet((record) => {
       metrics.requestSettled(record);
-      if (telemetry === null) wait(record);
-      else telemetry.requestSettled(record);
+      wait((attached) => attached.requestSettled(record));
       logRequest(log, logWebhook, record);
     }),
+    deliveryAttempted: quiet((record) => {
+      metrics.deliveryAttempted(record);
+      wait((attached) => attached.deliveryAttempted(record));
+      logDelivery(log, record);
+    }),
+    deliveriesCounted: quiet((record) => metrics.deliveriesCounted(record)),
     doubtSettled: quiet((record) => {
       const { ledgerId, traceId, target, outcome, settledBy } = record;
       telemetry?.doubtSettled(record, clock.now());
@@ -143,9 +157,9 @@ export const makeObserver = (deps: Readonly<{ log: Log; clock: Clock }>): Teleme
       if (telemetry !== null) throw new TypeError('telemetry is attached already');
       telemetry = attached;
       attached.connect(metrics);
-      const records = waiting;
+      const told = waiting;
       waiting = [];
-      for (const record of records) quiet(attached.requestSettled)(record);
+      for (const tell of told) quiet(tell)(attached);
     },
     prometheus: () => {
       metrics.linesDropped(log.dropped());

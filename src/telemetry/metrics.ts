@@ -1,5 +1,5 @@
 /**
- * The instruments of interface.md §7 and what is recorded on them. Attributes are of low cardinality:
+ * What is recorded on the instruments (instrument-table.ts). Attributes are of low cardinality:
  * names out of the route file, templates, statuses and error types; never an id, never a value.
  */
 import type { Clock } from '../clock.ts';
@@ -11,135 +11,12 @@ import {
   type Cell,
   type Distribution,
   type Instrument,
-  type InstrumentRow,
   type MetricAttributes,
 } from './instruments.ts';
-import type { Observer, RequestSettled } from './observe.ts';
+import { makeInstruments, type Instruments } from './instrument-table.ts';
+import type { AttemptReport, Observer, RequestSettled } from './observe.ts';
 import { isUnrolled, mutationsOf } from './parts.ts';
 import { makeWebhookMetrics } from './webhook-metrics.ts';
-
-/** HTTP semantic conventions 1.44: boundaries of the duration histograms, seconds. */
-const httpSeconds = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
-/** For what takes a millisecond or less when all is well. */
-const ownSeconds = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
-
-const row = (
-  name: string,
-  kind: InstrumentRow['kind'],
-  unit: string,
-  description: string,
-  boundaries: readonly number[] = [],
-): InstrumentRow => Object.freeze({ name, kind, unit, description, boundaries });
-
-const cells = (instrument: InstrumentRow): Instrument<Cell> => ({
-  ...instrument,
-  series: new Map<string, Cell>(),
-});
-const distributions = (instrument: InstrumentRow): Instrument<Distribution> => ({
-  ...instrument,
-  series: new Map<string, Distribution>(),
-});
-
-const makeInstruments = () => ({
-  serverDuration: distributions(
-    row(
-      'http.server.request.duration',
-      'histogram',
-      's',
-      'Duration of HTTP server requests.',
-      httpSeconds,
-    ),
-  ),
-  clientDuration: distributions(
-    row(
-      'http.client.request.duration',
-      'histogram',
-      's',
-      'Duration of HTTP client requests, one per attempt.',
-      httpSeconds,
-    ),
-  ),
-  gatewayDuration: distributions(
-    row(
-      'sallyport.gateway.duration',
-      'histogram',
-      's',
-      'Time of a request that was not spent waiting for the target.',
-      ownSeconds,
-    ),
-  ),
-  appendDuration: distributions(
-    row(
-      'sallyport.ledger.append.duration',
-      'histogram',
-      's',
-      'Time until a batch of ledger records was durable.',
-      ownSeconds,
-    ),
-  ),
-  mutations: cells(
-    row(
-      'sallyport.mutations',
-      'counter',
-      '{mutation}',
-      'Mutations that reached the ledger, by the outcome known when they were answered.',
-    ),
-  ),
-  decisions: cells(
-    row('sallyport.decisions', 'counter', '{decision}', 'Decisions of policy and guards.'),
-  ),
-  limitRejections: cells(
-    row('sallyport.limit.rejections', 'counter', '{request}', 'Requests refused by a rate limit.'),
-  ),
-  configReloads: cells(
-    row('sallyport.config.reloads', 'counter', '{reload}', 'Reloads of the route file.'),
-  ),
-  dropped: cells(
-    row(
-      'sallyport.telemetry.dropped',
-      'counter',
-      '{item}',
-      'Spans, log records and log lines that were lost on their way out.',
-    ),
-  ),
-  breakerState: cells(
-    row(
-      'sallyport.breaker.state',
-      'gauge',
-      '1',
-      'State of the circuit breaker: 0 closed, 1 half-open, 2 open.',
-    ),
-  ),
-  gateways: cells(
-    row('sallyport.gateways', 'gauge', '{gateway}', 'Gateways that share the store now.'),
-  ),
-  configVersions: cells(
-    row(
-      'sallyport.config.versions',
-      'gauge',
-      '{version}',
-      'Versions of the configuration that gateways serve now; more than 1 is a split.',
-    ),
-  ),
-  lateSends: cells(
-    row(
-      'sallyport.ledger.late_sends',
-      'counter',
-      '{mutation}',
-      'Mutations that ended after another gateway had taken over their entries.',
-    ),
-  ),
-  credentialExpiry: cells(
-    row(
-      'sallyport.credential.expiry',
-      'gauge',
-      's',
-      'When a credential expires, seconds since the epoch.',
-    ),
-  ),
-});
-
-export type Instruments = ReturnType<typeof makeInstruments>;
 
 const breakerNumbers = Object.freeze({ closed: 0, 'half-open': 1, open: 2 });
 
@@ -216,9 +93,18 @@ const bind = (instruments: Instruments, settled: RequestSettled): Bound => {
   };
 };
 
-const recordAttempts = ({ clientDuration }: Instruments, settled: RequestSettled): void => {
-  for (const { call, report } of settled.attempts) {
-    const key = `${settled.target}\n${call.method}\n${call.template}\n${report.status}\n${report.errorType}\n${report.serverPort}\n${report.serverAddress}`;
+type MadeCalls = readonly Readonly<{
+  call: Readonly<{ method: string; template: string }>;
+  report: AttemptReport;
+}>[];
+
+const recordAttempts = (
+  { clientDuration }: Instruments,
+  target: string | null,
+  attempts: MadeCalls,
+): void => {
+  for (const { call, report } of attempts) {
+    const key = `${target}\n${call.method}\n${call.template}\n${report.status}\n${report.errorType}\n${report.serverPort}\n${report.serverAddress}`;
     const series = distributionOf(clientDuration, key, () =>
       filled({
         'http.request.method': call.method,
@@ -227,7 +113,7 @@ const recordAttempts = ({ clientDuration }: Instruments, settled: RequestSettled
         'server.port': report.serverPort,
         'http.response.status_code': report.status,
         'error.type': report.errorType,
-        'sallyport.target': settled.target,
+        'sallyport.target': target,
       }),
     );
     record(clientDuration, series, Math.max(0, report.endedAt - report.startedAt) / 1_000);
@@ -252,6 +138,8 @@ export type Metrics = Readonly<{
 }> &
   Pick<
     Observer,
+    | 'deliveryAttempted'
+    | 'deliveriesCounted'
     | 'limitRejected'
     | 'sourceNoticed'
     | 'ledgerAppended'
@@ -279,14 +167,57 @@ const makeRequestRecorder = (instruments: Instruments): ((settled: RequestSettle
     if (isUnrolled(settled)) {
       for (const part of mutationsOf(settled)) count(countersOf(instruments, part));
     }
-    recordAttempts(instruments, settled);
+    recordAttempts(instruments, settled.target, settled.attempts);
   };
+};
+
+/** Records tries and counts of deliveries; `age` brings the ages up to now. */
+const makeDeliveryRecorder = (instruments: Instruments, clock: Clock) => {
+  let oldest: ReadonlyMap<string, number | null> = new Map();
+  const gauge = (instrument: Instrument<Cell>, lane: string): Cell =>
+    cellOf(instrument, lane, () => ({ 'sallyport.lane': lane }));
+  const zero = ({ series }: Instrument<Cell>): void => {
+    for (const cell of series.values()) cell.value = 0;
+  };
+  const attempted: Observer['deliveryAttempted'] = (tried) => {
+    const { lane, result } = tried;
+    cellOf(instruments.deliveryAttempts, `${lane}\n${result}`, () => ({
+      'sallyport.lane': lane,
+      'sallyport.delivery.result': result,
+    })).value += 1;
+    for (const made of tried.calls) recordAttempts(instruments, made.target, [made]);
+    if (tried.attempt !== 1 || result === 'postponed') return;
+    const series = distributionOf(instruments.deliveryDelay, lane, () => ({
+      'sallyport.lane': lane,
+    }));
+    const ms = Math.max(0, tried.startedAt - tried.eventAt);
+    record(instruments.deliveryDelay, series, ms / 1_000);
+  };
+  const counted: Observer['deliveriesCounted'] = (lanes) => {
+    zero(instruments.deliveriesPending);
+    zero(instruments.deliveriesDead);
+    zero(instruments.deliveriesAge);
+    for (const { lane, pending, dead } of lanes) {
+      gauge(instruments.deliveriesPending, lane).value = pending;
+      gauge(instruments.deliveriesDead, lane).value = dead;
+    }
+    oldest = new Map(lanes.map(({ lane, oldestAt }) => [lane, oldestAt]));
+  };
+  const age = (): void => {
+    for (const [lane, at] of oldest) {
+      const ms = at === null ? 0 : Math.max(0, clock.now() - at);
+      gauge(instruments.deliveriesAge, lane).value = ms / 1_000;
+    }
+  };
+  return { attempted, counted, age };
 };
 
 /** Makes the instruments and their recorder. */
 export const makeMetrics = (clock: Clock): Metrics => {
   const instruments = makeInstruments();
   const webhooks = makeWebhookMetrics();
+  const all = [...Object.values(instruments), ...webhooks.instruments];
+  const deliveries = makeDeliveryRecorder(instruments, clock);
   const requestSettled = makeRequestRecorder(instruments);
   const lost = (signal: LostSignal, errorType: string): Cell =>
     cellOf(instruments.dropped, `${signal}\n${errorType}`, () => ({
@@ -296,7 +227,13 @@ export const makeMetrics = (clock: Clock): Metrics => {
   return {
     startedAt: clock.now(),
     now: () => clock.now(),
-    instruments: [...Object.values(instruments), ...webhooks.instruments],
+    get instruments() {
+      // Ages grow while nothing happens.
+      deliveries.age();
+      return all;
+    },
+    deliveryAttempted: deliveries.attempted,
+    deliveriesCounted: deliveries.counted,
     requestSettled: (settled) => {
       requestSettled(settled);
       webhooks.settled(settled);

@@ -3,7 +3,7 @@
  * logs are made behind it. Nothing told here may hold user names, e-mails, filter values, tokens or
  * bodies. Every method is cheap, synchronous and never throws.
  */
-import type { EventId, LedgerId, RequestId, SpanId, TraceId } from '../ids.ts';
+import type { DeliveryId, EventId, LedgerId, RequestId, SpanId, TraceId } from '../ids.ts';
 
 /** One attempt, for telemetry. Times are wall ms. */
 export type AttemptReport = Readonly<{
@@ -130,8 +130,63 @@ export type SettledPart = Pick<
   | 'mutation'
 >;
 
+/** What came of one try of a delivery; `postponed`: nothing was tried. */
+export type DeliveryResult =
+  | 'delivered'
+  | 'skipped'
+  | 'superseded'
+  | 'scheduled'
+  | 'again'
+  | 'postponed'
+  | 'dead';
+
+/** One try of a delivery. Times are wall ms. */
+export type DeliveryAttempted = Readonly<{
+  /** The event's trace. */
+  traceId: TraceId;
+  /** The CONSUMER span of this try. */
+  spanId: SpanId;
+  /** The SERVER span of the webhook. */
+  eventSpanId: SpanId;
+  eventId: EventId;
+  deliveryId: DeliveryId;
+  route: string;
+  /** `route/name`. */
+  lane: string;
+  kind: 'forward' | 'plan';
+  /** 1 = first. */
+  attempt: number;
+  result: DeliveryResult;
+  /** Short error type, or why it ended; null where it was delivered. */
+  reason: string | null;
+  status: number | null;
+  /** When the event came in. */
+  eventAt: number;
+  startedAt: number;
+  endedAt: number;
+  ledgerIds: readonly string[];
+  calls: readonly Readonly<{
+    spanId: SpanId;
+    target: string;
+    call: Readonly<{ method: string; template: string; purpose: 'call' | 'lookup' }>;
+    report: AttemptReport;
+  }>[];
+  configVersion: string;
+}>;
+
+/** How one lane stands in the store. `oldestAt`: receipt of the oldest pending event, wall ms. */
+export type LaneCounted = Readonly<{
+  lane: string;
+  pending: number;
+  dead: number;
+  oldestAt: number | null;
+}>;
+
 export interface Observer {
   requestSettled(record: RequestSettled): void;
+  deliveryAttempted(record: DeliveryAttempted): void;
+  /** All lanes of the store; one that is not named has nothing. */
+  deliveriesCounted(record: readonly LaneCounted[]): void;
   /** A doubt settled later, outside any request. */
   doubtSettled(
     record: Readonly<{
@@ -167,6 +222,8 @@ export interface Observer {
 /** Observes nothing: for commands that open the store without being a gateway. */
 export const silentObserver: Observer = Object.freeze({
   requestSettled: () => {},
+  deliveryAttempted: () => {},
+  deliveriesCounted: () => {},
   doubtSettled: () => {},
   limitRejected: () => {},
   sourceNoticed: () => {},

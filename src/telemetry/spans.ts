@@ -1,5 +1,6 @@
 /**
- * The spans of one finished request: a SERVER span, and a CLIENT span for each attempt at the target
+ * The spans of one finished request: a SERVER span, and a CLIENT span for each attempt at the target;
+ * of one try of a delivery: a CONSUMER span, and the same below it
  * (HTTP semantic conventions 1.44). They are finished spans in the SDK's exported form, made from the
  * record and handed to its processors: their ids were sent to the targets long before, and the SDK's
  * own span objects cost as much again as everything else.
@@ -14,7 +15,7 @@ import {
 } from '@opentelemetry/api';
 import type { ReadableSpan } from '@opentelemetry/sdk-trace';
 import { knownMethod, serverErrorType, type SpanAttributes } from './attributes.ts';
-import type { RequestSettled } from './observe.ts';
+import type { DeliveryAttempted, RequestSettled } from './observe.ts';
 
 /** What all spans share: the SDK's resource, and our scope. */
 export type SpanOrigin = Pick<ReadableSpan, 'resource' | 'instrumentationScope'>;
@@ -76,11 +77,15 @@ const remoteContext = (parent: NonNullable<RequestSettled['parent']>): SpanConte
   isRemote: true,
 });
 
+/** A call on the wire, of a request or of a delivery. */
+type MadeCall = Pick<RequestSettled['attempts'][number], 'spanId' | 'report'> &
+  Readonly<{ call: Readonly<{ method: string; template: string }> }>;
+
 const attemptSpan = (
   origin: SpanOrigin,
   server: SpanContext,
   target: string | null,
-  attempt: RequestSettled['attempts'][number],
+  attempt: MadeCall,
 ): ReadableSpan => {
   const { call, report } = attempt;
   const method = knownMethod(call.method);
@@ -149,4 +154,55 @@ export const spansOf = (
     spans.push(attemptSpan(origin, context, record.target, attempt));
   }
   return spans;
+};
+
+const deliveryAttributes = (record: DeliveryAttempted): SpanAttributes => {
+  const attributes: SpanAttributes = {
+    'sallyport.route': record.route,
+    'sallyport.lane': record.lane,
+    'sallyport.event.id': record.eventId,
+    'sallyport.delivery.id': record.deliveryId,
+    'sallyport.delivery.attempt': record.attempt,
+    'sallyport.delivery.result': record.result,
+    'sallyport.config.version': record.configVersion,
+  };
+  if (isFailedDelivery(record)) attributes['error.type'] = record.reason ?? record.result;
+  const [ledgerId] = record.ledgerIds;
+  if (ledgerId !== undefined) attributes['sallyport.ledger.id'] = ledgerId;
+  return attributes;
+};
+
+/** Did the try fail, as opposed to end otherwise? */
+export const isFailedDelivery = ({ result }: DeliveryAttempted): boolean =>
+  result === 'again' || result === 'dead';
+
+/**
+ * The spans of one try: a CONSUMER span in the event's trace, linked to the SERVER span of the webhook
+ * (it ended long ago), and a CLIENT span for each call below it. None where nothing was tried.
+ */
+export const deliverySpansOf = (
+  origin: SpanOrigin,
+  record: DeliveryAttempted,
+): readonly ReadableSpan[] => {
+  if (record.result === 'postponed') return none;
+  const { traceId } = record;
+  const context: SpanContext = {
+    traceId,
+    spanId: record.spanId,
+    traceFlags: TraceFlags.SAMPLED,
+  };
+  const event = { traceId, spanId: record.eventSpanId, traceFlags: TraceFlags.SAMPLED };
+  const consumer = finishedSpan(origin, {
+    context,
+    parent: undefined,
+    name: `deliver ${record.lane}`,
+    kind: SpanKind.CONSUMER,
+    startedAt: record.startedAt,
+    endedAt: record.endedAt,
+    isFailed: isFailedDelivery(record),
+    attributes: deliveryAttributes(record),
+    links: [{ context: event }],
+  });
+  const calls = record.calls.map((call) => attemptSpan(origin, context, call.target, call));
+  return [consumer, ...calls];
 };

@@ -32,7 +32,7 @@ import {
   type LogPipeline,
   type SpanPipeline,
 } from './sdk-pipelines.ts';
-import { serverSpanLinks, serverSpanName, spansOf } from './spans.ts';
+import { deliverySpansOf, serverSpanLinks, serverSpanName, spansOf } from './spans.ts';
 import type { Telemetry, TelemetryOptions } from './telemetry.ts';
 import type { WantedSignals } from './wanted-signals.ts';
 
@@ -116,7 +116,7 @@ const feed = (
   { version }: TelemetryOptions,
   spans: SpanPipeline | null,
   logRecords: LogPipeline | null,
-): Pick<Telemetry, 'requestSettled' | 'doubtSettled'> => {
+): Pick<Telemetry, 'requestSettled' | 'deliveryAttempted' | 'doubtSettled'> => {
   const instrumentationScope = { name: 'sallyport', version };
   const spanOrigin = spans && { resource: spans.resource, instrumentationScope };
   const logOrigin = logRecords && { resource: logRecords.resource, instrumentationScope };
@@ -131,6 +131,10 @@ const feed = (
         const own = mutation === record ? attributes : requestAttributes(mutation);
         logRecords.processor.onEmit(mutationLogRecord(logOrigin, mutation, own));
       }
+    },
+    deliveryAttempted: (record) => {
+      if (spans === null || spanOrigin === null) return;
+      for (const span of deliverySpansOf(spanOrigin, record)) spans.processor.onEnd(span);
     },
     doubtSettled: (doubt, at) => {
       if (logRecords === null || logOrigin === null) return;

@@ -16,6 +16,7 @@ const idle = (options: TelemetryOptions): Telemetry => ({
   resource: ownResource(options),
   connect: () => {},
   requestSettled: () => {},
+  deliveryAttempted: () => {},
   doubtSettled: () => {},
   shutdown: () => Promise.resolve(),
 });

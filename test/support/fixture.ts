@@ -60,6 +60,8 @@ export type FixtureOptions = Readonly<{
   clock?: Clock;
   observer?: Partial<Observer>;
   deps?: Partial<GatewayDeps>;
+  /** Further environment; its values are secrets like the fixture's own. */
+  env?: Readonly<Record<string, string>>;
   /** Default: a fresh one of the engine that this run is about. A store that is given is not dropped. */
   store?: TestStore;
 }>;
@@ -156,7 +158,7 @@ export const startFixture = async (options: FixtureOptions = {}): Promise<Fixtur
   const configPath = join(directory, 'gateway.yaml');
   let text = store.rewrite((options.config ?? mainConfig)(sandbox.url));
   await writeFile(configPath, text);
-  const env = { SANDBOX_TOKEN: targetToken, ...store.env };
+  const env = { SANDBOX_TOKEN: targetToken, ...options.env, ...store.env };
   const observed: RequestSettled[] = [];
   const input = { path: configPath, env, resolve: true };
   const clock = options.clock ?? systemClock;
@@ -188,7 +190,7 @@ export const startFixture = async (options: FixtureOptions = {}): Promise<Fixtur
     gateway,
     options.clients ?? ['full', 'narrow', 'reader', 'stranger'],
   );
-  const secrets = [targetToken];
+  const secrets = [targetToken, ...Object.values(options.env ?? {})];
   const ask = async (method: string, path: string, given: Ask = {}): Promise<Answered> => {
     const key = given.key === undefined ? keys['full'] : given.key;
     const body = given.raw ?? (given.body === undefined ? null : JSON.stringify(given.body));

@@ -17,6 +17,7 @@ const collecting = () => {
     resource: { 'service.name': 'sallyport' },
     connect: () => {},
     requestSettled: (record) => void records.push(record),
+    deliveryAttempted: () => {},
     doubtSettled: () => {},
     shutdown: () => Promise.resolve(),
   };

@@ -9,7 +9,6 @@ import { tallyLanes, type LaneTally } from '../lane-counts.ts';
 import type { Sessions, Statement } from './connection.ts';
 
 const sql = {
-  // A lease that ends later than its row is due, by another gateway's clock, is waited for.
   nextDue: {
     name: 'next-due',
     text: `SELECT min(at) AS at FROM (

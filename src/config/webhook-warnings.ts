@@ -1,0 +1,84 @@
+/**
+ * What deserves a look in webhook routes and plans: senders nobody confirmed, keys that end, events
+ * that go nowhere, steps that would be denied, plans that nobody runs.
+ */
+import { keySlots } from '../signatures/settings.ts';
+import { senders } from '../signatures/table.ts';
+import type { Parsed } from './parse-sections.ts';
+import type { Path } from './problem.ts';
+import type { WebhookRouteSettings } from './schema.ts';
+
+/** Tells a warning at the value, or at the key of an entry. */
+export type WarnAt = (path: Path, message: string, atKey?: boolean) => void;
+/** Tells a warning where an end (ms) has come or comes soon. */
+export type WarnEnd = (end: number | undefined, path: Path, what: string) => void;
+
+type Context = Readonly<{ parsed: Parsed; warnAt: WarnAt; warnEnd: WarnEnd }>;
+
+const warnSender = (name: string, { webhook }: WebhookRouteSettings, { warnAt }: Context): void => {
+  const sender = senders[webhook.scheme];
+  if (sender?.confidence !== 'unverified') return;
+  warnAt(
+    ['routes', name, 'webhook', 'scheme'],
+    `unverified: nobody has confirmed how ${sender.title} signs; try it before you rely on it`,
+  );
+};
+
+const warnKeys = (name: string, { webhook }: WebhookRouteSettings, context: Context): void => {
+  for (const { path, until } of keySlots(webhook))
+    if (Number.isFinite(until))
+      context.warnEnd(until, ['routes', name, 'webhook', ...path, 'until'], 'this key');
+};
+
+/** Plans that read `enriched`, by name. */
+const readsEnriched = ({ plans }: Parsed): ReadonlySet<string> => {
+  const mentions = (source: string | undefined): boolean => /\benriched\b/.test(source ?? '');
+  const out = new Set<string>();
+  for (const [name, { steps }] of plans) {
+    const sources = steps.flatMap(({ find = {}, set = {}, group, when }) => [
+      ...Object.values(find),
+      ...Object.values(set),
+      group,
+      when,
+    ]);
+    if (sources.some(mentions)) out.add(name);
+  }
+  return out;
+};
+
+const warnDeliveries = (
+  name: string,
+  { deliver, enrich }: WebhookRouteSettings,
+  enriched: ReadonlySet<string>,
+  { warnAt }: Context,
+): void => {
+  if (deliver.length === 0)
+    warnAt(['routes', name], 'what comes in is kept and goes nowhere: there is no deliver', true);
+  for (const [index, { plan }] of deliver.entries()) {
+    if (plan === undefined || enrich !== undefined || !enriched.has(plan)) continue;
+    const message = 'this plan reads enriched, which this route does not have (no enrich)';
+    warnAt(['routes', name, 'deliver', index, 'plan'], message);
+  }
+};
+
+const warnSteps = ({ parsed, warnAt }: Context): void => {
+  for (const [name, plan] of parsed.plans) {
+    for (const [index, step] of plan.steps.entries()) {
+      const route = parsed.routes.get(step.route);
+      if (route === undefined || route.grants.some(({ client }) => client === plan.as)) continue;
+      const message = `client ${plan.as} has no grant on this route: the step would be denied`;
+      warnAt(['plans', name, 'steps', index, 'route'], message);
+    }
+  }
+};
+
+/** Warnings of all webhook routes and plans that parsed. */
+export const findWebhookWarnings = (context: Context): void => {
+  const enriched = readsEnriched(context.parsed);
+  for (const [name, route] of context.parsed.webhooks) {
+    warnSender(name, route, context);
+    warnKeys(name, route, context);
+    warnDeliveries(name, route, enriched, context);
+  }
+  warnSteps(context);
+};

@@ -1,0 +1,58 @@
+/** The lanes of the configuration in force, and how long one of their tries may take. */
+import type { Clock } from '../clock.ts';
+import type { Deliver, Snapshot, WebhookRoute } from '../snapshot.ts';
+import { makeLane, type Lane } from './lane.ts';
+
+/** How long a claim lasts at least, ms; longer where a lane's tries may take longer. */
+export const leaseMsMin = 60_000;
+const leaseMsMax = 600_000;
+/** A try ends so long before its lease, ms. */
+export const leaseMarginMs = 5_000;
+
+/** Longest time one try of a lane may take, ms. */
+const tryMs = (snapshot: Snapshot, route: WebhookRoute, deliver: Deliver): number => {
+  const ofTarget = (name: string | undefined): number => {
+    const settings = name === undefined ? undefined : snapshot.targets[name]?.settings;
+    return settings === undefined ? 0 : settings.limits.wait + settings.timeout;
+  };
+  const own =
+    deliver.kind === 'forward'
+      ? ofTarget(deliver.target)
+      : (snapshot.plans[deliver.plan]?.deadlineMs ?? 0);
+  return own + ofTarget(route.enrich?.target);
+};
+
+/** How long claims under this configuration last, ms. */
+export const leaseMsOf = (snapshot: Snapshot): number => {
+  const all = snapshot.webhooks.flatMap((route) =>
+    route.deliver.map((deliver) => tryMs(snapshot, route, deliver) + 2 * leaseMarginMs),
+  );
+  return Math.min(leaseMsMax, Math.max(leaseMsMin, ...all));
+};
+
+export type Lanes = Readonly<{
+  all(): readonly Lane[];
+  of(name: string): Lane | undefined;
+  /** Exactly the lanes of this snapshot; those that stay keep what is under way. */
+  reconcile(snapshot: Snapshot): void;
+}>;
+
+/** Starts without lanes. */
+export const makeLanes = (clock: Pick<Clock, 'monotonic'>): Lanes => {
+  let lanes = new Map<string, Lane>();
+  return {
+    all: () => [...lanes.values()],
+    of: (name) => lanes.get(name),
+    reconcile: ({ webhooks }) => {
+      const next = new Map<string, Lane>();
+      for (const route of webhooks) {
+        for (const deliver of route.deliver) {
+          const lane = lanes.get(deliver.lane) ?? makeLane(route, deliver, clock);
+          lane.renew(route, deliver);
+          next.set(deliver.lane, lane);
+        }
+      }
+      lanes = next;
+    },
+  };
+};

@@ -1,0 +1,220 @@
+/**
+ * What one claim means: the event is opened and read again, enriched where that is needed, judged by
+ * `when`, put off to its date, dropped where later news of the same subject overtook it, and then
+ * passed on or run as a plan. Every end is a value; what throws here is a defect.
+ */
+import type { Clock } from '../clock.ts';
+import type { EventId } from '../ids.ts';
+import type { LifecycleEvent } from '../identity/events/event.ts';
+import { isSuperseded } from '../identity/events/order-of-events.ts';
+import { eventVariables } from '../identity/events/variables.ts';
+import type { Json } from '../identity/json-value.ts';
+import type { KeyRing, Sealed } from '../sealing.ts';
+import type { Deliver, Forward, PlanRun, Snapshot, WebhookRoute } from '../snapshot.ts';
+import { isCounted } from './backoff.ts';
+import type { Enriched, Enricher } from './enrich.ts';
+import { passOn } from './forward.ts';
+import { openEvent, type KeptEvent } from './kept-event.ts';
+import { noTarget, outcomeOf, type OneTry, type TryDeps } from './one-try.ts';
+import type { Claimed, OutboxStore } from './outbox-store.ts';
+import type { PlanResult, RunPlan } from './plan-runner.ts';
+import { dead, type Outcome, type Tried } from './tried.ts';
+
+export type DeliveryDeps = TryDeps &
+  Readonly<{
+    clock: Clock;
+    keyRing: KeyRing;
+    outbox: Pick<OutboxStore, 'newer'>;
+    enricher: Enricher;
+    runPlan: RunPlan;
+  }>;
+
+/** One claim with the lane's present meaning. */
+export type TryOrder = Readonly<{
+  claimed: Claimed;
+  snapshot: Snapshot;
+  route: WebhookRoute;
+  deliver: Deliver;
+  one: OneTry;
+}>;
+
+/** An event that was opened. `item` is null where nobody can say what it means. */
+type Opened = Readonly<{ kept: KeptEvent; item: LifecycleEvent | null; bytes: Buffer }>;
+
+const without = (outcome: Outcome): Tried => ({ outcome, ledgerIds: [] });
+
+const open = (keyRing: KeyRing, id: EventId, sealed: Sealed): KeptEvent | null => {
+  try {
+    return openEvent(keyRing, id, sealed);
+  } catch {
+    return null;
+  }
+};
+
+const readKept = (route: WebhookRoute, kept: KeptEvent, at: number) =>
+  route.reader.read({
+    text: (kept.contents ?? kept.body).toString('utf8'),
+    headers: kept.headers,
+    receivedAt: at,
+    messageId: kept.messageId,
+  });
+
+/** The item of a kept event with its bytes; null where the mapping does not find it (any more). */
+const openItem = (
+  route: WebhookRoute,
+  kept: KeptEvent,
+  at: number,
+  item: number,
+): Opened | null => {
+  const read = readKept(route, kept, at);
+  if ('unreadable' in read) return item === 0 ? { kept, item: null, bytes: kept.body } : null;
+  const event = read.events[item];
+  if (event === undefined) return null;
+  const envelope = read.events.length > 1 ? read.envelope(item) : null;
+  return { kept, item: event, bytes: envelope === null ? kept.body : Buffer.from(envelope) };
+};
+
+/** A webhook that cannot be read, as conditions see it. */
+const unreadEvent = (claimed: Claimed): LifecycleEvent => ({
+  source: claimed.event.sender,
+  id: null,
+  kind: claimed.kind,
+  type: '',
+  subject: '',
+  keys: {},
+  effectiveAt: null,
+  observedAt: null,
+  changed: [],
+  cancels: [],
+  raw: null,
+});
+
+/** Plans see the source's present state; a forward only where its condition asks for it. */
+const needsEnriched = ({ route, deliver }: TryOrder): boolean =>
+  deliver.kind === 'plan' ||
+  (deliver.when !== null && (route.reader.needsEnriched || deliver.when.mentions.has('enriched')));
+
+const enrichItem = async (
+  deps: DeliveryDeps,
+  order: TryOrder,
+  item: LifecycleEvent | null,
+): Promise<Enriched> => {
+  const { route, snapshot, claimed, one } = order;
+  const { enrich } = route;
+  if (enrich === null || item === null || !needsEnriched(order)) {
+    return { kind: 'read', value: null, reason: null };
+  }
+  const key = `${snapshot.version}\n${route.name}\n${claimed.key.event}\n${claimed.key.item}`;
+  const variables = eventVariables(item, null);
+  return deps.enricher.read(one, enrich, snapshot.targets[enrich.target], variables, key);
+};
+
+/** Null = it goes on. */
+const judge = ({ deliver }: TryOrder, event: LifecycleEvent, enriched: Json): Outcome | null => {
+  if (deliver.when === null) return null;
+  const judged = deliver.when.evaluate(eventVariables(event, enriched));
+  if ('failed' in judged) return dead('when_failed', judged.failed.slice(0, 300));
+  if (judged.value === true) return null;
+  return judged.value === false
+    ? { kind: 'ended', state: 'skipped', reason: 'when' }
+    : dead('when_failed', 'the condition is neither true nor false');
+};
+
+/** Did later news of the same subject go out already, so that this plan would undo them? */
+const isOvertaken = async (
+  deps: DeliveryDeps,
+  { claimed, route }: TryOrder,
+  event: LifecycleEvent,
+): Promise<boolean> => {
+  if (!claimed.outOfOrder) return false;
+  const newer = await deps.outbox.newer(claimed);
+  const events = newer.flatMap((one): readonly LifecycleEvent[] => {
+    const kept = one.sealed === null ? null : open(deps.keyRing, one.event, one.sealed);
+    const opened = kept === null ? null : openItem(route, kept, claimed.event.at, one.item);
+    // The kind as it was known when it went out, which may have taken a read of the source.
+    return opened === null || opened.item === null ? [] : [{ ...opened.item, kind: one.kind }];
+  });
+  return isSuperseded(event, events);
+};
+
+const planOutcome = (result: PlanResult): Outcome => {
+  if (result.kind === 'done') return { kind: 'delivered', status: null };
+  if (result.kind === 'failed') return dead(result.reason, result.detail);
+  const { reason, retryAfterMs } = result;
+  const counted = isCounted(reason);
+  return { kind: 'again', reason, status: null, detail: null, retryAfterMs, counted };
+};
+
+const runPlanOf = async (
+  deps: DeliveryDeps,
+  order: TryOrder,
+  deliver: PlanRun,
+  event: LifecycleEvent,
+  enriched: Json,
+): Promise<Tried> => {
+  const { snapshot, claimed, one } = order;
+  const now = deps.now();
+  if (event.effectiveAt !== null && event.effectiveAt > now) {
+    return without({ kind: 'scheduled', dueAt: event.effectiveAt });
+  }
+  if (await isOvertaken(deps, order, event)) {
+    return without({ kind: 'ended', state: 'superseded', reason: 'newer_delivered' });
+  }
+  const plan = snapshot.plans[deliver.plan];
+  if (plan === undefined) return without(dead('plan_unknown'));
+  const deadline = Math.min(one.deadline, deps.clock.monotonic() + plan.deadlineMs);
+  const result = await deps.runPlan({
+    snapshot,
+    plan,
+    event,
+    enriched,
+    delivery: claimed,
+    deadline,
+  });
+  return { outcome: planOutcome(result), ledgerIds: result.ledgerIds };
+};
+
+const forwardOf = async (
+  deps: DeliveryDeps,
+  { snapshot, claimed, one }: TryOrder,
+  forward: Forward,
+  { kept, bytes }: Opened,
+): Promise<Tried> => {
+  const target = snapshot.targets[forward.target];
+  if (target === undefined) return without(noTarget);
+  const sent = await passOn(deps, one, {
+    forward,
+    target,
+    key: claimed.key,
+    source: claimed.event.sender,
+    attempt: claimed.attempt,
+    contentType: kept.headers['content-type'],
+    bytes,
+    replayed: claimed.replayed,
+    outOfOrder: claimed.outOfOrder,
+    gapAfter: claimed.gapAfter,
+  });
+  return without(outcomeOf(sent, deps.now()));
+};
+
+/** Tries one claim once. */
+export const tryDelivery = async (deps: DeliveryDeps, order: TryOrder): Promise<Tried> => {
+  const { claimed, route, deliver } = order;
+  const { sealed, at } = claimed.event;
+  if (sealed === null) return without(dead('pruned'));
+  const kept = open(deps.keyRing, claimed.key.event, sealed);
+  if (kept === null) return without(dead('event_unopenable'));
+  const opened = openItem(route, kept, at, claimed.key.item);
+  if (opened === null) return without(dead('item_unknown'));
+  const { item } = opened;
+  if (item === null && deliver.kind === 'plan') return without(dead('event_unreadable'));
+  const enriched = await enrichItem(deps, order, item);
+  if (enriched.kind === 'failed') return without(enriched.outcome);
+  const { value } = enriched;
+  const event = item === null ? unreadEvent(claimed) : route.reader.enrich(item, value, at);
+  const judged = judge(order, event, value);
+  if (judged !== null) return without(judged);
+  return deliver.kind === 'plan'
+    ? runPlanOf(deps, order, deliver, event, value)
+    : forwardOf(deps, order, deliver, opened);
+};

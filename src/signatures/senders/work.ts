@@ -1,0 +1,191 @@
+/** Tools that people work with, and what tells of accounts in them. */
+import { discordHandshake } from '../handshakes/discord.ts';
+import { slackHandshake } from '../handshakes/slack.ts';
+import { zoomHandshake } from '../handshakes/zoom.ts';
+import { staticSettings } from '../schemes/static.ts';
+import type { Sender } from '../sender.ts';
+import { bodyHmac, plainSender, timedHmac } from './plain-sender.ts';
+
+/** Rows of the table. */
+export const workSenders: readonly Sender[] = [
+  plainSender({
+    name: 'github',
+    title: 'GitHub',
+    confidence: 'vector',
+    source: 'github/docs, Validating webhook deliveries',
+    scheme: bodyHmac({ header: 'x-hub-signature-256', prefix: 'sha256=', encoding: 'hex' }),
+    id: { at: { header: 'x-github-delivery' }, signed: false },
+    keeps: ['x-github-event'],
+    note: 'Its id is not signed; it does not try again by itself.',
+  }),
+  plainSender({
+    name: 'gitlab',
+    title: 'GitLab',
+    confidence: 'documented',
+    source: 'docs.gitlab.com, webhooks',
+    scheme: { name: 'static', options: { header: 'x-gitlab-token', form: 'plain' } },
+    keeps: ['x-gitlab-event'],
+    note: 'Signs nothing. Newer ones sign as Standard Webhooks: use that sender.',
+  }),
+  plainSender({
+    name: 'jira',
+    title: 'Jira',
+    confidence: 'documented',
+    source: 'developer.atlassian.com, webhooks',
+    scheme: bodyHmac({ header: 'x-hub-signature', prefix: 'sha256=', encoding: 'hex' }),
+    id: { at: { header: 'x-atlassian-webhook-identifier' }, signed: false },
+    note: 'Only webhooks that have a secret are signed; those that apps register are not.',
+  }),
+  plainSender({
+    name: 'stripe',
+    title: 'Stripe',
+    confidence: 'vector',
+    source: 'stripe/stripe-node, src/Webhooks.ts',
+    scheme: timedHmac(
+      { pair: 't', unit: 's' },
+      { header: 'stripe-signature', pair: 'v1', encoding: 'hex' },
+      { between: '.' },
+    ),
+    id: { at: { body: 'id' }, signed: true },
+    time: { at: { header: 'stripe-signature' }, unit: 's', signed: true },
+    note: 'The key is the whole text `whsec_…`.',
+  }),
+  plainSender({
+    name: 'slack',
+    title: 'Slack',
+    confidence: 'vector',
+    source: 'api.slack.com, Verifying requests from Slack',
+    scheme: timedHmac(
+      { header: 'x-slack-request-timestamp', unit: 's' },
+      { header: 'x-slack-signature', prefix: 'v0=', encoding: 'hex' },
+      { before: 'v0:', between: ':' },
+    ),
+    id: { at: { body: 'event_id' }, signed: true },
+    time: { at: { header: 'x-slack-request-timestamp' }, unit: 's', signed: true },
+    retry: { header: 'x-slack-retry-num' },
+    handshake: slackHandshake,
+    note: '',
+  }),
+  plainSender({
+    name: 'shopify',
+    title: 'Shopify',
+    confidence: 'documented',
+    source: 'npm @shopify/shopify-api',
+    scheme: bodyHmac({ header: 'x-shopify-hmac-sha256', encoding: 'base64' }),
+    id: { at: { header: 'x-shopify-webhook-id' }, signed: false },
+    keeps: ['x-shopify-topic', 'x-shopify-shop-domain', 'x-shopify-api-version'],
+    note: 'Its id is not signed.',
+  }),
+  plainSender({
+    name: 'zendesk',
+    title: 'Zendesk',
+    confidence: 'unverified',
+    source: 'developer.zendesk.com, webhooks',
+    scheme: timedHmac(
+      { header: 'x-zendesk-webhook-signature-timestamp', unit: 'rfc3339' },
+      { header: 'x-zendesk-webhook-signature', encoding: 'base64' },
+    ),
+    time: {
+      at: { header: 'x-zendesk-webhook-signature-timestamp' },
+      unit: 'rfc3339',
+      signed: true,
+    },
+    note: 'That the time is RFC 3339 is believed. The body may be empty.',
+  }),
+  plainSender({
+    name: 'zoom',
+    title: 'Zoom',
+    confidence: 'documented',
+    source: 'zoom/webhook-sample',
+    scheme: timedHmac(
+      { header: 'x-zm-request-timestamp', unit: 's' },
+      { header: 'x-zm-signature', prefix: 'v0=', encoding: 'hex' },
+      { before: 'v0:', between: ':' },
+    ),
+    time: { at: { header: 'x-zm-request-timestamp' }, unit: 's', signed: true },
+    handshake: zoomHandshake,
+    note: 'It validates the address anew every 72 hours.',
+  }),
+  plainSender({
+    name: 'twilio',
+    title: 'Twilio',
+    confidence: 'vector',
+    source: 'twilio/twilio-node, spec/unit/webhooks',
+    scheme: {
+      name: 'hmac',
+      options: {
+        parts: ['url', 'form'],
+        signature: { header: 'x-twilio-signature', encoding: 'base64' },
+        algorithm: 'sha1',
+        urlPorts: true,
+        bodyHash: 'bodySHA256',
+      },
+    },
+    note: 'Signs the address: `publicUrl` has to be as Twilio calls it. Names and values are joined without a separator.',
+  }),
+  plainSender({
+    name: 'sendgrid',
+    title: 'SendGrid',
+    confidence: 'vector',
+    source: 'sendgrid/sendgrid-nodejs, packages/eventwebhook',
+    scheme: {
+      name: 'ecdsa',
+      options: {
+        parts: ['time', 'body'],
+        time: { header: 'x-twilio-email-event-webhook-timestamp', unit: 's' },
+        signature: { header: 'x-twilio-email-event-webhook-signature', encoding: 'base64' },
+      },
+    },
+    time: {
+      at: { header: 'x-twilio-email-event-webhook-timestamp' },
+      unit: 's',
+      signed: true,
+    },
+    note: '`keys` is the verification key, SPKI in base64.',
+  }),
+  plainSender({
+    name: 'pagerduty',
+    title: 'PagerDuty',
+    confidence: 'documented',
+    source: 'PagerDuty/developer-docs, webhooks v3',
+    scheme: bodyHmac({ header: 'x-pagerduty-signature', pair: 'v1', encoding: 'hex' }),
+    id: { at: { header: 'x-webhook-id' }, signed: false },
+    note: 'Its id is not signed. A 4xx is final; three of them switch the webhook off for a day.',
+  }),
+  plainSender({
+    name: 'discord',
+    title: 'Discord',
+    confidence: 'documented',
+    source: 'discord.com/developers/docs; npm discord-interactions',
+    scheme: {
+      name: 'ed25519',
+      options: {
+        parts: ['time', 'body'],
+        time: { header: 'x-signature-timestamp', unit: 's' },
+        signature: { header: 'x-signature-ed25519', encoding: 'hex' },
+      },
+    },
+    time: { at: { header: 'x-signature-timestamp' }, unit: 's', signed: true },
+    handshake: discordHandshake,
+    ack: { status: 204, body: null },
+    note: '`keys` is the public key of the application, in hex. It tries what happens with wrong signatures.',
+  }),
+  plainSender({
+    name: 'workato',
+    title: 'Workato',
+    confidence: 'unverified',
+    source: 'believed: a recipe sends what it is built to send',
+    scheme: { name: 'static', options: { header: 'authorization', form: 'plain' } },
+    settings: staticSettings,
+    note: 'Where the recipe signs, use `custom`.',
+  }),
+  plainSender({
+    name: 'servicenow',
+    title: 'ServiceNow',
+    confidence: 'unverified',
+    source: 'believed: outbound REST messages send Basic',
+    scheme: { name: 'static', options: { header: 'authorization', form: 'basic' } },
+    settings: staticSettings,
+    note: 'Basic (`user:password`) unless `form` says otherwise.',
+  }),
+];
