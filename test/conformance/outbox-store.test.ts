@@ -48,7 +48,7 @@ const bring = async (stores: Stores, line: number, state: DeliveryState): Promis
   const [event] = await receive(stores, [given]);
   const key = { event: event as EventId, item: 0, name: 'n8n' };
   if (state === 'cancelled') {
-    const cancels = [{ line: bytesOf(line), kinds: ['leaver'] }];
+    const cancels = [{ line: bytesOf(line), subject: bytesOf(line), kinds: ['leaver'] }];
     await receive(stores, [{ ...receiving(line), deliveries: [], cancels }]);
   } else if (state === 'discarded') {
     await stores.outbox.act('discard', [{ key, dueAt: start }], start);
