@@ -1,7 +1,7 @@
 /** Silence, skips and second tries of sources, on a clock of numbers. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import {
   hearSource,
   judgeSource,

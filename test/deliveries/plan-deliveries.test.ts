@@ -1,7 +1,7 @@
 /** What an event owes to whom, in which line and when. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { lineOf, subjectHash } from '../../src/deliveries/lines.ts';
 import { deliveriesMax, itemsMax, planDeliveries } from '../../src/deliveries/plan-deliveries.ts';
 import { compileExpression, type Expression } from '../../src/expressions.ts';

@@ -1,7 +1,7 @@
 /** What recognises a repeat, and what must never pass for one. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { bodyWindowMsMax, marksOf } from '../../src/deliveries/repeat-marks.ts';
 import type { DedupeBy, Verified } from '../../src/signatures/receiver.ts';
 import { testKeyRing } from '../support/webhook-scene.ts';
