@@ -45,8 +45,6 @@ export type Target = Readonly<{
 export type Client = Readonly<{
   name: string;
   settings: ClientSettings;
-  /** `auth: internal`: plans walk as it, and nobody can present a key for it. */
-  internal: boolean;
   /** End of `expires`, ms since the epoch. */
   expiresAt: number;
   /** `auth: internal`: plans act as it; it never calls, and has no key. */

@@ -132,7 +132,6 @@ export const compileClient = (name: string, settings: ClientSettings): Client =>
   Object.freeze({
     name,
     settings,
-    internal: false,
     expiresAt: settings.expires,
     internal: settings.auth.includes('internal'),
     // Ranges that cannot be read were reported by references.ts; here they match nothing.
