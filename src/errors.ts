@@ -79,6 +79,13 @@ const rows = {
     'The signed time of the message lies too far from now.',
     'A replay, a clock that is wrong, or a sender that repeats with its first time; see webhook.tolerance.',
   ),
+  key_unavailable: row(
+    503,
+    true,
+    'error',
+    'The key that verifies this message cannot be had now.',
+    'The address of its key set or certificate does not answer; see the trace.',
+  ),
   route_unknown: row(
     404,
     false,

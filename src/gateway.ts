@@ -9,16 +9,10 @@ import type { AdminContext } from './admin/operation.ts';
 import type { Clock, Timer } from './clock.ts';
 import { filesOnDisk } from './config/files-on-disk.ts';
 import type { Loaded } from './config/load.ts';
-import { printProblem } from './config/problem.ts';
 import { makeReloader, type Reloader } from './config/reloader.ts';
 import { watchConfig, type Watch } from './config/watch.ts';
-import {
-  adminContext,
-  openFoundation,
-  readLastGood,
-  saveLastGood,
-  type Foundation,
-} from './foundation.ts';
+import { begin, type Beginning, type Good } from './beginning.ts';
+import { adminContext, saveLastGood, type Foundation } from './foundation.ts';
 import { makeDataListener } from './http/data-listener.ts';
 import type { Random } from './ids.ts';
 import type { Limiter } from './limits/limiter.ts';
@@ -28,9 +22,11 @@ import { makeDoors } from './passage/pass.ts';
 import { makeSharedTurns } from './passage/shared-turns.ts';
 import { makeTurns, type Turns } from './passage/turns.ts';
 import { checksOf } from './readiness.ts';
-import type { Snapshot, StoreSettings } from './snapshot.ts';
+import type { Snapshot } from './snapshot.ts';
+import type { KeyFetcher } from './signatures/receiver.ts';
 import { makeTargets, type LiveTargets } from './targets/make-targets.ts';
 import type { Observer } from './telemetry/observe.ts';
+import { makeWebhooks, type Webhooks } from './webhooks.ts';
 
 export type GatewayDeps = Readonly<{
   clock: Clock;
@@ -38,6 +34,8 @@ export type GatewayDeps = Readonly<{
   observer: Observer;
   /** Prometheus text of /metrics. */
   metrics(): Promise<string>;
+  /** Fetches what webhooks are verified with; the same that `load` compiles receivers with. */
+  keyFetcher: KeyFetcher;
   /** Loads the route file as it is now. */
   load(): Promise<Loaded>;
   /** Loads a set of route files that was kept as last good. */
@@ -65,65 +63,6 @@ const recoverEveryMs = 2_000;
 const turnLimits = { waitersMax: 1_000, keysMax: 100_000 };
 const bucketsMax = 100_000;
 
-/** The configuration cannot be served; `problems` is what `check` prints. */
-export class ConfigRefused extends Error {
-  readonly problems: readonly string[];
-
-  constructor(problems: readonly string[]) {
-    super('the configuration has problems');
-    this.name = 'ConfigRefused';
-    this.problems = problems;
-  }
-}
-
-type Good = Loaded & Readonly<{ snapshot: Snapshot }>;
-
-/** What serves at start: the file, or loudly the last good one where the file is bad. */
-type Beginning = Readonly<{
-  foundation: Foundation;
-  loaded: Good;
-  problems: readonly string[];
-  lastGood: boolean;
-}>;
-
-/** What a beginning needs; `inForce` is the snapshot once there is one. */
-type BeginDeps = GatewayDeps & Readonly<{ inForce(): Snapshot | null }>;
-
-const openOn = (deps: BeginDeps, snapshot: Snapshot): Promise<Foundation> =>
-  openFoundation({ ...deps, version: () => (deps.inForce() ?? snapshot).version }, snapshot);
-
-const beginWithLastGood = async (
-  deps: BeginDeps,
-  store: StoreSettings,
-  problems: readonly string[],
-): Promise<Beginning> => {
-  const sources = await readLastGood(deps, store);
-  const kept = sources === null ? null : await deps.loadKept(sources);
-  if (kept === null || kept.snapshot === null) throw new ConfigRefused(problems);
-  deps.observer.note('error', 'config.last-good', { problems: problems.length });
-  const opened = await openOn(deps, kept.snapshot);
-  const loaded: Good = { ...kept, snapshot: kept.snapshot };
-  return { foundation: opened, loaded, problems, lastGood: true };
-};
-
-const begin = async (deps: BeginDeps): Promise<Beginning> => {
-  const loaded = await deps.load();
-  const { snapshot } = loaded;
-  const problems = [...loaded.problems, ...loaded.closed].map(printProblem);
-  if (snapshot === null || loaded.closed.length > 0) {
-    if (deps.strict || loaded.store === null) throw new ConfigRefused(problems);
-    return beginWithLastGood(deps, loaded.store, problems);
-  }
-  const foundation = await openOn(deps, snapshot);
-  try {
-    await saveLastGood(foundation, loaded, deps.clock.now());
-  } catch (error) {
-    await foundation.close();
-    throw error;
-  }
-  return { foundation, loaded: { ...loaded, snapshot }, problems, lastGood: false };
-};
-
 /** Everything that lives while a gateway runs, as far as it was started. */
 type Parts = {
   readonly deps: GatewayDeps;
@@ -139,6 +78,7 @@ type Parts = {
   closeDoors: () => Promise<void>;
   /** Rates that gateways count together. */
   limits: SharedLimiter | null;
+  webhooks: Webhooks | null;
   /** What else ends with the gateway, before its store. */
   readonly enders: (() => void)[];
 };
@@ -153,6 +93,7 @@ const stopParts = async (parts: Parts, deadlineMs: number): Promise<void> => {
   const left = (): number => Math.max(0, until - clock.monotonic());
   const [data, ...others] = parts.listeners;
   await data?.stop(left());
+  await parts.webhooks?.stop(left());
   await parts.targets.close(left());
   await parts.closeDoors();
   for (const end of parts.enders) end();
@@ -197,6 +138,7 @@ const activate = async (parts: Parts, loaded: Good, cause: string): Promise<void
   }
   parts.snapshot = snapshot;
   targets.reconcile(snapshot.targets);
+  parts.webhooks?.reconcile(snapshot);
   tellExpiries(deps.observer, snapshot);
 };
 
@@ -253,13 +195,14 @@ const openTurns = ({ deps: { clock }, foundation, ...parts }: Parts): Turns => {
 const startListeners = async (parts: Parts, context: AdminContext) => {
   const { deps, foundation, targets } = parts;
   const { clock, random, observer } = deps;
+  const limiter = await openLimiter(parts);
   const doors = makeDoors({
     clock,
     random,
     observer,
     watch: foundation.watch,
     targets,
-    limiter: await openLimiter(parts),
+    limiter,
     turns: openTurns(parts),
     ledger: foundation.ledger,
     keyRing: foundation.keyRing,
@@ -273,6 +216,9 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
   });
   parts.closeDoors = doors.close;
   await doors.load();
+  const snapshot = () => parts.snapshot;
+  const webhooks = makeWebhooks({ ...deps, foundation, targets, limiter, doors, snapshot });
+  parts.webhooks = webhooks;
   const data = makeDataListener({
     clock,
     random,
@@ -280,7 +226,8 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
     doors,
     watch: foundation.watch,
     callers: foundation.callers,
-    snapshot: () => parts.snapshot,
+    webhooks: webhooks.doors,
+    snapshot,
     stopping: () => parts.stopping,
   });
   const admin = makeListener(
@@ -338,6 +285,7 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
     recovery: null,
     closeDoors: () => Promise.resolve(),
     limits: null,
+    webhooks: null,
     enders: [],
   };
   live = parts;
@@ -367,6 +315,7 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
       }
     });
     keepRecovering(parts, () => doors.recover());
+    parts.webhooks?.start();
     if (deps.watch) {
       parts.watch = watchConfig({
         ...loaded,

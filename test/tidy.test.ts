@@ -73,6 +73,8 @@ const levels: Readonly<Record<string, number>> = {
   storage: 5,
   'readiness.ts': 5,
   'gateway.ts': 6,
+  'beginning.ts': 6,
+  'webhooks.ts': 6,
   'foundation.ts': 6,
   demo: 7,
   commands: 8,
@@ -136,9 +138,10 @@ describe('imports', () => {
         return down > 0 || (down === 0 && typeOnly) ? [] : [`${source.file} -> ${to}`];
       }),
     );
-    // gateway and foundation are one part in two files.
+    // The life of a gateway is one part in several files.
+    const life = ['src/gateway.ts', 'src/beginning.ts', 'src/webhooks.ts', 'src/foundation.ts'];
     allow(
-      wrong.filter((line) => line !== 'src/gateway.ts -> src/foundation.ts'),
+      wrong.filter((line) => !line.split(' -> ').every((file) => life.includes(file))),
       'imports go up',
     );
   });

@@ -3,10 +3,12 @@
  * changes, drains on SIGTERM and SIGINT; a second signal ends at once.
  */
 import { hostname } from 'node:os';
-import { ConfigRefused, startGateway, type Gateway } from '../gateway.ts';
+import { ConfigRefused } from '../beginning.ts';
+import { startGateway, type Gateway } from '../gateway.ts';
 import { GatewayError } from '../errors.ts';
 import { systemClock } from '../clock.ts';
 import { systemRandom } from '../ids.ts';
+import { makeKeyFetcher } from '../targets/key-fetcher.ts';
 import { makeLog } from '../telemetry/log.ts';
 import { makeObserver } from '../telemetry/make-observer.ts';
 import { startTelemetry } from '../telemetry/start-telemetry.ts';
@@ -23,6 +25,12 @@ export const serve = async (
 ): Promise<number> => {
   const log = makeLog({ level: context.env['LOG_LEVEL'] ?? 'info' });
   const observer = makeObserver({ log, clock: systemClock });
+  const keyFetcher = makeKeyFetcher({
+    clock: systemClock,
+    allowPrivate: [],
+    report: ({ host, ok, durationMs }) =>
+      observer.note(ok ? 'debug' : 'warn', 'webhook.keys.fetched', { host, ok, ms: durationMs }),
+  });
   let gateway: Gateway;
   try {
     gateway = await startGateway({
@@ -30,8 +38,9 @@ export const serve = async (
       random: systemRandom,
       observer,
       metrics: () => observer.prometheus(),
-      load: () => load(options.config, context.env, true),
-      loadKept: (sources) => kept(options.config, context.env, sources),
+      keyFetcher,
+      load: () => load(options.config, context.env, true, keyFetcher),
+      loadKept: (sources) => kept(options.config, context.env, sources, keyFetcher),
       strict: options.strict,
       watch: true,
     });
@@ -81,6 +90,7 @@ export const serve = async (
   });
   await ended;
   observer.note('info', 'gateway.stopped', {});
+  await keyFetcher.close();
   await telemetry.shutdown(5_000);
   await log.flush();
   return 0;

@@ -128,7 +128,7 @@ type Unusable = Readonly<{
   webhook(path: Path, reason: string): void;
 }>;
 
-const noKeys: KeyFetcher = { fetch: () => Promise.resolve(null) };
+export const noKeys: KeyFetcher = { fetch: () => Promise.resolve(null) };
 
 const compile = (
   { parsed, file, directory, secrets, fetcher }: Made,

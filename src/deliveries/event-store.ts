@@ -52,8 +52,11 @@ export type Receiving = Readonly<{
   /** Empty: repeats are not told. */
   marks: readonly Mark[];
   deliveries: readonly DeliveryRow[];
-  /** Deliveries of these lines and kinds that wait for their date are cancelled. */
-  cancels: readonly Readonly<{ line: Buffer; kinds: readonly string[] }>[];
+  /**
+   * Deliveries of these lines, subjects and kinds that wait for their date are cancelled, before those of
+   * this event are kept. (A line can hold several subjects, where the route orders by something else.)
+   */
+  cancels: readonly Readonly<{ line: Buffer; subject: Buffer; kinds: readonly string[] }>[];
 }>;
 
 /** `duplicate` names the event that came first; nothing of this one was kept. */

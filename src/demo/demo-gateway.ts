@@ -13,7 +13,7 @@ import { localPerson, perform } from '../admin/operation.ts';
 import { adminOperations } from '../admin/operations.ts';
 import { systemClock } from '../clock.ts';
 import { filesOnDisk, keptFiles } from '../config/files-on-disk.ts';
-import { loadConfig } from '../config/load.ts';
+import { loadConfig, noKeys } from '../config/load.ts';
 import { isRefusal } from '../errors.ts';
 import { startGateway, type Gateway } from '../gateway.ts';
 import { systemRandom } from '../ids.ts';
@@ -145,6 +145,7 @@ export const startDemoGateway = async (
     random: systemRandom,
     observer: watched.observer,
     metrics: () => watched.real.prometheus(),
+    keyFetcher: noKeys,
     load: () => loadConfig({ ...filesOnDisk, ...input() }),
     loadKept: (sources) => loadConfig({ ...keptFiles(sources, filesOnDisk), ...input() }),
     strict: true,

@@ -1,11 +1,11 @@
 /**
  * Bytes in, bytes out: one request as the handlers see it, and the one place that writes an answer.
  * Handlers take an Exchange and give a Reply; only this file and listener.ts touch sockets. Bodies
- * are counted on the wire, held in one Buffer and must be UTF-8.
+ * are counted on the wire, held in one Buffer and never decompressed; as text they must be UTF-8.
  */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { refuse, type Refusal } from '../errors.ts';
+import { isRefusal, refuse, type Refusal } from '../errors.ts';
 
 /** One request. Header names are lower-case; a header that may stand once stands once. */
 export type Exchange = Readonly<{
@@ -25,6 +25,11 @@ export type Exchange = Readonly<{
   abandoned(): boolean;
   /** The body as text, at most `bytesMax` bytes on the wire; null where there is none. */
   body(bytesMax: number): Promise<string | null | Refusal>;
+  /**
+   * The body exactly as it was on the wire, at most `bytesMax` bytes; null where there is none. Once:
+   * a body that something read before is refused as `internal`, never taken for an empty one.
+   */
+  bytes(bytesMax: number): Promise<Buffer | null | Refusal>;
 }>;
 
 /** An answer. Header names are lower-case. */
@@ -38,17 +43,25 @@ export type Reply = Readonly<{
 
 const cutBody = refuse('body_malformed', 'The body ended before it was complete.');
 
-const readBody = (
+const consumedBody = refuse('internal', 'Send the message again in a moment.', {
+  internal: 'something read the body before it was asked for',
+});
+
+const readBytes = (
   incoming: IncomingMessage,
   bytesMax: number,
-): Promise<string | null | Refusal> => {
+): Promise<Buffer | null | Refusal> => {
   const tooLarge = (): Refusal =>
     refuse('body_too_large', `The body is larger than the ${bytesMax} bytes accepted here.`);
+  if (incoming.readableDidRead) return Promise.resolve(consumedBody);
   const declared = incoming.headers['content-length'];
   if (declared !== undefined && Number(declared) > bytesMax) return Promise.resolve(tooLarge());
   if (declared === undefined && incoming.headers['transfer-encoding'] === undefined) {
     return Promise.resolve(null);
   }
+  if (incoming.readableEnded) return Promise.resolve(null);
+  // It would say nothing more.
+  if (incoming.destroyed) return Promise.resolve(cutBody);
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
@@ -63,10 +76,9 @@ const readBody = (
       chunks.push(chunk);
     });
     incoming.once('end', () => {
+      if (declared !== undefined && Number(declared) !== bytes) return resolve(consumedBody);
       if (bytes === 0) return resolve(null);
-      const whole = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes);
-      if (!isUtf8(whole)) return resolve(refuse('body_malformed', 'The body is not valid UTF-8.'));
-      resolve(whole.toString('utf8'));
+      resolve(chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks, bytes));
     });
     const cut = (): void => {
       // A body that was read whole closes too.
@@ -75,6 +87,17 @@ const readBody = (
     incoming.once('error', cut);
     incoming.once('close', cut);
   });
+};
+
+const readBody = async (
+  incoming: IncomingMessage,
+  bytesMax: number,
+): Promise<string | null | Refusal> => {
+  const whole = await readBytes(incoming, bytesMax);
+  if (whole === null || isRefusal(whole)) return whole;
+  return isUtf8(whole)
+    ? whole.toString('utf8')
+    : refuse('body_malformed', 'The body is not valid UTF-8.');
 };
 
 /** Wraps one request of node:http; reads nothing yet. */
@@ -91,6 +114,7 @@ export const makeExchange = (incoming: IncomingMessage, outgoing: ServerResponse
     localPort: incoming.socket.localPort ?? 0,
     abandoned: () => outgoing.destroyed && !outgoing.writableFinished,
     body: (bytesMax) => readBody(incoming, bytesMax),
+    bytes: (bytesMax) => readBytes(incoming, bytesMax),
   };
 };
 

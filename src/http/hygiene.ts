@@ -88,6 +88,40 @@ export const inspect = (
   return inspectTarget(path, query) ?? inspectHeaders(exchange.rawHeaders);
 };
 
+/** Headers of a foreign sender that must not stand twice: what they say is taken by somebody's word. */
+const foreignSingletons: ReadonlySet<string> = new Set([
+  'host',
+  'authorization',
+  'content-type',
+  'content-length',
+  'transfer-encoding',
+]);
+
+/**
+ * The same for a webhook, whose path was compared whole already: null if it is clean. Foreign senders
+ * choose their own media types, codings and header names; bytes are verified as they came, and nobody
+ * here reads a method override, so none of that is refused.
+ */
+export const inspectForeign = (
+  exchange: Pick<Exchange, 'path' | 'query' | 'headers' | 'rawHeaders'>,
+): Refusal | null => {
+  const { path, query, headers, rawHeaders } = exchange;
+  if (headers['host'] === undefined || !hostPattern.test(headers['host'])) {
+    return suspicious('The Host header is missing or is no host name.');
+  }
+  if (path.length + query.length > urlBytesMax) {
+    return suspicious(`The URL is longer than ${urlBytesMax} characters.`);
+  }
+  const seen = new Set<string>();
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = (rawHeaders[index] as string).toLowerCase();
+    if (!foreignSingletons.has(name)) continue;
+    if (seen.has(name)) return suspicious(`The header ${name} stands twice.`);
+    seen.add(name);
+  }
+  return null;
+};
+
 const mediaType =
   /^(application\/(?:scim\+)?json)\s*(?:;\s*charset\s*=\s*"?([A-Za-z0-9-]+)"?\s*)?$/i;
 

@@ -65,6 +65,22 @@ export const respond = (presented: Presented, marks: Marks): Reply => {
   return { status: presented.status, headers, body };
 };
 
+/** An answer of a webhook route: a sender's handshake, an acknowledgement, the answer of a hook. */
+export type PlainAnswer = Readonly<{
+  status: number;
+  contentType: string | null;
+  body: string | null;
+  /** Beside those of every answer; names in lower case. */
+  headers?: Readonly<Record<string, string>>;
+}>;
+
+/** Prints one. */
+export const respondPlain = (answer: PlainAnswer, marks: Marks): Reply => {
+  const headers = { ...markHeaders(marks, 0), ...answer.headers };
+  if (answer.contentType !== null) headers['content-type'] = answer.contentType;
+  return { status: answer.status, headers, body: answer.body };
+};
+
 /** The status a refusal is answered with. */
 export const statusOf = (refusal: Refusal): number =>
   refusal.status ?? (errorTable[refusal.refused].status || 502);

@@ -1,15 +1,20 @@
 /**
  * Finding a route and the caller's address, precomputed once per snapshot. The longest path by whole
- * segments wins.
+ * segments wins, whatever kind of route it is; a webhook route serves exactly its path.
  */
 import { compilePin } from '../callers/pin.ts';
-import type { Route, Snapshot } from '../snapshot.ts';
+import type { Route, Snapshot, WebhookRoute } from '../snapshot.ts';
 
-/** A route and the path segments after its prefix, still percent-encoded. */
+/** A SCIM route and the path segments after its prefix, still percent-encoded. */
 export type Found = Readonly<{ route: Route; rest: readonly string[] }>;
 
+/** A webhook route, addressed exactly. */
+export type FoundWebhook = Readonly<{ webhook: WebhookRoute }>;
+
+type Entry = Readonly<{ route: Route }> | FoundWebhook;
+
 type Table = Readonly<{
-  byPath: ReadonlyMap<string, Route>;
+  byPath: ReadonlyMap<string, Entry>;
   depthMax: number;
   trusted(address: string): boolean;
 }>;
@@ -20,8 +25,14 @@ const tableOf = (snapshot: Snapshot): Table => {
   const known = tables.get(snapshot);
   if (known !== undefined) return known;
   const table: Table = {
-    byPath: new Map(snapshot.routes.map((route) => [route.path, route])),
-    depthMax: Math.max(0, ...snapshot.routes.map((route) => route.segments.length)),
+    byPath: new Map([
+      ...snapshot.routes.map((route): [string, Entry] => [route.path, { route }]),
+      ...snapshot.webhooks.map((webhook): [string, Entry] => [webhook.path, { webhook }]),
+    ]),
+    depthMax: [...snapshot.routes, ...snapshot.webhooks].reduce(
+      (most, { segments }) => Math.max(most, segments.length),
+      0,
+    ),
     trusted:
       snapshot.server.trustedProxies.length === 0
         ? () => false
@@ -31,8 +42,8 @@ const tableOf = (snapshot: Snapshot): Table => {
   return table;
 };
 
-/** The route that serves `path` (raw, begins with a slash), or null. */
-export const findRoute = (snapshot: Snapshot, path: string): Found | null => {
+/** What serves `path` (raw, begins with a slash), or null. */
+export const findEntry = (snapshot: Snapshot, path: string): Found | FoundWebhook | null => {
   const { byPath, depthMax } = tableOf(snapshot);
   // Where the prefixes of one to `depthMax` segments end.
   const ends: number[] = [];
@@ -42,11 +53,21 @@ export const findRoute = (snapshot: Snapshot, path: string): Found | null => {
     ends.push(end);
   }
   for (let end = ends.pop(); end !== undefined; end = ends.pop()) {
-    const route = byPath.get(path.slice(0, end));
-    if (route === undefined) continue;
-    return { route, rest: end === path.length ? [] : path.slice(end + 1).split('/') };
+    const entry = byPath.get(path.slice(0, end));
+    if (entry === undefined) continue;
+    if ('webhook' in entry) return end === path.length ? entry : null;
+    return {
+      route: entry.route,
+      rest: end === path.length ? [] : path.slice(end + 1).split('/'),
+    };
   }
   return null;
+};
+
+/** The SCIM route that serves `path`, or null. */
+export const findRoute = (snapshot: Snapshot, path: string): Found | null => {
+  const found = findEntry(snapshot, path);
+  return found === null || 'webhook' in found ? null : found;
 };
 
 /** The caller's address: the socket's, or what a trusted proxy says of it, read from the right. */

@@ -1,6 +1,6 @@
 /**
- * One call at the data listener, from bytes to bytes: look, find the route, identify, understand,
- * pass, respond. A function from Exchange to Reply; sockets are elsewhere. Whatever throws below
+ * One call at the data listener, from bytes to bytes: find the route, look, identify, understand,
+ * pass, respond; a webhook is handed to serve-webhook. A function from Exchange to Reply; sockets are elsewhere. Whatever throws below
  * ends here as 503 `internal`, with its cause in the log.
  */
 import type { CallersStanding } from '../callers/standing.ts';
@@ -20,8 +20,9 @@ import type { Exchange, Reply } from './exchange.ts';
 import { inspect, inspectMediaType } from './hygiene.ts';
 import { readIdempotencyKey } from './idempotency-key.ts';
 import { respond, respondRefusal, type Marks } from './respond.ts';
-import { callerAddress, findRoute } from './route-table.ts';
+import { callerAddress, findEntry, type Found } from './route-table.ts';
 import { asksBulk, readBulkCall, serveBulk } from './serve-bulk.ts';
+import { serveWebhook, type WebhookDoors } from './serve-webhook.ts';
 import { settledRecord, type Finished, type Glimpse } from './settled-record.ts';
 import { beginTrace, parseTraceParent } from './trace-parent.ts';
 
@@ -35,6 +36,8 @@ export type ServeDeps = Readonly<{
   snapshot(): Snapshot;
   /** True while draining: new calls are answered `shutting_down`. */
   stopping(): boolean;
+  /** What webhook routes go through; without it they are answered `shutting_down`. */
+  webhooks?: WebhookDoors;
 }>;
 
 const identifyActor = (
@@ -94,12 +97,12 @@ const walk = async (
   deps: ServeDeps,
   exchange: Exchange,
   seen: Glimpse,
+  found: Found | null,
 ): Promise<Outcome | Refusal> => {
   if (deps.stopping()) return refuse('shutting_down', 'Send the call again in a moment.');
   const dirty = inspect(exchange);
   if (dirty !== null) return dirty;
   const { snapshot } = seen;
-  const found = findRoute(snapshot, exchange.path);
   if (found === null) return refuse('route_unknown', 'There is no route at this path.');
   seen.route = found.route;
   const base = snapshot.server.publicUrl || `http://${exchange.headers['host']}`;
@@ -191,10 +194,14 @@ const marksOf = (exchange: Exchange, seen: Glimpse, outcome: Outcome | null): Ma
 /** Serves one request; never throws. */
 export const serveCall = async (deps: ServeDeps, exchange: Exchange): Promise<Reply> => {
   const seen = glimpse(deps, exchange);
+  const found = findEntry(seen.snapshot, exchange.path);
+  if (found !== null && 'webhook' in found) {
+    return serveWebhook(deps, { exchange, seen, route: found.webhook });
+  }
   let came: Outcome | Refusal;
   let cause: unknown = null;
   try {
-    came = await walk(deps, exchange, seen);
+    came = await walk(deps, exchange, seen, found);
   } catch (error) {
     cause = error;
     came = error instanceof GatewayError ? error.refusal : refuse('internal', 'Try again later.');

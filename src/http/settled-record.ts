@@ -3,8 +3,8 @@ import { isRefusal, type Refusal } from '../errors.ts';
 import type { RequestId, SpanId, TraceId } from '../ids.ts';
 import type { Operation } from '../identity/operation.ts';
 import type { Actor, Outcome, Tried } from '../passage/doors.ts';
-import type { Route, Snapshot } from '../snapshot.ts';
-import type { RequestSettled, SettledPart } from '../telemetry/observe.ts';
+import type { Route, Snapshot, WebhookRoute } from '../snapshot.ts';
+import type { RequestSettled, SettledPart, WebhookSettled } from '../telemetry/observe.ts';
 import type { Exchange } from './exchange.ts';
 import { statusOf } from './respond.ts';
 import type { RemoteSpan } from './trace-parent.ts';
@@ -101,9 +101,12 @@ const partOf = ({ outcome, startedAt, endedAt }: Tried): SettledPart => {
   };
 };
 
+/** Where the request was addressed to; only of routes that are there, so that strangers make no series. */
+const hostOf = (exchange: Exchange): string =>
+  (exchange.headers['host'] ?? '').replace(/:[0-9]+$/, '').slice(0, 253);
+
 export const settledRecord = (finished: Finished): RequestSettled => {
   const { exchange, seen, outcome, refusal } = finished;
-  const host = exchange.headers['host'] ?? '';
   return {
     traceId: seen.traceId,
     spanId: seen.spanId,
@@ -113,7 +116,7 @@ export const settledRecord = (finished: Finished): RequestSettled => {
     httpRoute: templateOf(seen, exchange.method),
     query: redacted(exchange.query),
     scheme: seen.snapshot.server.publicUrl.startsWith('https') ? 'https' : 'http',
-    serverAddress: seen.route === null ? '' : host.replace(/:[0-9]+$/, '').slice(0, 253),
+    serverAddress: seen.route === null ? '' : hostOf(exchange),
     serverPort: exchange.localPort,
     clientAddress: seen.remote,
     userAgent: (exchange.headers['user-agent'] ?? '').slice(0, 120),
@@ -143,3 +146,16 @@ export const settledRecord = (finished: Finished): RequestSettled => {
     ...(outcome?.parts === undefined ? {} : { parts: outcome.parts.map(partOf) }),
   };
 };
+
+/** The same of a request at a webhook route. `keyId`: the key that matched. */
+export const webhookRecord = (
+  finished: Omit<Finished, 'outcome' | 'mutating'>,
+  told: Readonly<{ route: WebhookRoute; keyId: string | null; webhook: WebhookSettled }>,
+): RequestSettled => ({
+  ...settledRecord({ ...finished, outcome: null, mutating: false }),
+  httpRoute: told.route.path,
+  serverAddress: hostOf(finished.exchange),
+  route: told.route.name,
+  keyId: told.keyId,
+  webhook: told.webhook,
+});

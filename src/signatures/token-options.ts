@@ -21,10 +21,12 @@ export const tenantId = z
   .transform((id) => id.toLowerCase());
 export const tenantList = z.array(tenantId).min(1).max(64);
 
-/** The longest leeway a token's ends get, ms: what is for messages may be longer. */
+/** Leeway where the route has no tolerance, and the longest there is, ms: messages may have more. */
+const leewayMs = 60_000;
 const leewayMsMax = 300_000;
-/** Leeway of a token's ends, ms. */
-export const leewayOf = (toleranceMs: number): number => Math.min(toleranceMs, leewayMsMax);
+/** Leeway of a token's ends, ms; `toleranceMs` 0 = the route has none. */
+export const leewayOf = (toleranceMs: number): number =>
+  toleranceMs === 0 ? leewayMs : Math.min(toleranceMs, leewayMsMax);
 
 /** All issuers: those given, and the templates with each tenant in them. */
 export const issuersOf = (

@@ -53,6 +53,15 @@ export const requestAttributes = (record: RequestSettled): SpanAttributes => {
   if (record.decision !== null) attributes['sallyport.decision'] = record.decision;
   if (record.rule !== null) attributes['sallyport.rule'] = record.rule;
   if (record.normalisedCount > 0) attributes['sallyport.normalised'] = record.normalisedCount;
+  const { webhook } = record;
+  if (webhook !== undefined) {
+    attributes['sallyport.scheme'] = webhook.sender;
+    attributes['sallyport.result'] = webhook.result;
+    if (webhook.eventId !== null) attributes['sallyport.event.id'] = webhook.eventId;
+    if (webhook.greeting !== null) attributes['sallyport.handshake'] = webhook.greeting;
+    if (record.code !== null) attributes['sallyport.code'] = record.code;
+    if (record.internal !== null) attributes['sallyport.reason'] = record.internal.slice(0, 200);
+  }
   if (record.mutation !== null) {
     attributes['sallyport.ledger.id'] = record.mutation.ledgerId;
     attributes['sallyport.outcome'] = record.mutation.outcome;

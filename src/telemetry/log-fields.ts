@@ -5,11 +5,18 @@
 import { errorTable, type ErrorCode } from '../errors.ts';
 import { describeFailure } from './failure.ts';
 import type { LogFields, LogLevel } from './log.ts';
-import type { DeliveryAttempted, DeliveryResult, RequestSettled } from './observe.ts';
+import type {
+  DeliveryAttempted,
+  DeliveryResult,
+  RequestSettled,
+  WebhookResult,
+} from './observe.ts';
 
 /** Event name of a change, denied or not (interface.md §7); other requests are `sallyport.request`. */
 export const mutationEvent = 'sallyport.mutation';
 export const requestEvent = 'sallyport.request';
+/** A message at a webhook route. */
+export const webhookEvent = 'sallyport.webhook';
 /** A doubt that was settled later. */
 export const doubtEvent = 'sallyport.mutation.settled';
 
@@ -96,6 +103,27 @@ export const deliveryFields = (record: DeliveryAttempted): LogFields => ({
   calls: record.calls.length === 0 ? undefined : record.calls.length,
   ledger_ids: record.ledgerIds.length === 0 ? undefined : record.ledgerIds,
   config_version: record.configVersion,
+});
+
+/** Level of a webhook's line. */
+export const webhookLevels: Readonly<Record<WebhookResult, LogLevel>> = Object.freeze({
+  stored: 'info',
+  duplicate: 'debug',
+  handshake: 'info',
+  refused: 'warn',
+  rate_limited: 'warn',
+  unavailable: 'error',
+});
+
+/** The line of a webhook; `count` of its like since the last line, itself included. */
+export const webhookFields = (record: RequestSettled, count: number): LogFields => ({
+  ...requestFields(record),
+  scheme: record.webhook?.sender,
+  result: record.webhook?.result,
+  event_id: record.webhook?.eventId ?? undefined,
+  handshake: record.webhook?.greeting ?? undefined,
+  answered: record.webhook?.answered ?? undefined,
+  count: count === 1 ? undefined : count,
 });
 
 const printable = (value: unknown): unknown => {

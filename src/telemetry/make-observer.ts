@@ -5,6 +5,7 @@
  */
 import type { Clock } from '../clock.ts';
 import type { Log } from './log.ts';
+import { makeWebhookLines } from './log-webhooks.ts';
 import {
   deliveryEvent,
   deliveryFields,
@@ -33,7 +34,12 @@ export type TelemetryObserver = Observer &
 /** Requests that wait for telemetry; the oldest goes first. */
 const waitingMax = 1_000;
 
-const logRequest = (log: Log, record: RequestSettled): void => {
+const logRequest = (
+  log: Log,
+  logWebhook: (record: RequestSettled) => void,
+  record: RequestSettled,
+): void => {
+  if (record.webhook !== undefined) return logWebhook(record);
   if (!record.mutating || isUnrolled(record)) {
     const level = levelOf(record);
     if (log.enabled(level)) log.line(level, requestEvent, requestFields(record));
@@ -63,6 +69,16 @@ const logEvents = (log: Log, metrics: Metrics) => ({
   },
   limitRejected: (record: Parameters<Observer['limitRejected']>[0]) =>
     metrics.limitRejected(record),
+  sourceNoticed: (record: Parameters<Observer['sourceNoticed']>[0]) => {
+    metrics.sourceNoticed(record);
+    const { route, kind, count, lastAt } = record;
+    const worse = kind === 'silent' || kind === 'missed';
+    log.line(worse ? 'warn' : 'info', `webhook.${kind}`, {
+      route,
+      count: kind === 'silent' || kind === 'returned' ? undefined : count,
+      last_at: new Date(lastAt).toISOString(),
+    });
+  },
   ledgerAppended: (record: Parameters<Observer['ledgerAppended']>[0]) =>
     metrics.ledgerAppended(record),
   lateSend: (record: Parameters<Observer['lateSend']>[0]) => {
@@ -102,11 +118,12 @@ export const makeObserver = (deps: Readonly<{ log: Log; clock: Clock }>): Teleme
     metrics.dropped('ring', 'queue_full', 1);
   };
   const events = logEvents(log, metrics);
+  const logWebhook = makeWebhookLines(log);
   return {
     requestSettled: quiet((record) => {
       metrics.requestSettled(record);
       wait((attached) => attached.requestSettled(record));
-      logRequest(log, record);
+      logRequest(log, logWebhook, record);
     }),
     deliveryAttempted: quiet((record) => {
       metrics.deliveryAttempted(record);
@@ -126,6 +143,7 @@ export const makeObserver = (deps: Readonly<{ log: Log; clock: Clock }>): Teleme
       });
     }),
     limitRejected: quiet(events.limitRejected),
+    sourceNoticed: quiet(events.sourceNoticed),
     ledgerAppended: quiet(events.ledgerAppended),
     lateSend: quiet(events.lateSend),
     gatewaysSeen: quiet(events.gatewaysSeen),

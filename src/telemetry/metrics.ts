@@ -16,6 +16,7 @@ import {
 import { makeInstruments, type Instruments } from './instrument-table.ts';
 import type { AttemptReport, Observer, RequestSettled } from './observe.ts';
 import { isUnrolled, mutationsOf } from './parts.ts';
+import { makeWebhookMetrics } from './webhook-metrics.ts';
 
 const breakerNumbers = Object.freeze({ closed: 0, 'half-open': 1, open: 2 });
 
@@ -140,6 +141,7 @@ export type Metrics = Readonly<{
     | 'deliveryAttempted'
     | 'deliveriesCounted'
     | 'limitRejected'
+    | 'sourceNoticed'
     | 'ledgerAppended'
     | 'lateSend'
     | 'gatewaysSeen'
@@ -213,8 +215,10 @@ const makeDeliveryRecorder = (instruments: Instruments, clock: Clock) => {
 /** Makes the instruments and their recorder. */
 export const makeMetrics = (clock: Clock): Metrics => {
   const instruments = makeInstruments();
-  const all = Object.values(instruments);
+  const webhooks = makeWebhookMetrics();
+  const all = [...Object.values(instruments), ...webhooks.instruments];
   const deliveries = makeDeliveryRecorder(instruments, clock);
+  const requestSettled = makeRequestRecorder(instruments);
   const lost = (signal: LostSignal, errorType: string): Cell =>
     cellOf(instruments.dropped, `${signal}\n${errorType}`, () => ({
       'sallyport.signal': signal,
@@ -230,7 +234,11 @@ export const makeMetrics = (clock: Clock): Metrics => {
     },
     deliveryAttempted: deliveries.attempted,
     deliveriesCounted: deliveries.counted,
-    requestSettled: makeRequestRecorder(instruments),
+    requestSettled: (settled) => {
+      requestSettled(settled);
+      webhooks.settled(settled);
+    },
+    sourceNoticed: webhooks.noticed,
     dropped: (signal, errorType, count) => {
       lost(signal, errorType).value += count;
     },

@@ -17,6 +17,39 @@ export type AttemptReport = Readonly<{
   serverPort: number;
 }>;
 
+/** What a webhook route makes of one message. unavailable: a fault of ours, the sender tries again. */
+export type WebhookResult =
+  | 'stored'
+  | 'duplicate'
+  | 'handshake'
+  | 'refused'
+  | 'rate_limited'
+  | 'unavailable';
+
+/** What a request at a webhook route says beside what every request says. */
+export type WebhookSettled = Readonly<{
+  /** Name of the sender's descriptor; '' where the route is not ready. */
+  sender: string;
+  result: WebhookResult;
+  /** The event it is, or repeats. */
+  eventId: EventId | null;
+  /** Name of the handshake that was answered. */
+  greeting: string | null;
+  /** Of synchronous hooks: who gave the answer. */
+  answered: 'receiver' | 'otherwise' | null;
+}>;
+
+/** What is noticed of a source over time (deliveries/find-gaps.ts). */
+export type SourceNoticed = Readonly<{
+  route: string;
+  /** missed: numbers of its sequence did not come; complete: they came after all; retried: it had to try again. */
+  kind: 'silent' | 'returned' | 'missed' | 'complete' | 'retried';
+  /** Messages missed, come after all or retried; 1 for silence. */
+  count: number;
+  /** When it was last heard, wall ms. */
+  lastAt: number;
+}>;
+
 /** One finished request at the data listener. Times are wall milliseconds with fraction. */
 export type RequestSettled = Readonly<{
   traceId: TraceId;
@@ -73,6 +106,8 @@ export type RequestSettled = Readonly<{
   mutating: boolean;
   /** Of a Bulk: the mutations it was unrolled into, each told as one (parts.ts); else absent. */
   parts?: readonly SettledPart[];
+  /** Of a webhook route; else absent. `keyId` is then the key that matched, `internal` the reason. */
+  webhook?: WebhookSettled;
 }>;
 
 /** What one mutation of a Bulk says for itself; the rest it shares with its request. */
@@ -163,6 +198,7 @@ export interface Observer {
     }>,
   ): void;
   limitRejected(record: Readonly<{ policy: string; route: string }>): void;
+  sourceNoticed(record: SourceNoticed): void;
   ledgerAppended(record: Readonly<{ seconds: number; records: number; failed: boolean }>): void;
   /** A call of this gateway ended after another had taken over its entries. */
   lateSend(record: Readonly<{ ledgerId: LedgerId; outcome: string }>): void;
@@ -190,6 +226,7 @@ export const silentObserver: Observer = Object.freeze({
   deliveriesCounted: () => {},
   doubtSettled: () => {},
   limitRejected: () => {},
+  sourceNoticed: () => {},
   ledgerAppended: () => {},
   lateSend: () => {},
   gatewaysSeen: () => {},

@@ -21,12 +21,17 @@ import { openFoundation } from '../../src/foundation.ts';
 import { systemRandom } from '../../src/ids.ts';
 import { silentObserver } from '../../src/telemetry/observe.ts';
 import { sqliteStore, type TestStore } from '../support/test-store.ts';
-import { routeFile, type RouteFileOptions } from './route-file.ts';
+import { routeFile, webhookKey, type RouteFileOptions } from './route-file.ts';
 
 /** The entry of the program; where a build is to be measured, its `dist/main.js`. */
 const entry =
   process.env['BENCH_ENTRY'] ?? fileURLToPath(new URL('../../src/main.ts', import.meta.url));
-const env = { ...process.env, TARGET_TOKEN: 'bench-target-token', NO_COLOR: '1' };
+const env = {
+  ...process.env,
+  TARGET_TOKEN: 'bench-target-token',
+  WEBHOOK_SECRET: `whsec_${webhookKey}`,
+  NO_COLOR: '1',
+};
 /** A gateway that is not ready by then has failed. */
 const readyMsMax = 30_000;
 
@@ -56,6 +61,7 @@ export const defaultRoutes = {
   grants: 1,
   capture: false,
   condition: true,
+  webhooks: null,
 };
 
 /** Two ports that were free a moment ago; held together, so that they differ. */

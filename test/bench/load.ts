@@ -9,6 +9,8 @@ export type LoadOrder = Readonly<{
   /** Whole header lines. */
   headers: readonly string[];
   body: string | null;
+  /** Key, base64, of Standard Webhooks: 44 `@` in a header become the signature of each request; null = unsigned. */
+  signingKey?: string | null;
   connections: number;
   seconds: number;
   /** Open loop at this rate; null = closed loop, as fast as answers come. */

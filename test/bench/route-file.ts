@@ -11,7 +11,12 @@ export type RouteFileOptions = Readonly<{
   capture: boolean;
   /** A condition on what the user will be; it needs the current user where one is changed. */
   condition: boolean;
+  /** A route `/hooks/hr` for webhooks; with a URL, its events are passed on to there. Null = none. */
+  webhooks: Readonly<{ receiver: string | null }> | null;
 }>;
+
+/** What webhooks of a bench are signed with; behind `whsec_` in the environment. */
+export const webhookKey = Buffer.alloc(24, 'bench').toString('base64');
 
 const limit = '{ reads: 1000000/s, writes: 1000000/s }';
 
@@ -36,6 +41,24 @@ const routeOf = (index: number, options: RouteFileOptions): string => {
 ${held.map((name) => `      - { client: ${name}, use: provision, limits: ${limit} }`).join('\n')}`;
 };
 
+const receiverTarget = (options: RouteFileOptions): string =>
+  options.webhooks === null || options.webhooks.receiver === null
+    ? ''
+    : `  receiver:
+    baseUrl: ${options.webhooks.receiver}
+    allowPrivate: [127.0.0.0/8]
+    limits: { concurrent: 64 }
+`;
+
+const webhookRoute = ({ webhooks }: RouteFileOptions): string =>
+  webhooks === null
+    ? ''
+    : `  hr:
+    path: /hooks/hr
+    webhook: { scheme: standard-webhooks, secrets: ["\${env:WEBHOOK_SECRET}"] }
+    event: { kind: '"mover"', subject: event.raw.data.subject }
+${webhooks.receiver === null ? '' : '    deliver:\n      - { name: pass, to: receiver, path: /in, sign: { scheme: standard-webhooks, secret: "${env:WEBHOOK_SECRET}" }, concurrent: 32 }\n'}`;
+
 /** The route file. The measured route is `/scim/r0`, its client `c0`. */
 export const routeFile = (options: RouteFileOptions): string => `version: 1
 environment: bench
@@ -53,7 +76,7 @@ targets:
     auth: [{ bearer: "\${env:TARGET_TOKEN}" }]
     allowPrivate: [127.0.0.0/8]
     limits: { concurrent: 64, reads: 1000000/s, writes: 1000000/s }
-profiles:
+${receiverTarget(options)}profiles:
   workforce:
     users:
       "*": [trim, nfc]
@@ -68,4 +91,4 @@ ${options.condition ? `      when: after.userName.endsWith("@example.com")` : ''
     groups: { actions: [read, search, add-member] }
 routes:
 ${many(options.routes, (index) => routeOf(index, options))}
-`;
+${webhookRoute(options)}`;

@@ -9,6 +9,7 @@ import { latency } from './rows/latency.ts';
 import { mutations, reads } from './rows/proxied.ts';
 import { check, start } from './rows/start.ts';
 import { stores } from './rows/stores.ts';
+import { deliveries, webhooks } from './rows/webhooks.ts';
 import type { Scene } from './scene.ts';
 
 /** One row measures on a scene of its own, and may give several figures. */
@@ -24,6 +25,8 @@ export const rows: readonly Row[] = [
   { name: 'routes', run: routes },
   { name: 'ledger', run: ledger },
   { name: 'stores', run: stores },
+  { name: 'webhooks', run: webhooks },
+  { name: 'deliveries', run: deliveries },
   { name: 'start', run: start },
   { name: 'check', run: check },
   { name: 'memory', run: memory },

@@ -1,7 +1,7 @@
 /** A gateway in this process, over the home of a gateway's process: for campaigns that own its time. */
 import type { Clock } from '../../src/clock.ts';
 import { filesOnDisk, keptFiles } from '../../src/config/files-on-disk.ts';
-import { loadConfig } from '../../src/config/load.ts';
+import { loadConfig, noKeys } from '../../src/config/load.ts';
 import { startGateway, type Gateway } from '../../src/gateway.ts';
 import { systemRandom } from '../../src/ids.ts';
 import { silentObserver } from '../../src/telemetry/observe.ts';
@@ -14,6 +14,7 @@ export const startGatewayHere = (home: Home, clock: Clock): Promise<Gateway> => 
     random: systemRandom,
     observer: silentObserver,
     metrics: () => Promise.resolve(''),
+    keyFetcher: noKeys,
     load: () => loadConfig({ ...filesOnDisk, ...input, now: clock.now() }),
     loadKept: (sources) =>
       loadConfig({ ...keptFiles(sources, filesOnDisk), ...input, now: clock.now() }),

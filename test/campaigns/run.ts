@@ -17,6 +17,7 @@ import { campaign as oracle } from './oracle.ts';
 import { campaign as order } from './order.ts';
 import { campaign as outages } from './outages.ts';
 import { campaign as targets } from './targets.ts';
+import { campaign as webhooks } from './webhooks.ts';
 
 /** Every campaign; a new one is a file and a line here. */
 const campaigns: readonly Campaign[] = [
@@ -33,6 +34,7 @@ const campaigns: readonly Campaign[] = [
   outages,
   asleep,
   clocks,
+  webhooks,
 ];
 
 const print = (line: string): void => {

@@ -59,6 +59,7 @@ describe('serveCall', () => {
       localPort: 8080,
       abandoned: () => false,
       body: () => Promise.resolve(null),
+      bytes: () => Promise.resolve(null),
       ...more,
     };
   };

@@ -48,6 +48,8 @@ export type Fixture = Readonly<{
   /** What was observed, oldest first. */
   observed: readonly RequestSettled[];
   ask(method: string, path: string, ask?: Ask): Promise<Answered>;
+  /** Stops the gateway and starts it again on the same folder, on another clock. */
+  restart(clock: Clock): Promise<void>;
   /** Rewrites the route file; the caller reloads. */
   rewrite(change: (text: string) => string): Promise<void>;
   stop(): Promise<void>;
@@ -60,6 +62,8 @@ export type FixtureOptions = Readonly<{
   clock?: Clock;
   observer?: Partial<Observer>;
   deps?: Partial<GatewayDeps>;
+  /** Further environment; its values are secrets like the fixture's own. */
+  env?: Readonly<Record<string, string>>;
   /** Default: a fresh one of the engine that this run is about. A store that is given is not dropped. */
   store?: TestStore;
 }>;
@@ -156,29 +160,33 @@ export const startFixture = async (options: FixtureOptions = {}): Promise<Fixtur
   const configPath = join(directory, 'gateway.yaml');
   let text = store.rewrite((options.config ?? mainConfig)(sandbox.url));
   await writeFile(configPath, text);
-  const env = { SANDBOX_TOKEN: targetToken, ...store.env };
+  const env = { SANDBOX_TOKEN: targetToken, ...options.env, ...store.env };
   const observed: RequestSettled[] = [];
-  const input = { path: configPath, env, resolve: true };
-  const clock = options.clock ?? systemClock;
-  const gateway = await startGateway({
-    clock,
-    random: systemRandom,
-    observer: {
-      ...silentObserver,
-      ...options.observer,
-      requestSettled: (record) => {
-        observed.push(record);
-        options.observer?.requestSettled?.(record);
+  const keyFetcher = options.deps?.keyFetcher ?? { fetch: () => Promise.resolve(null) };
+  const input = { path: configPath, env, resolve: true, keyFetcher };
+  let clock = options.clock ?? systemClock;
+  const begin = () =>
+    startGateway({
+      clock,
+      random: systemRandom,
+      observer: {
+        ...silentObserver,
+        ...options.observer,
+        requestSettled: (record) => {
+          observed.push(record);
+          options.observer?.requestSettled?.(record);
+        },
       },
-    },
-    metrics: async () => '',
-    load: () => loadConfig({ ...filesOnDisk, ...input, now: clock.now() }),
-    loadKept: (sources) =>
-      loadConfig({ ...keptFiles(sources, filesOnDisk), ...input, now: clock.now() }),
-    strict: false,
-    watch: false,
-    ...options.deps,
-  }).catch(async (error: unknown) => {
+      metrics: async () => '',
+      keyFetcher,
+      load: () => loadConfig({ ...filesOnDisk, ...input, now: clock.now() }),
+      loadKept: (sources) =>
+        loadConfig({ ...keptFiles(sources, filesOnDisk), ...input, now: clock.now() }),
+      strict: false,
+      watch: false,
+      ...options.deps,
+    });
+  let gateway = await begin().catch(async (error: unknown) => {
     // An open sandbox would keep the test's process alive and hide why it failed.
     await sandbox.stop();
     if (options.store === undefined) await store.drop();
@@ -188,7 +196,7 @@ export const startFixture = async (options: FixtureOptions = {}): Promise<Fixtur
     gateway,
     options.clients ?? ['full', 'narrow', 'reader', 'stranger'],
   );
-  const secrets = [targetToken];
+  const secrets = [targetToken, ...Object.values(options.env ?? {})];
   const ask = async (method: string, path: string, given: Ask = {}): Promise<Answered> => {
     const key = given.key === undefined ? keys['full'] : given.key;
     const body = given.raw ?? (given.body === undefined ? null : JSON.stringify(given.body));
@@ -216,11 +224,18 @@ export const startFixture = async (options: FixtureOptions = {}): Promise<Fixtur
   return {
     directory,
     configPath,
-    gateway,
+    get gateway() {
+      return gateway;
+    },
     sandbox,
     keys,
     observed,
     ask,
+    restart: async (next) => {
+      await gateway.stop(2_000);
+      clock = next;
+      gateway = await begin();
+    },
     rewrite: async (change) => {
       text = change(text);
       await writeFile(configPath, text);

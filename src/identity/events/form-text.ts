@@ -3,7 +3,7 @@
  * what it stands for. A name given twice, or given as a text and as a list, is not read: two readers
  * could take different ones. All values are texts.
  */
-import { bareObject, type Json } from '../json-value.ts';
+import type { Json } from '../json-value.ts';
 import type { OpenBody, Unreadable } from './open-body.ts';
 
 const pairsMax = 5_000;
@@ -74,9 +74,7 @@ const jsonOf = ({ text, members }: Node): Json => {
   // A list counts from 0 without a gap, in whatever order it was written.
   const isList = entries.length > 0 && entries.every((_one, index) => members.has(String(index)));
   if (isList) return entries.map((_one, index) => jsonOf(members.get(String(index)) as Node));
-  const made = bareObject<Json>();
-  for (const [name, node] of entries) made[name] = jsonOf(node);
-  return made;
+  return Object.fromEntries(entries.map(([name, node]) => [name, jsonOf(node)]));
 };
 
 const encode = (text: string): string => encodeURIComponent(text).replaceAll('%20', '+');

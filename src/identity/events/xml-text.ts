@@ -4,7 +4,7 @@
  * nothing to fetch. Prefixes of names are dropped, attributes too; values are texts.
  */
 import { XMLBuilder, XMLParser, XMLValidator } from 'fast-xml-parser';
-import { isArray, isObject, type Json } from '../json-value.ts';
+import { isObject, type Json } from '../json-value.ts';
 import type { OpenBody, Unreadable } from './open-body.ts';
 
 const depthMax = 32;
@@ -15,8 +15,9 @@ const base = {
   removeNSPrefix: true,
   parseTagValue: false,
   parseAttributeValue: false,
+  // `htmlEntities` is what reads numbers of characters; names beyond the five are refused before.
   processEntities: true,
-  htmlEntities: false,
+  htmlEntities: true,
   maxNestedTags: depthMax,
   ignoreDeclaration: true,
   ignorePiTags: true,
@@ -25,6 +26,7 @@ const base = {
 /** The five of XML itself and numbers of characters; any other would need a document type. */
 const foreignEntity = /&(?!(?:lt|gt|amp|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});)/;
 
+/** Comments and CDATA are searched as well: where they end is what parsers disagree about. */
 const problemOf = (text: string): string | null => {
   if (/<!(?!--|\[CDATA\[)/.test(text)) return 'The XML declares a document type.';
   if (/<\?(?!xml[\s?])/i.test(text)) return 'The XML holds a processing instruction.';
@@ -82,7 +84,9 @@ export const openXml = (text: string): OpenBody | Unreadable => {
     if (XMLValidator.validate(text) !== true) return { unreadable: 'The body is not valid XML.' };
     const parsed: unknown = new XMLParser(base).parse(text);
     const body = jsonOf(parsed);
-    if (!isObject(body) || isArray(body)) return { unreadable: 'The body is not valid XML.' };
+    if (!isObject(body) || Object.keys(body).length !== 1) {
+      return { unreadable: 'The XML does not have one root.' };
+    }
     return {
       body,
       listsMayBeBare: true,

@@ -185,15 +185,15 @@ const compile = (
       const reason = 'the token is for another body';
       return { kind: 'refused', code: 'signature_invalid', reason };
     }
-    // What names the token names the message only where the token holds or binds it.
-    const bound = at === 'body' || bodyHashClaim !== undefined;
+    // What names the token names the message only where the token is the message.
+    const isMessage = at === 'body';
     return {
       kind: 'proven',
       keyId: held.keyId,
-      signature: bound ? held.signature : null,
-      signedId: bound ? textOf(held.claims, 'jti') : null,
-      signedTime: bound ? textOf(held.claims, 'iat') : null,
-      contents: at === 'body' ? held.payload : null,
+      signature: isMessage || bodyHashClaim !== undefined ? held.signature : null,
+      signedId: isMessage ? textOf(held.claims, 'jti') : null,
+      signedTime: isMessage ? textOf(held.claims, 'iat') : null,
+      contents: isMessage ? held.payload : null,
     };
   };
   const header = at === 'body' ? null : at === 'bearer' ? 'authorization' : at.header;

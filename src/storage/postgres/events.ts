@@ -30,8 +30,9 @@ const sql = {
   cancel: {
     name: 'cancel-scheduled',
     text: `UPDATE deliveries d SET state = 6, reason = '${cancelledBy}', due_at = $3::bigint
-      FROM unnest($1::bytea[], $2::text[]) given(line, kind)
-      WHERE d.line = given.line AND d.state = 0 AND d.kind = given.kind`,
+      FROM unnest($1::bytea[], $2::text[], $4::bytea[]) given(line, kind, subject)
+      WHERE d.line = given.line AND d.subject = given.subject AND d.state = 0
+        AND d.kind = given.kind`,
   },
   // In line are those given as waiting: the first of a line without a head heads it.
   deliveries: {
@@ -79,9 +80,11 @@ const addEvents = async (run: Run, events: readonly EventRow[]): Promise<void> =
 
 type Owed = DeliveryRow & Readonly<{ event: EventId; route: string; at: number; state: number }>;
 
-const isCancelled = ({ line, kind }: DeliveryRow, later: readonly Receiving[]): boolean =>
+const isCancelled = ({ line, subject, kind }: DeliveryRow, later: readonly Receiving[]): boolean =>
   later.some(({ cancels }) =>
-    cancels.some((each) => each.line.equals(line) && each.kinds.includes(kind)),
+    cancels.some(
+      (each) => each.line.equals(line) && each.subject.equals(subject) && each.kinds.includes(kind),
+    ),
   );
 
 /** Deliveries of the stored events; later events of the batch may cancel those that wait for a date. */
@@ -149,8 +152,10 @@ const store = async (
     stored.map(({ event }) => event),
   );
   if (cancels.length > 0) {
-    const pairs = cancels.flatMap(({ line, kinds }) => kinds.map((kind) => ({ line, kind })));
-    const values = [pairs.map(({ line }) => line), pairs.map(({ kind }) => kind), now];
+    const pairs = cancels.flatMap(({ kinds, ...of }) => kinds.map((kind) => ({ ...of, kind })));
+    const column = <Key extends keyof (typeof pairs)[number]>(key: Key) =>
+      pairs.map((pair) => pair[key]);
+    const values = [column('line'), column('kind'), now, column('subject')];
     await run(sql.cancel, values);
   }
   if (owed.length === 0) return false;

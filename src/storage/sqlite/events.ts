@@ -22,7 +22,7 @@ const sql = {
     @configVersion, @items, @bytes, 1)`,
   body: 'INSERT INTO event_bodies VALUES (?, ?, ?)',
   cancel: `UPDATE deliveries SET state = 6, reason = '${cancelledBy}', due_at = ?
-    WHERE line = ? AND state = 0 AND kind IN (SELECT value FROM json_each(?))`,
+    WHERE line = ? AND subject = ? AND state = 0 AND kind IN (SELECT value FROM json_each(?))`,
   delivery: `INSERT INTO deliveries (event, item, name, route, lane, line, subject, kind,
       observed_at, at, due_at, state, place, gap_after, attempt, token, replayed)
     VALUES (@event, @item, @name, @route, @lane, @line, @subject, @kind, @observedAt, @at, @dueAt,
@@ -39,7 +39,7 @@ const makeReceive = (database: Database) => {
   const mark = database.prepare<[Buffer, EventId, number]>(sql.mark);
   const addEvent = database.prepare(sql.event);
   const addBody = database.prepare<[EventId, number, Sealed]>(sql.body);
-  const cancel = database.prepare<[number, Buffer, string]>(sql.cancel);
+  const cancel = database.prepare<[number, Buffer, Buffer, string]>(sql.cancel);
   const addDelivery = database.prepare(sql.delivery);
   const addSource = database.prepare(sql.source);
   const lines = makeLines(database);
@@ -57,7 +57,9 @@ const makeReceive = (database: Database) => {
     const { id, route, at } = row;
     addEvent.run(row);
     addBody.run(id, at, sealed);
-    for (const { line, kinds } of cancels) cancel.run(now, line, JSON.stringify(kinds));
+    for (const { line, subject, kinds } of cancels) {
+      cancel.run(now, line, subject, JSON.stringify(kinds));
+    }
     for (const delivery of deliveries) {
       const standing = delivery.dueAt > at ? scheduled : lines.endOf(delivery.line);
       addDelivery.run({ ...delivery, ...standing, event: id, route, at });

@@ -2,6 +2,7 @@
  * The load generator, a process of its own: raw sockets with keep-alive, one request at a time on
  * each, so that it costs as little as it can. Takes orders over IPC (load.ts sends them).
  */
+import { createHmac, createSecretKey, type KeyObject } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import type { LoadOrder, LoadResult } from '../load.ts';
 
@@ -11,7 +12,44 @@ const counterMax = 10 ** digits;
 /** Runs begin far from each other: a name made by one is not made again by the next. */
 let counter = (process.pid % 1_000) * 100_000;
 
-type Template = Readonly<{ bytes: Buffer; places: readonly number[] }>;
+/** Where a signed message has its parts: id and time as `id.time.` is made of, the body, the signature. */
+type Signing = Readonly<{
+  key: KeyObject;
+  id: readonly [number, number];
+  time: string;
+  bodyAt: number;
+  signatureAt: number;
+}>;
+type Template = Readonly<{
+  bytes: Buffer;
+  places: readonly number[];
+  signing: Signing | null;
+}>;
+
+const signatureMark = '@'.repeat(44);
+
+const signingOf = (order: LoadOrder, bytes: Buffer): Signing | null => {
+  if (order.signingKey === undefined || order.signingKey === null) return null;
+  const head = bytes.toString('latin1', 0, bytes.indexOf('\r\n\r\n'));
+  const idAt = head.indexOf('webhook-id: ') + 'webhook-id: '.length;
+  return {
+    key: createSecretKey(Buffer.from(order.signingKey, 'base64')),
+    id: [idAt, head.indexOf('\r\n', idAt)],
+    time: /webhook-timestamp: ([0-9]+)/.exec(head)?.[1] ?? '',
+    bodyAt: head.length + 4,
+    signatureAt: bytes.indexOf(signatureMark),
+  };
+};
+
+/** Puts the signature of the bytes as they stand in its place. */
+const signInPlace = (bytes: Buffer, { key, id, time, bodyAt, signatureAt }: Signing): void => {
+  const signature = createHmac('sha256', key)
+    .update(bytes.subarray(id[0], id[1]))
+    .update(`.${time}.`)
+    .update(bytes.subarray(bodyAt))
+    .digest('base64');
+  bytes.write(signature, signatureAt, 'latin1');
+};
 
 const templateOf = (order: LoadOrder): Template => {
   const { method, path, headers, body } = order;
@@ -24,7 +62,7 @@ const templateOf = (order: LoadOrder): Template => {
   for (let at = bytes.indexOf(mark); at >= 0; at = bytes.indexOf(mark, at + digits)) {
     places.push(at);
   }
-  return { bytes, places };
+  return { bytes, places, signing: signingOf(order, bytes) };
 };
 
 const headEnd = Buffer.from('\r\n\r\n');
@@ -59,6 +97,7 @@ const openLine = (
         counter = (counter + 1) % counterMax;
         const text = String(counter).padStart(digits, '0');
         for (const place of template.places) bytes.write(text, place, 'latin1');
+        if (template.signing !== null) signInPlace(bytes, template.signing);
         // The socket may still hold the last request's bytes: it is given its own copy.
         socket.write(Buffer.from(bytes));
       },

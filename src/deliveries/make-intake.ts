@@ -1,0 +1,275 @@
+/**
+ * The way in. A message that was verified is read, planned, sealed and kept by group commit: those that
+ * come while a commit runs go together in the next one, without a timer. A commit that fails fails all
+ * of its batch at once and keeps nothing of it, marks neither, so each sender's next try is welcome.
+ * What waits is bounded by number and bytes; beyond it the answer is no, at once.
+ */
+import { isUtf8 } from 'node:buffer';
+import type { Clock } from '../clock.ts';
+import { GatewayError } from '../errors.ts';
+import type { ReadEvents } from '../identity/events/event.ts';
+import { newEventId, type EventId, type Random } from '../ids.ts';
+import type { KeyRing } from '../sealing.ts';
+import type { Receiver } from '../signatures/receiver.ts';
+import type { Observer } from '../telemetry/observe.ts';
+import type { EventStore, ReceivedAs, Receiving, SourceState } from './event-store.ts';
+import type { Arrived, Intake, TakenIn } from './intake.ts';
+import { sealEvent } from './kept-event.ts';
+import { planDeliveries } from './plan-deliveries.ts';
+import { marksOf } from './repeat-marks.ts';
+
+export type IntakeDeps = Readonly<{
+  store: Pick<EventStore, 'receive'>;
+  keyRing: KeyRing;
+  clock: Clock;
+  random: Random;
+  observer: Pick<Observer, 'note'>;
+  /** Something is due, or will be: the outbox looks. */
+  wake(): void;
+  /** Told of each message once it is on disk (find-gaps.ts). */
+  noticed?(arrived: Arrived, kind: TakenIn['kind']): void;
+  /** For tests. */
+  limits?: IntakeLimits;
+}>;
+
+export type IntakeLimits = Readonly<{
+  batchEventsMax: number;
+  batchBytesMax: number;
+  waitingEventsMax: number;
+  waitingBytesMax: number;
+}>;
+
+const usualLimits: IntakeLimits = {
+  batchEventsMax: 256,
+  batchBytesMax: 4 * 1_024 * 1_024,
+  waitingEventsMax: 8_192,
+  waitingBytesMax: 64 * 1_024 * 1_024,
+};
+
+/** An intake that can be emptied. */
+export type OpenIntake = Intake &
+  Readonly<{
+    /** Takes nothing more, and resolves once nothing waits. */
+    close(): Promise<void>;
+    /** Events and bytes held now, those under way too. */
+    held(): Readonly<{ events: number; bytes: number }>;
+  }>;
+
+type Pending = Readonly<{
+  receiving: Receiving;
+  source: SourceState;
+  arrived: Arrived;
+  bytes: number;
+  resolve(taken: TakenIn): void;
+  reject(error: GatewayError): void;
+}>;
+
+/** Bytes that one delivery counts for in a batch: about its row with its indexes. */
+const deliveryBytes = 256;
+
+/** Reads the body; a reader that fails is a defect of ours and no reason to lose the message. */
+const readEvents = (
+  deps: IntakeDeps,
+  { route, verified, at }: Arrived,
+  kept: Readonly<{ headers: Readonly<Record<string, string>>; bytes: Buffer }>,
+): ReadEvents => {
+  if (!isUtf8(kept.bytes)) return { unreadable: 'it is not UTF-8' };
+  const { id } = verified;
+  try {
+    return route.reader.read({
+      text: kept.bytes.toString('utf8'),
+      headers: kept.headers,
+      receivedAt: at,
+      messageId: id?.signed === true ? id.value : null,
+    });
+  } catch (cause) {
+    deps.observer.note('error', 'webhook.unread', { route: route.name, cause });
+    return { unreadable: 'its reader failed' };
+  }
+};
+
+/** The message as it goes to the store. */
+const prepare = (deps: IntakeDeps, arrived: Arrived): Receiving => {
+  const { snapshot, route, received, verified, at, traceId, spanId } = arrived;
+  const { keyRing, random, observer } = deps;
+  const receiver = route.receiver as Receiver;
+  const id = newEventId(at, random);
+  const { headers, body, contents } = receiver.keep(received, verified);
+  const read = readEvents(deps, arrived, { headers, bytes: contents ?? body });
+  const { fingerprint } = keyRing;
+  const { deliver, reader } = route;
+  const planned = planDeliveries({ deliver, reader, read, at, fingerprint });
+  if ('unreadable' in read) {
+    observer.note('warn', 'webhook.unreadable', {
+      route: route.name,
+      event_id: id,
+      reason: read.unreadable,
+    });
+  }
+  if (planned.beyond > 0) {
+    observer.note('error', 'webhook.items-beyond', {
+      route: route.name,
+      event_id: id,
+      items: planned.items,
+      beyond: planned.beyond,
+    });
+  }
+  const { method, url, path, query } = received;
+  const messageId = verified.id?.value ?? null;
+  const kept = { method, url, path, query, headers, messageId, body, contents };
+  return {
+    event: {
+      id,
+      route: route.name,
+      at,
+      sender: receiver.sender,
+      keyId: verified.keyId,
+      traceId,
+      spanId,
+      configVersion: snapshot.version,
+      items: planned.items,
+      bytes: received.body.length,
+      sealed: sealEvent(keyRing, id, kept),
+    },
+    marks: marksOf(fingerprint, { route, verified, body: received.body, at }),
+    deliveries: planned.deliveries,
+    cancels: planned.cancels,
+  };
+};
+
+/** One state for each route of a batch. */
+const sourcesOf = (batch: readonly Pending[]): readonly SourceState[] => {
+  const byRoute = new Map<string, SourceState>();
+  for (const { source } of batch) {
+    const known = byRoute.get(source.route);
+    byRoute.set(
+      source.route,
+      known === undefined
+        ? source
+        : {
+            route: source.route,
+            lastAt: Math.max(known.lastAt, source.lastAt),
+            sequence:
+              source.sequence === null || known.sequence === null
+                ? (source.sequence ?? known.sequence)
+                : Math.max(source.sequence, known.sequence),
+          },
+    );
+  }
+  return [...byRoute.values()];
+};
+
+const takenOf = (as: ReceivedAs, id: EventId): TakenIn =>
+  as.kind === 'duplicate' ? { kind: 'duplicate', id: as.of } : { kind: 'stored', id };
+
+/** Makes the intake of a process. */
+export const makeIntake = (deps: IntakeDeps): OpenIntake => {
+  const limits = deps.limits ?? usualLimits;
+  let waiting: Pending[] = [];
+  const held = { events: 0, bytes: 0 };
+  let busy = false;
+  let closed: (() => void) | null = null;
+  let closing: Promise<void> | null = null;
+
+  /** The next batch: at least one event, in the order they came. */
+  const nextBatch = (): readonly Pending[] => {
+    let bytes = 0;
+    let count = 0;
+    for (const pending of waiting) {
+      if (count === limits.batchEventsMax) break;
+      if (count > 0 && bytes + pending.bytes > limits.batchBytesMax) break;
+      bytes += pending.bytes;
+      count += 1;
+    }
+    const batch = waiting.slice(0, count);
+    waiting = waiting.slice(count);
+    return batch;
+  };
+
+  const release = (batch: readonly Pending[]): void => {
+    held.events -= batch.length;
+    for (const { bytes } of batch) held.bytes -= bytes;
+  };
+
+  const tell = (batch: readonly Pending[], taken: readonly TakenIn[]): void => {
+    try {
+      batch.forEach(({ arrived }, index) =>
+        deps.noticed?.(arrived, (taken[index] as TakenIn).kind),
+      );
+      const owes = batch.some(
+        ({ receiving }, index) =>
+          taken[index]?.kind === 'stored' && receiving.deliveries.length > 0,
+      );
+      if (owes) deps.wake();
+    } catch (cause) {
+      deps.observer.note('error', 'webhook.untold', { cause });
+    }
+  };
+
+  const commit = async (batch: readonly Pending[]): Promise<void> => {
+    try {
+      const results = await deps.store.receive(
+        batch.map(({ receiving }) => receiving),
+        sourcesOf(batch),
+        deps.clock.now(),
+      );
+      const taken = batch.map(({ receiving }, index) =>
+        takenOf(results[index] as ReceivedAs, receiving.event.id),
+      );
+      release(batch);
+      batch.forEach(({ resolve }, index) => resolve(taken[index] as TakenIn));
+      tell(batch, taken);
+    } catch (cause) {
+      release(batch);
+      deps.observer.note('error', 'webhook.unstored', { events: batch.length, cause });
+      const error = new GatewayError('ledger_unavailable', { cause });
+      for (const { reject } of batch) reject(error);
+    }
+  };
+
+  const run = async (): Promise<void> => {
+    while (waiting.length > 0) await commit(nextBatch());
+    busy = false;
+    closed?.();
+  };
+
+  const schedule = (): void => {
+    if (busy) return;
+    busy = true;
+    // After the sockets that are readable now: what they bring shares one commit.
+    setImmediate(() => void run());
+  };
+
+  const hasRoom = (bytes: number): boolean =>
+    held.events < limits.waitingEventsMax && held.bytes + bytes <= limits.waitingBytesMax;
+
+  const take = (arrived: Arrived): Promise<TakenIn> => {
+    if (closing !== null) return Promise.reject(new GatewayError('shutting_down'));
+    if (!hasRoom(arrived.received.body.length)) {
+      return Promise.reject(new GatewayError('ledger_unavailable'));
+    }
+    return new Promise((resolve, reject) => {
+      const receiving = prepare(deps, arrived);
+      const { event, deliveries } = receiving;
+      const { route, at } = event;
+      const bytes = event.sealed.length + deliveries.length * deliveryBytes;
+      const source = { route, lastAt: at, sequence: arrived.verified.sequence };
+      held.events += 1;
+      held.bytes += bytes;
+      waiting.push({ receiving, source, arrived, bytes, resolve, reject });
+      schedule();
+    });
+  };
+
+  return Object.freeze({
+    take,
+    held: () => ({ ...held }),
+    close: (): Promise<void> => {
+      closing ??= new Promise((resolve) => {
+        closed = resolve;
+        if (!busy) resolve();
+      });
+      return closing;
+    },
+  });
+};

@@ -1,0 +1,25 @@
+/** Amazon Simple Notification Service. */
+import { z } from 'zod';
+import { snsHandshake } from '../handshakes/sns.ts';
+import { topicList } from '../schemes/sns.ts';
+import type { Sender } from '../sender.ts';
+import { plainSender } from './plain-sender.ts';
+
+/** Rows of the table. */
+export const snsSenders: readonly Sender[] = [
+  plainSender({
+    name: 'aws-sns',
+    title: 'AWS SNS',
+    confidence: 'documented',
+    source: 'docs.aws.amazon.com/sns, sns-verify-signature-of-message',
+    scheme: { name: 'sns', options: {} },
+    settings: z.strictObject({ topics: topicList }),
+    id: { at: { body: 'MessageId' }, signed: true },
+    time: { at: { body: 'Timestamp' }, unit: 'rfc3339', signed: true },
+    // SNS tries for up to six hours, each time with the first time's timestamp.
+    toleranceMs: 6 * 3_600_000,
+    keeps: ['x-amz-sns-message-type'],
+    handshake: snsHandshake,
+    note: 'Subscriptions are confirmed by themselves, for listed topics only. Raw delivery is unsigned and refused.',
+  }),
+];
