@@ -14,9 +14,9 @@ const credential = z.strictObject({ apiKey: z.strictObject({}) });
  */
 const clientAuth = z
   .union([
-    z.literal('internal', 'write internal'),
+    z.literal('internal', 'write a list such as [{ apiKey: {} }], or internal'),
     z
-      .array(z.union([credential, z.literal('internal', 'write internal')]))
+      .array(z.union([credential, z.literal('internal', 'write apiKey: {}, or internal')]))
       .min(1)
       .max(4),
   ])

@@ -44,10 +44,13 @@ const messageOf = (issue: Issue): string => {
   return issue.message;
 };
 
-const weigh = (issues: readonly Issue[]): number => {
+/** How far off an alternative is. A list or map where a word was to stand is as far as another type. */
+const weigh = (issues: readonly Issue[], written: Tree | undefined): number => {
+  const isScalar = written?.kind === 'scalar';
   let weight = 0;
   for (const issue of issues) {
-    if (issue.path.length === 0 && issue.code === 'invalid_type') weight += 100;
+    const ofType = issue.code === 'invalid_type' || (issue.code === 'invalid_value' && !isScalar);
+    if (issue.path.length === 0 && ofType) weight += 100;
     else if (issue.code === 'unrecognized_keys' || issue.code === 'invalid_type') weight += 10;
     else weight += 1;
   }
@@ -87,16 +90,16 @@ const reportUnion = (
   at: Path,
   context: IssueContext,
 ): void => {
-  const branches = [...issue.errors].sort((a, b) => weigh(a) - weigh(b));
-  const best = branches[0];
   const value = locate(context.root, at)?.value;
-  if (best === undefined || value === undefined || weigh(best) >= 100) {
+  const branches = [...issue.errors].sort((a, b) => weigh(a, value) - weigh(b, value));
+  const best = branches[0];
+  if (best === undefined || value === undefined || weigh(best, value) >= 100) {
     const words = issue.errors.flatMap((branch) => branch.slice(0, 1).map(messageOf));
     const spot = nearestSpot(context.root, at);
     context.report(spot, [...context.base, ...at], [...new Set(words)].join(', or '));
     return;
   }
-  if (value.kind === 'map' && weigh(best) >= 20) {
+  if (value.kind === 'map' && weigh(best, value) >= 20) {
     const names = chooseKey(issue.errors, context, at);
     if (names.length > 1) {
       context.report(value.at, [...context.base, ...at], `write one of: ${names.join(', ')}`);

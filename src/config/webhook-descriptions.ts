@@ -6,7 +6,7 @@
 import { schemes, senders } from '../signatures/table.ts';
 
 const key = {
-  id: 'How the key is named in traces and in the store. Default: its place, secrets[0].',
+  id: 'How the key is named in traces and in the store. Default: its place, such as secrets[0].',
   from: 'First day on which it fits, 00:00 UTC.',
   until: 'Last day on which it fits, 24:00 UTC. For a rotation: the old one with its last day.',
 } as const;

@@ -72,6 +72,13 @@ const warnSteps = ({ parsed, warnAt }: Context): void => {
   }
 };
 
+const warnInternal = ({ parsed, warnAt }: Context): void => {
+  const acting = new Set([...parsed.plans.values()].map((plan) => plan.as));
+  for (const [name, { auth }] of parsed.clients)
+    if (auth.includes('internal') && !acting.has(name))
+      warnAt(['clients', name], 'this client is internal, and no plan acts as it', true);
+};
+
 /** Warnings of all webhook routes and plans that parsed. */
 export const findWebhookWarnings = (context: Context): void => {
   const enriched = readsEnriched(context.parsed);
@@ -81,4 +88,5 @@ export const findWebhookWarnings = (context: Context): void => {
     warnDeliveries(name, route, enriched, context);
   }
   warnSteps(context);
+  warnInternal(context);
 };

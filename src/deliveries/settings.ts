@@ -51,7 +51,7 @@ const delivery = z
     to: name.optional(),
     plan: name.optional(),
     path: forwardPath.optional(),
-    sign: z.union([z.literal('none', 'write none'), signSettings]).optional(),
+    sign: z.union([z.literal('none', 'write how it is signed, or none'), signSettings]).optional(),
     order: expression.optional(),
     when: expression.optional(),
     attempts: z.int().min(1).max(50).default(10),
