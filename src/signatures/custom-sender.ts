@@ -10,8 +10,22 @@ type Signing = Readonly<{
   signature?: Readonly<{ header: string }>;
 }>;
 
-/** Schemes whose proof says nothing about the body. */
-const presenting: ReadonlySet<string> = new Set(['static', 'body-token']);
+/** Schemes that always prove the body. */
+const bindingBody: ReadonlySet<string> = new Set([
+  'hmac',
+  'ed25519',
+  'ecdsa',
+  'rsa',
+  'standard-webhooks',
+  'http-signature',
+  'set',
+  'sns',
+]);
+
+/** A token proves the body where it is the body, or holds its digest. */
+const bindsBody = (scheme: string, options: Readonly<Record<string, unknown>>): boolean =>
+  bindingBody.has(scheme) ||
+  (scheme === 'jwt' && (options['bodyHashClaim'] !== undefined || options['token'] === 'body'));
 
 const idOf = ({ id }: Signing, stands: Place | undefined, bodySigned: boolean): Sender['id'] => {
   if (id !== undefined) return { at: { header: id.header }, signed: true };
@@ -38,7 +52,7 @@ export const customSender = (template: CustomTemplate): Sender | Readonly<{ prob
   if (name === undefined || second !== undefined)
     return { problem: 'a template has the options of exactly one scheme' };
   const options = template[name] as Readonly<Record<string, unknown>>;
-  const bodySigned = !presenting.has(name);
+  const bodySigned = bindsBody(name, options);
   return plainSender({
     name: 'custom',
     title: 'custom',

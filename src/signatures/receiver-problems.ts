@@ -1,5 +1,6 @@
 /** What keeps a webhook route from being compiled: keys that guard nothing, settings that cannot be. */
 import { bodyWindowMaxMs, effectiveDedupe } from './dedupe.ts';
+import { readPublicKey } from './public-key.ts';
 import type { KeyMaterial } from './receiver.ts';
 import type { Scheme } from './scheme.ts';
 import { weakness } from './secret-strength.ts';
@@ -20,6 +21,20 @@ const at = (path: readonly (string | number)[], message: string): ReceiverProble
   message,
 });
 
+/** Schemes whose keys are secrets in every case. */
+const secretOnly: ReadonlySet<string> = new Set(['hmac', 'static', 'body-token']);
+
+/** May this text stand in the route file as it is? Where nobody can tell, it may not. */
+const isPublic = (text: string, scheme: Scheme): boolean => {
+  if (secretOnly.has(scheme.name)) return false;
+  if (/^\s*(?:whpk_|-----BEGIN (?:PUBLIC KEY|CERTIFICATE)-----)/.test(text)) return true;
+  // A JWK or a set of them, without the members that are private or symmetric.
+  if (/^\s*\{/.test(text)) return !/"(?:d|p|q|dp|dq|qi|oth|k)"\s*:/.test(text);
+  return (
+    readPublicKey(text) !== null || (scheme.name === 'ed25519' && /^[0-9a-f]{64}$/i.test(text))
+  );
+};
+
 /** Of the resolved keys. */
 export const keyProblems = (
   settings: WebhookSettings,
@@ -31,9 +46,12 @@ export const keyProblems = (
     return [at([], 'without a secret or key anyone could send: give secrets (or keys)')];
   if (new Set(keys.map(({ id }) => id)).size < keys.length)
     return [at(['secrets'], 'two keys have one id')];
-  const paths = new Map(keySlots(settings).map(({ id, path }) => [id, path]));
+  const slots = new Map(keySlots(settings).map((slot) => [slot.id, slot]));
   return keys.flatMap(({ id, text, notBefore, until }) => {
-    const path = paths.get(id) ?? ['secrets'];
+    const slot = slots.get(id);
+    const path = slot?.path ?? ['secrets'];
+    if (typeof slot?.value === 'string' && !isPublic(text, scheme))
+      return [at(path, `${id} is no public key: a secret is given as a reference`)];
     const weak = weakness(text);
     if (weak !== null) return [at(path, `${id} ${weak}`)];
     return notBefore < until ? [] : [at(path, `${id} ends before it begins`)];

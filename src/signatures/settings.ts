@@ -19,15 +19,20 @@ const validity = {
   /** Last day on which it fits. */
   until: endDate.optional(),
 };
-const secret = z.union([secretReference, z.strictObject({ value: secretReference, ...validity })]);
+const secret = z.union([secretReference, z.strictObject({ value: secretReference, ...validity })], {
+  error: 'a secret is a reference, ${env:NAME} or ${file:path}, or { value, id, from, until }',
+});
 /** Public keys are no secrets; written out they are easier to check. */
-const publicKey = z.union([
-  secretReference,
-  z.strictObject({
-    key: z.union([secretReference, z.string().min(16).max(16_384)]),
-    ...validity,
-  }),
-]);
+const publicKey = z.union(
+  [
+    secretReference,
+    z.strictObject({
+      key: z.union([secretReference, z.string().min(16).max(16_384)]),
+      ...validity,
+    }),
+  ],
+  { error: 'a key is a reference, or { key, id, from, until } with the public key itself' },
+);
 
 const timeUnit = z.enum(['s', 'ms', 'rfc3339', 'either']);
 /** `custom`: options of one scheme under its name, and where the texts outside of it stand. */

@@ -52,10 +52,10 @@ export const schemes: Readonly<Record<string, Scheme>> = byName([
 export const senders: Readonly<Record<string, Sender>> = byName([
   ...standardWebhooksSenders,
   ...hrSenders,
+  ...identitySenders,
   ...entraSenders,
+  ...workSenders,
   ...tokenSenders,
   ...snsSenders,
   ...httpSignatureSenders,
-  ...identitySenders,
-  ...workSenders,
 ]);

@@ -95,7 +95,7 @@ export const identitySenders: readonly Sender[] = [
     note: 'Signs nothing; that it sends Basic or Bearer is believed. Fire-and-forget is not sent again.',
   }),
   plainSender({
-    name: 'graph',
+    name: 'ms-graph',
     title: 'Microsoft Graph, basic notifications',
     confidence: 'documented',
     source: 'microsoftgraph/microsoft-graph-docs-contrib, change-notifications',
