@@ -1,18 +1,15 @@
 /** What people see of webhooks and deliveries, and what they can do about them, over the admin API. */
 import assert from 'node:assert/strict';
-import { createHmac } from 'node:crypto';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { localPerson, perform } from '../../src/admin/operation.ts';
 import { adminOperations } from '../../src/admin/operations.ts';
 import { issueKey } from '../../src/callers/keys.ts';
-import { sealEvent } from '../../src/deliveries/kept-event.ts';
 import type { DeliveryRow } from '../../src/deliveries/event-store.ts';
 import { isRefusal } from '../../src/errors.ts';
 import { deliveryId, type DeliveryId, type EventId } from '../../src/ids.ts';
-import type { Received } from '../../src/signatures/receiver.ts';
-import type { WebhookRoute } from '../../src/snapshot.ts';
-import { deliveryRow, eventRow } from '../support/deliveries.ts';
+import { eventRow } from '../support/deliveries.ts';
 import { mainConfig, startFixture, targetToken, type Fixture } from '../support/fixture.ts';
+import { hrRoute, keepWebhook, withWebhook, type Kept } from '../support/kept-webhooks.ts';
 
 const roles = ['viewer', 'operator'] as const;
 type Role = (typeof roles)[number];
@@ -21,13 +18,7 @@ const people = roles
   .map((role) => `{ name: ${role}@example.com, roles: [${role}], until: 2099-12-31 }`)
   .join(', ');
 const config = (url: string): string =>
-  `${mainConfig(url)
-    .replace('people: [', `people: [${people}, `)
-    .replace('targets:\n', 'targets:\n  n8n: { baseUrl: "https://n8n.example.com" }\n')}  hr:
-    path: /hooks/hr
-    webhook: { scheme: bamboohr, secrets: ["\${env:SANDBOX_TOKEN}"] }
-    deliver: [{ name: n8n, to: n8n, path: /hr, sign: none }]
-`;
+  withWebhook(mainConfig(url)).replace('people: [', `people: [${people}, `);
 
 describe('deliveries and events for people', () => {
   let fixture: Fixture;
@@ -85,56 +76,11 @@ describe('deliveries and events for people', () => {
     return text;
   };
 
-  const route = (): WebhookRoute => {
-    const found = fixture.gateway.context.snapshot().webhooks.find(({ name }) => name === 'hr');
-    assert.ok(found !== undefined);
-    return found;
-  };
-
-  /** Keeps a webhook as the intake does, with deliveries on lines of their own. */
-  const keep = async (
-    more: Partial<DeliveryRow> = {},
-    { count = 1, at = Date.now(), body = Buffer.from('{"employees":[{"id":"7\u202e"}]}') } = {},
-  ): Promise<EventId> => {
-    const time = String(Math.floor(at / 1_000));
-    const received: Received = {
-      method: 'POST',
-      url: 'http://gw.example.com/hooks/hr',
-      path: '/hooks/hr',
-      query: '',
-      headers: {
-        'x-bamboohr-timestamp': time,
-        'x-bamboohr-signature': createHmac('sha256', targetToken)
-          .update(body)
-          .update(time)
-          .digest('hex'),
-      },
-      body,
-    };
-    const { receiver } = route();
-    const verdict = await receiver?.verify(received, at);
-    assert.ok(receiver !== null && verdict?.kind === 'verified', JSON.stringify(verdict));
-    const kept = receiver.keep(received, verdict);
-    const { foundation } = fixture.gateway;
-    const event = eventRow({ at, keyId: verdict.keyId, bytes: body.length });
-    const { method, url, path, query } = received;
-    const message = { method, url, path, query, messageId: null, ...kept };
-    await foundation.stores.events.receive(
-      [
-        {
-          event: { ...event, sealed: sealEvent(foundation.keyRing, event.id, message) },
-          marks: [],
-          deliveries: Array.from({ length: count }, (_none, item) =>
-            deliveryRow(line, { item, name: 'old', lane, dueAt: at, ...more }),
-          ),
-          cancels: [],
-        },
-      ],
-      [],
-      at,
-    );
-    return event.id;
-  };
+  const keep = (
+    more: Omit<Partial<DeliveryRow>, 'line'> = {},
+    given: Kept = {},
+  ): Promise<EventId> =>
+    keepWebhook(fixture.gateway, { ...given, deliveries: { line, lane, ...more } });
   const idOf = (event: EventId, item = 0): DeliveryId => deliveryId({ event, item, name: 'old' });
 
   /** Tries every head of the lane once, in vain. */
@@ -335,7 +281,7 @@ describe('deliveries and events for people', () => {
     const gone = await run({ snapshot: () => ({ ...snapshot, webhooks: [] }) });
     assert.ok(isRefusal(gone));
     assert.match(gone.detail, /not in the configuration/);
-    const closed = [{ ...route(), receiver: null }];
+    const closed = [{ ...hrRoute(fixture.gateway), receiver: null }];
     assert.ok(isRefusal(await run({ snapshot: () => ({ ...snapshot, webhooks: closed }) })));
     const lost = await run({ deliveries: { ...context.deliveries, open: () => null } });
     assert.ok(isRefusal(lost));
