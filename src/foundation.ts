@@ -8,6 +8,7 @@ import type { AdminContext } from './admin/operation.ts';
 import { makeCallersStanding, type CallersStanding } from './callers/standing.ts';
 import { watchClock, type Clock, type ClockWatch } from './clock.ts';
 import type { Loaded } from './config/load.ts';
+import { openEvent } from './deliveries/kept-event.ts';
 import type { Random } from './ids.ts';
 import { evidenceOfStore, type EvidenceSource } from './ledger/evidence.ts';
 import { exportLedger } from './ledger/export.ts';
@@ -141,6 +142,8 @@ export const adminContext = (
   foundation: Foundation,
   snapshot: () => Snapshot,
   config: AdminContext['config'],
+  /** Wakes the outbox, where one runs. */
+  wake: () => void = () => undefined,
 ): AdminContext => {
   const { clock, random } = deps;
   const { stores, ledger, callers, freezes, watch } = foundation;
@@ -160,6 +163,12 @@ export const adminContext = (
         ...(since === null ? {} : { sinceCheckpoint: since }),
       }),
     exportLedger: (query) => exportLedger(evidence, query),
+    deliveries: {
+      events: stores.events,
+      outbox: stores.outbox,
+      open: (id, sealed) => openEvent(foundation.keyRing, id, sealed),
+      wake,
+    },
     acceptLoss: (by, reason) => ledger.acceptLoss(by, reason),
     loss: () => ledger.loss(),
     config,

@@ -60,7 +60,7 @@ export const size = pattern(sizePattern, 'write a size such as 64KiB or 1MiB').t
 });
 
 /** Output: Rate. */
-const rate = pattern(ratePattern, 'write a rate such as 50/s, 600/m, 25/h or 5/d').transform(
+export const rate = pattern(ratePattern, 'write a rate such as 50/s, 600/m, 25/h or 5/d').transform(
   (text) => parseRate(text) as Rate,
 );
 

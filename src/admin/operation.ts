@@ -8,8 +8,13 @@ import type { KeyDeps } from '../callers/keys.ts';
 import type { Role } from '../callers/settings.ts';
 import type { Clock, ClockWatch } from '../clock.ts';
 import { refuse, type Refusal } from '../errors.ts';
+import type { EventStore } from '../deliveries/event-store.ts';
+import type { KeptEvent } from '../deliveries/kept-event.ts';
+import type { OutboxStore } from '../deliveries/outbox-store.ts';
+import type { EventId } from '../ids.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Verified } from '../ledger/verify.ts';
+import type { Sealed } from '../sealing.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { FreezesStanding } from '../targets/standing.ts';
 
@@ -42,6 +47,15 @@ export type AdminContext = Readonly<{
   exportLedger(
     query: Readonly<{ format: string; since?: number; until?: number }>,
   ): AsyncIterable<string>;
+  /** Webhooks that are kept, and what they owe. */
+  deliveries: Readonly<{
+    events: EventStore;
+    outbox: OutboxStore;
+    /** What an event holds inside its seal; null where no key of the ring fits. */
+    open(id: EventId, sealed: Sealed): KeptEvent | null;
+    /** Something may be due sooner than the outbox believes. */
+    wake(): void;
+  }>;
   /** Accepts, and records, what the store lost; false where nothing is missing. */
   acceptLoss(by: string, reason: string): Promise<boolean>;
   /** What the store lacks, or null. */

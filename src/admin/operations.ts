@@ -13,24 +13,11 @@ import { parseLedgerId, type KeyId, type LedgerId } from '../ids.ts';
 import { exportFormats } from '../ledger/export.ts';
 import { parseDurationMs } from '../scalars.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { operation, reasonText, type AdminOperation, type AdminResult } from './operation.ts';
+import { deliveryOperations } from './delivery-operations.ts';
+import { eventOperations } from './event-operations.ts';
+import { instant, instantOf, iso, json, text } from './input.ts';
+import { operation, reasonText, type AdminOperation } from './operation.ts';
 import { storeOperations } from './store-operations.ts';
-
-const text = z.string().min(1).max(300);
-
-/** `2h` ago, or an RFC 3339 instant; output: the text itself, checked. */
-const instant = z.string().refine((value) => instantOf(value, 0) !== null, {
-  message: 'write a duration ago such as 2h, or an RFC 3339 instant',
-});
-
-/** Milliseconds since the epoch of an instant as people write it, or null. */
-const instantOf = (value: string, now: number): number | null => {
-  const ago = parseDurationMs(value);
-  if (ago !== null) return now - ago;
-  if (!/^[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9:.]+(Z|[+-][0-9]{2}:[0-9]{2}))?$/.test(value)) return null;
-  const at = Date.parse(value);
-  return Number.isNaN(at) ? null : at;
-};
 
 const expires = z
   .string()
@@ -69,10 +56,6 @@ const personHolder = (snapshot: Snapshot, name: string): Holder | Refusal => {
     ? refuse('value_invalid', 'There is no such person under admin.people.')
     : { kind: 'person', holderExpiresAt: person.until };
 };
-
-const json = (value: unknown): AdminResult => ({ json: value });
-
-const iso = (at: number | null): string | null => (at === null ? null : new Date(at).toISOString());
 
 /** A key as people read it: instants in RFC 3339. */
 const readable = (key: ShownKey) => ({
@@ -392,5 +375,7 @@ export const adminOperations: readonly AdminOperation[] = Object.freeze([
   ...keyOperations,
   ...ledgerOperations,
   ...controlOperations,
+  ...deliveryOperations,
+  ...eventOperations,
   ...storeOperations,
 ]);

@@ -37,6 +37,10 @@ const answerState = (run: Run, entry: StateCommand, options: Options) => {
       run.code = 1;
       return;
     }
+    if (entry.verdict === true && 'json' in answer) {
+      const { ok } = answer.json as Readonly<{ ok: boolean }>;
+      if (!ok) run.code = 1;
+    }
     await printAnswer(answer, {
       json: options['json'] === true,
       columns: entry.columns,

@@ -12,6 +12,8 @@ export type StateCommand = Readonly<{
   options: readonly (readonly [flags: string, description: string])[];
   /** Columns of a list. */
   columns: readonly string[];
+  /** The answer's `ok` decides: false is exit 1. */
+  verdict?: true;
   input(
     args: readonly string[],
     options: Readonly<Record<string, unknown>>,
@@ -28,6 +30,7 @@ const pick = (
 
 const keyColumns = ['id', 'holder', 'standing', 'issuedAt', 'expiresAt', 'lastUsedAt', 'issuedBy'];
 const expires = ['--expires <end>', 'a duration such as 90d, or a date'] as const;
+const againRate = ['--rate <rate>', 'how fast they come due (default 10/s)'] as const;
 const scopeOption = ['--scope <scope>', 'tenant, client or route (default: tenant)'] as const;
 
 export const stateCommands: readonly StateCommand[] = Object.freeze([
@@ -128,6 +131,90 @@ export const stateCommands: readonly StateCommand[] = Object.freeze([
     ],
     columns: [],
     input: (_args, options) => pick(options, ['format', 'since', 'until']),
+  },
+  {
+    usage: 'deliveries list',
+    operation: 'deliveries.list',
+    options: [
+      ['--state <state>', 'ready, waiting, scheduled, delivered, dead, discarded …'],
+      ['--lane <route/name>', 'only to this receiver'],
+      ['--event <id>', 'only of this event'],
+      ['--before <id>', 'older than this delivery: the next page'],
+      ['--limit <count>', 'at most this many (default 50)'],
+    ],
+    columns: ['id', 'lane', 'kind', 'state', 'reason', 'attempts', 'dueAt', 'follows', 'traceId'],
+    input: (_args, options) => pick(options, ['state', 'lane', 'event', 'before', 'limit']),
+  },
+  {
+    usage: 'deliveries show <id>',
+    operation: 'deliveries.show',
+    options: [],
+    columns: [],
+    input: ([id]) => ({ id }),
+  },
+  {
+    usage: 'deliveries retry [id]',
+    operation: 'deliveries.retry',
+    options: [
+      ['--lane <route/name>', 'instead of one: all of this receiver, oldest first'],
+      ['--state <state>', 'that are dead (default), discarded, cancelled or ready'],
+      againRate,
+    ],
+    columns: [],
+    input: ([id], options) => ({
+      ...(id === undefined ? {} : { id }),
+      ...pick(options, ['lane', 'state', 'rate']),
+    }),
+  },
+  {
+    usage: 'deliveries discard <id>',
+    operation: 'deliveries.discard',
+    options: [['--reason <text>', 'why; required']],
+    columns: [],
+    input: ([id], options) => ({ id, ...pick(options, ['reason']) }),
+  },
+  {
+    usage: 'events list',
+    operation: 'events.list',
+    options: [
+      ['--route <name>', 'only on this route'],
+      ['--since <time>', 'a duration ago, or an RFC 3339 instant'],
+      ['--until <time>', 'likewise'],
+      ['--before <id>', 'older than this event: the next page'],
+      ['--limit <count>', 'at most this many (default 50)'],
+    ],
+    columns: ['id', 'at', 'route', 'sender', 'keyId', 'items', 'bytes', 'kept', 'deliveries'],
+    input: (_args, options) => pick(options, ['route', 'since', 'until', 'before', 'limit']),
+  },
+  {
+    usage: 'events show <id>',
+    operation: 'events.show',
+    options: [],
+    columns: [],
+    input: ([id]) => ({ id }),
+  },
+  {
+    usage: 'events verify <id>',
+    operation: 'events.verify',
+    options: [],
+    columns: [],
+    verdict: true,
+    input: ([id]) => ({ id }),
+  },
+  {
+    usage: 'events replay [id]',
+    operation: 'events.replay',
+    options: [
+      ['--route <name>', 'instead of one: all of this route, oldest first'],
+      ['--since <time>', 'a duration ago, or an RFC 3339 instant'],
+      ['--until <time>', 'likewise'],
+      againRate,
+    ],
+    columns: [],
+    input: ([id], options) => ({
+      ...(id === undefined ? {} : { id }),
+      ...pick(options, ['route', 'since', 'until', 'rate']),
+    }),
   },
   {
     usage: 'freeze <name>',

@@ -21,8 +21,8 @@ import { startCuttingProxy, type CuttingProxy } from './cutting-proxy.ts';
 import { mainConfig, startFixture, type Fixture } from './fixture.ts';
 
 /** The internal client, with what a leaver and a joiner need; groups but the admins'. */
-const planClient = `  plan-leaver: { owner: iam@example.com, purpose: plans, expires: 2099-12-31, auth: [{ apiKey: {} }] }
-  narrow-plan: { owner: iam@example.com, purpose: plans, expires: 2099-12-31, auth: [{ apiKey: {} }] }
+const planClient = `  plan-leaver: { owner: iam@example.com, purpose: plans, expires: 2099-12-31, auth: internal }
+  narrow-plan: { owner: iam@example.com, purpose: plans, expires: 2099-12-31, auth: internal }
 `;
 const planGrants = `      - { client: plan-leaver, use: provision }
       - { client: narrow-plan, users: { actions: [read, search] } }
@@ -123,16 +123,6 @@ const claimedOf = (tried: Try, traceId: ReturnType<typeof newTraceId>): PlanOrde
   },
 });
 
-const internal = (snapshot: Snapshot): Snapshot => ({
-  ...snapshot,
-  clients: Object.fromEntries(
-    Object.entries(snapshot.clients).map(([name, client]) => [
-      name,
-      name.includes('plan') ? { ...client, internal: true } : client,
-    ]),
-  ),
-});
-
 /** Starts it. `change` rewrites the route file. */
 export const startPlanBench = async (
   options: Readonly<{ change?: (text: string) => string; clock?: Clock }> = {},
@@ -159,7 +149,7 @@ export const startPlanBench = async (
   const { foundation } = fixture.gateway;
   const traceId = newTraceId(clock.now(), systemRandom);
   const snapshot = (): Snapshot => {
-    const now = internal(fixture.gateway.context.snapshot());
+    const now = fixture.gateway.context.snapshot();
     const sandbox = now.targets['sandbox'];
     if (sandbox === undefined) throw new Error('no target');
     const baseUrl = sandbox.settings.baseUrl.replace(`:${sandboxPort}`, `:${proxy.port}`);
