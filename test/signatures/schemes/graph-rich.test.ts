@@ -160,7 +160,10 @@ describe('tokens', () => {
         { ...claims, tid: other, iss: `https://sts.windows.net/${other}/` },
         pairs.rsa.privateKey,
       ),
-      'a tenant that is not its issuer': await token({ ...claims, tid: other }, pairs.rsa.privateKey),
+      'a tenant that is not its issuer': await token(
+        { ...claims, tid: other },
+        pairs.rsa.privateKey,
+      ),
       'an end': await token({ ...claims, exp: 1 }, pairs.rsa.privateKey),
       'another key': await token(claims, pairs.other.privateKey),
     };
