@@ -15,7 +15,7 @@ const arnPattern =
   /^arn:(aws|aws-cn|aws-us-gov):sns:([a-z]{2}(?:-[a-z]{2,12}){1,3}-[0-9]{1,2}):[0-9]{12}:[A-Za-z0-9_-]{1,256}(?:\.fifo)?$/;
 
 /** Longest text that can be a topic's name. */
-export const snsArnLengthMax = 350;
+const snsArnLengthMax = 350;
 
 /** Reads a topic's name (`arn:aws:sns:eu-west-1:123456789012:people`), or null. */
 export const readSnsTopic = (arn: unknown): SnsTopic | null => {

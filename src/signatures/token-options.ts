@@ -15,7 +15,7 @@ export const httpsUrl = z
     error: 'write an https address',
   });
 /** A tenant of Entra ID: its id. */
-export const tenantId = z
+const tenantId = z
   .string()
   .regex(/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i, { error: 'write the id of a tenant' })
   .transform((id) => id.toLowerCase());

@@ -160,11 +160,16 @@ describe('tokens', () => {
         { ...claims, tid: other, iss: `https://sts.windows.net/${other}/` },
         pairs.rsa.privateKey,
       ),
+      'a tenant that is not its issuer': await token(
+        { ...claims, tid: other },
+        pairs.rsa.privateKey,
+      ),
       'an end': await token({ ...claims, exp: 1 }, pairs.rsa.privateKey),
       'another key': await token(claims, pairs.other.privateKey),
     };
     for (const [what, text] of Object.entries(variants)) {
-      assert.equal((await check([item()], { tokens: [text] })).kind, 'refused', what);
+      const items = [item({ tenantId: what.includes('issuer') ? other : tenant })];
+      assert.equal((await check(items, { tokens: [text] })).kind, 'refused', what);
       assert.equal((await check([item()], { tokens: [validToken, text] })).kind, 'refused', what);
     }
     const newer = await token(

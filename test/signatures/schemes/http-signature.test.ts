@@ -1,6 +1,6 @@
 /** HTTP message signatures: the examples of RFC 9421, and what a signature must cover. */
 import assert from 'node:assert/strict';
-import { generateKeyPairSync } from 'node:crypto';
+import { createHmac, generateKeyPairSync } from 'node:crypto';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
 import type { Received } from '../../../src/signatures/receiver.ts';
@@ -271,11 +271,50 @@ describe('parameters', () => {
   });
 });
 
+describe('a signature that is right', () => {
+  /** Signed with the route's own secret, over what the test says. */
+  const signedOver = (names: readonly string[], parameters: string): Received => {
+    const values: Readonly<Record<string, string>> = {
+      '@method': 'POST',
+      '@authority': 'gateway.example',
+      '@path': '/hooks/hr',
+      '@query': '?',
+      'content-digest': contentDigest(Buffer.from('{}')),
+    };
+    const input = `(${names.map((name) => `"${name}"`).join(' ')})${parameters}`;
+    const lines = names.map((name) => `"${name}": ${values[name]}\n`).join('');
+    const mac = createHmac('sha256', secret).update(`${lines}"@signature-params": ${input}`);
+    const headers = {
+      'signature-input': `a=${input}`,
+      signature: `a=:${mac.digest('base64')}:`,
+      'content-digest': String(values['content-digest']),
+    };
+    return receive({ headers, body: '{}' });
+  };
+  const all = ['@method', '@authority', '@path', '@query', 'content-digest'];
+  const created = ';created=1700000000';
+
+  it('must cover each component, the digest where there is a body', async () => {
+    assert.equal((await check(signedOver(all, created))).kind, 'proven');
+    for (const gone of all) {
+      const less = all.filter((name) => name !== gone);
+      assert.equal((await check(signedOver(less, created))).kind, 'refused', gone);
+    }
+  });
+
+  it('must be of the algorithm that it names', async () => {
+    const right = signedOver(all, `${created};alg="hmac-sha256"`);
+    assert.equal((await check(right)).kind, 'proven');
+    for (const alg of ['ed25519', 'rsa-v1_5-sha256', 'none', 'HMAC-SHA256']) {
+      assert.equal((await check(signedOver(all, `${created};alg="${alg}"`))).kind, 'refused');
+    }
+  });
+});
+
 describe('a public key', () => {
   it('is no secret', async () => {
     const pem = pairs.ed.publicKey.export({ type: 'spki', format: 'pem' }).toString();
     const scheme = compiled(httpSignature, {}, { keys: [routeKey('keys[0]', pem)] });
-    const { createHmac } = await import('node:crypto');
     const received = sign('{}');
     const base =
       '"@method": POST\n"@authority": gateway.example\n"@path": /hooks/hr\n"@query": ?a=%2F\n' +

@@ -1,0 +1,88 @@
+/**
+ * Messages as they are kept: no secret in them, but the id of the key that matched in its place, and
+ * only the headers that somebody will read. They are proven again by that id; the seal they lie under
+ * vouches that nobody wrote it there.
+ */
+import type { KeyFetcher, Received, Unverified } from './receiver.ts';
+import type { ReceiverParts } from './receiver-parts.ts';
+import type { CompiledScheme, Proof } from './scheme.ts';
+
+/** What stands where a static secret stood in a message that is kept; the id of its key follows. */
+const keptMark = 'sallyport-key:';
+
+/** What a body is, and what CloudEvents say of theirs in headers (binary mode). */
+const alwaysKept = [
+  'content-type',
+  'content-encoding',
+  ...['id', 'type', 'source', 'subject', 'time'].map((name) => `ce-${name}`),
+];
+
+/** Headers that are kept, beside those that hold secrets. */
+const keptNames = (
+  { sender, compiled }: ReceiverParts,
+  received: Received,
+): ReadonlySet<string> => {
+  const places = [sender.id?.at, sender.time?.at, sender.sequence, sender.retry];
+  return new Set([
+    ...alwaysKept,
+    ...(compiled.readHeaders?.(received) ?? []),
+    ...places.flatMap((at) =>
+      at !== undefined && at !== null && 'header' in at ? [at.header] : [],
+    ),
+    ...(sender.keeps ?? []),
+  ]);
+};
+
+/** Headers of a kept message; null prototype. */
+export const keptHeaders = (
+  parts: ReceiverParts,
+  received: Received,
+  keyId: string,
+): Readonly<Record<string, string>> => {
+  const secret = new Set(parts.compiled.secretHeaders);
+  const names = new Set([...keptNames(parts, received), ...secret]);
+  const headers: Record<string, string> = Object.create(null) as Record<string, string>;
+  for (const name of names) {
+    const value = received.headers[name];
+    if (value !== undefined) headers[name] = secret.has(name) ? `${keptMark}${keyId}` : value;
+  }
+  return headers;
+};
+
+/** The check of messages whose secrets were replaced: by the ids in their places. */
+export const checkKept = (parts: ReceiverParts, fetcher: KeyFetcher): CompiledScheme['check'] => {
+  const { compiled, scheme, options, keys, toleranceMs } = parts;
+  const ofMarks =
+    compiled.withoutSecret === null
+      ? null
+      : scheme.compile(options, {
+          keys: keys.map((key) => ({ ...key, text: `${keptMark}${key.id}` })),
+          fetcher,
+          toleranceMs,
+        });
+  const { check } = ofMarks === null || 'problem' in ofMarks ? compiled : ofMarks;
+  const marked = check !== compiled.check;
+  const byMark = (proof: Proof | Unverified): Proof | Unverified =>
+    marked && proof.kind === 'proven' ? { ...proof, keyId: `kept:${proof.keyId}` } : proof;
+  return (received, at) => {
+    const mark = compiled.secretHeaders
+      .map((name) => received.headers[name] ?? null)
+      .find((value) => value?.startsWith(keptMark) === true);
+    if (mark === undefined || mark === null) {
+      const proven = check(received, at);
+      return proven instanceof Promise ? proven.then(byMark) : byMark(proven);
+    }
+    const id = mark.slice(keptMark.length);
+    const known = keys.some((key) => key.id === id && key.notBefore <= at && at < key.until);
+    if (!known && scheme.keys !== 'fetched')
+      return { kind: 'refused', code: 'signature_invalid', reason: 'not a key of the route' };
+    return {
+      kind: 'proven',
+      keyId: `kept:${id}`,
+      signature: null,
+      signedId: null,
+      signedTime: null,
+      contents: null,
+    };
+  };
+};
