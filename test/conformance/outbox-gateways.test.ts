@@ -134,7 +134,7 @@ void suite('outbox of several gateways on postgres', { skip }, () => {
   });
 
   void test('what becomes due is heard by the others', async () => {
-    const { stores, drop } = await openTogether(2);
+    const { at, stores, drop } = await openTogether(2);
     try {
       const [one, two] = stores as [SharedStores, SharedStores];
       const heard = () =>
@@ -157,6 +157,12 @@ void suite('outbox of several gateways on postgres', { skip }, () => {
       await one.outbox.act('retry', [{ key: next.key, dueAt: start }], start);
       await told;
       assert.deepEqual((await claimOne(two)).line, bytesOf(1));
+      // Also where the gateway that received it died before it told.
+      told = heard();
+      await ('missing' in postgres
+        ? told
+        : postgres.query(`SELECT nextval('${at.schema}.deliveries_place')`));
+      await told;
     } finally {
       await drop();
     }

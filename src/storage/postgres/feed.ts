@@ -63,7 +63,11 @@ export const makeFeed = (
   { schema, turns }: Readonly<{ schema: string; turns: TurnKeys }>,
 ): Feed => {
   // The schema stands in its text, so that a person sees whose session it is.
-  const text = `SELECT topic, number FROM ${escapeIdentifier(schema)}.news`;
+  // Deliveries have no row there that receipts would wait for; the sequence of their places moves with
+  // each that comes in, also where its gateway died before it told.
+  const own = escapeIdentifier(schema);
+  const text = `SELECT topic, number FROM ${own}.news
+    UNION ALL SELECT 'deliveries', last_value FROM ${own}.deliveries_place`;
   const listeners = new Map(topics.map((topic) => [topic, new Set<Listener>()]));
   const hearing: Hearing = { listeners, numbers: new Map(), turns };
   let current: Client | null = null;

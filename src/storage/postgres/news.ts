@@ -39,7 +39,7 @@ const tellDue: Statement = { text: "SELECT pg_notify($1, 'deliveries')" };
 /**
  * Tells that deliveries became due, after the commit that made them so: commits that notify wait for
  * each other, and receipts must not. News that come while some are under way are told once more after
- * them. A process that dies in between tells nobody: whoever waits for deliveries also looks by itself.
+ * them. Where a process dies in between, the feed's poll finds that the places moved.
  */
 export const makeTellDue = ({ run }: Sessions, channel: string): (() => void) => {
   let state: 'idle' | 'telling' | 'again' = 'idle';
