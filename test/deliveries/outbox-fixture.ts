@@ -23,7 +23,6 @@ import type { LaneCount, OutboxStore } from '../../src/deliveries/outbox-store.t
 import { GatewayError } from '../../src/errors.ts';
 import { rfcKnobs } from '../../src/identity/dialects/knobs.ts';
 import type { EventReader, LifecycleEvent } from '../../src/identity/events/event.ts';
-import type { Json } from '../../src/identity/json-value.ts';
 import { newEventId, newSpanId, newTraceId, systemRandom, type EventId } from '../../src/ids.ts';
 import { makeKeyRing } from '../../src/sealing.ts';
 import { compileSigner } from '../../src/signatures/compile-signer.ts';
