@@ -228,13 +228,17 @@ describe('purity', () => {
     );
   });
 
-  it('of the way out: only the passage sends to targets', () => {
+  it('of the way out: only the passage and the outbox send to targets', () => {
     const senders = sources
       .filter(({ code }) => /\btargets\.send\(/.test(code))
       .map(({ file }) => file);
     // `discover` reads two documents for a person at a terminal; it has no route and no client.
+    // `forward` passes a webhook's own bytes on to whom the route names: they change no resource that
+    // policy could judge. `enrich` reads one document of the source. Both send under the same guard.
     assert.deepEqual(senders, [
       'src/commands/discover.ts',
+      'src/deliveries/enrich.ts',
+      'src/deliveries/forward.ts',
       'src/passage/dispatch.ts',
       'src/passage/recover.ts',
     ]);
@@ -245,6 +249,24 @@ describe('purity', () => {
     );
     const recover = sources.find(({ file }) => file === 'src/passage/recover.ts');
     assert.ok(!/\b(?:printCall|dispatch)\(/.test(String(recover?.code)), 'recovery only reads');
+    const codeOf = (file: string): string =>
+      String(sources.find((source) => source.file === file)?.code);
+    const forward = codeOf('src/deliveries/forward.ts');
+    assert.ok(/\bbody: null,\s+raw: \{[^}]*bytes: passing\.bytes \}/.test(forward));
+    assert.ok(
+      !/\bJSON\.|\bprintCall\(|\bBuffer\.(?:from|concat|alloc)/.test(forward),
+      'forward makes no body of its own',
+    );
+    const bytesOf = /\bbytes: ([^,;]+),/g;
+    const givers = sources.filter(({ code }) => /\bpassOn\(/.test(code)).map(({ file }) => file);
+    assert.deepEqual(givers, ['src/deliveries/ask-receiver.ts', 'src/deliveries/try-delivery.ts']);
+    assert.deepEqual(
+      [...codeOf('src/deliveries/ask-receiver.ts').matchAll(bytesOf)].map(([, bytes]) => bytes),
+      ['received.body'],
+      'what is asked is what came in',
+    );
+    const enrich = codeOf('src/deliveries/enrich.ts');
+    assert.ok(/method: 'GET'/.test(enrich) && /body: null/.test(enrich) && !/\braw:/.test(enrich));
     const http = sources
       .filter(({ imports }) => imports.some(({ from, typeOnly }) => from === 'undici' && !typeOnly))
       .map(({ file }) => file);

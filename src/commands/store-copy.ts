@@ -90,7 +90,7 @@ export const printVerdict = (verdict: CopyVerdict): string => {
   const also =
     rest === null
       ? ''
-      : `, ${counted(rest.keys, 'key')}, ${counted(rest.freezes, 'freeze')}${rest.lastGood ? ', the last good configuration' : ''}`;
+      : `, ${counted(rest.keys, 'key')}, ${counted(rest.freezes, 'freeze')}${rest.lastGood ? ', the last good configuration' : ''}${rest.events === 0 ? '' : `, ${counted(rest.events, 'webhook')} with what they owe`}`;
   const there = before === 0 ? '' : ` (${before} were there)`;
   return `copied and verified: ${head}${there}, ${counted(checkpoints, 'checkpoint')}${also}`;
 };

@@ -102,7 +102,7 @@ const widerUses = (old: WebhookRouteSettings | null, next: WebhookRouteSettings)
 };
 
 /** Targets that a webhook route sends to or reads from. */
-export const targetsOfWebhook = ({ deliver, enrich }: WebhookRoute): ReadonlySet<string> =>
+const targetsOfWebhook = ({ deliver, enrich }: WebhookRoute): ReadonlySet<string> =>
   new Set([
     ...deliver.flatMap((each) => (each.kind === 'forward' ? [each.target] : [])),
     ...(enrich === null ? [] : [enrich.target]),

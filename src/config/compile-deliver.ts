@@ -119,14 +119,27 @@ const signerOf = (
   return closed;
 };
 
-/** Targets that SCIM routes lead to: what changes them goes through grants, so nothing is passed on there. */
-const guardedTargets = ({ routes }: Parsed): ReadonlyMap<string, string> =>
-  new Map([...routes].map(([name, { scim }]) => [scim, name]));
+const addressOf = ({ targets }: Parsed, target: string, path: string): string => {
+  const base = targets.get(target)?.baseUrl ?? '';
+  return URL.canParse(base) ? `${new URL(base).href.replace(/\/+$/, '')}${path}/` : '';
+};
+
+/**
+ * The SCIM route that serves this address, by the target's name or another name for the same place:
+ * what changes things there goes through grants, so nothing is passed on to it.
+ */
+const guardOf = (parsed: Parsed, target: string, path: string): string | null => {
+  const address = addressOf(parsed, target, path);
+  for (const [name, { scim }] of parsed.routes) {
+    const guarded = addressOf(parsed, scim, '');
+    if (scim === target || (guarded !== '' && address.startsWith(guarded))) return name;
+  }
+  return null;
+};
 
 /** The deliveries of a route, in the order written. */
 export const compileDeliveries = (context: DeliverContext): readonly Deliver[] => {
   const { route, settings, parsed, problem } = context;
-  const guarded = guardedTargets(parsed);
   return settings.deliver.map((given, index): Deliver => {
     const at = ['routes', route, 'deliver', index];
     const base = {
@@ -139,11 +152,11 @@ export const compileDeliveries = (context: DeliverContext): readonly Deliver[] =
     };
     if (given.plan !== undefined) return Object.freeze({ ...base, kind: 'plan', plan: given.plan });
     const target = given.to ?? '';
-    const through = guarded.get(target);
-    if (through !== undefined)
+    const through = guardOf(parsed, target, given.path ?? '');
+    if (through !== null)
       problem(
         [...at, 'to'],
-        `route ${through} serves this target as SCIM: changes to it go through a plan`,
+        `route ${through} serves this address as SCIM: changes to it go through a plan`,
       );
     return Object.freeze({
       ...base,

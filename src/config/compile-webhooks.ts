@@ -53,16 +53,16 @@ const verifierOf = (
   context: WebhookContext,
 ): Verifier => {
   const { fetcher, resolve } = context;
-  const slots = keySlots(webhook).length;
+  const slots = keySlots(webhook);
   const bare = compileReceiver(webhook, [], { fetcher });
   const told = new Set<string>();
   for (const { path, message } of isProblem(bare) ? bare.problems : []) {
     // With keys written but not read yet, that there are none says nothing.
-    if (slots > 0 && path.length === 0) continue;
+    if (slots.length > 0 && path.length === 0) continue;
     told.add(message);
     context.problem([...at, 'webhook', ...path], message);
   }
-  if (slots === 0)
+  if (slots.length === 0)
     return isProblem(bare)
       ? { receiver: null, unconfigured: 'it has no key' }
       : { receiver: bare, unconfigured: null };
@@ -76,7 +76,11 @@ const verifierOf = (
   if (keys === null) return { receiver: null, unconfigured: reason };
   const made = compileReceiver(webhook, keys, { fetcher });
   if (!isProblem(made)) return { receiver: made, unconfigured: null };
-  for (const { path, message } of made.problems) if (!told.has(message)) close(path, message);
+  for (const { path, message } of made.problems) {
+    // What a scheme says of a key begins with its id.
+    const slot = path.length > 0 ? null : slots.find(({ id }) => message.startsWith(`${id} `));
+    if (!told.has(message)) close(slot?.path ?? path, message);
+  }
   return { receiver: null, unconfigured: reason ?? 'its settings have a problem' };
 };
 

@@ -31,7 +31,6 @@ export const enrichSettings = z.strictObject({
   target: name,
   get: z.string().max(2_000).regex(/^\//, 'write a path such as /v1/employees/{event.subject}'),
 });
-export type EnrichSettings = z.output<typeof enrichSettings>;
 
 /** Below a target's baseUrl: no query, no dot segments, nothing encoded. */
 const forwardPath = z

@@ -89,10 +89,11 @@ const unreadEvent = (claimed: Claimed): LifecycleEvent => ({
   raw: null,
 });
 
-/** Plans see the source's present state; a forward only where its condition asks for it. */
+/** Plans see the source's present state; a forward only where its date or condition asks for it. */
 const needsEnriched = ({ route, deliver }: TryOrder): boolean =>
   deliver.kind === 'plan' ||
-  (deliver.when !== null && (route.reader.needsEnriched || deliver.when.mentions.has('enriched')));
+  route.reader.needsEnriched ||
+  deliver.when?.mentions.has('enriched') === true;
 
 const enrichItem = async (
   deps: DeliveryDeps,
@@ -153,10 +154,6 @@ const runPlanOf = async (
   enriched: Json,
 ): Promise<Tried> => {
   const { snapshot, claimed, one } = order;
-  const now = deps.now();
-  if (event.effectiveAt !== null && event.effectiveAt > now) {
-    return without({ kind: 'scheduled', dueAt: event.effectiveAt });
-  }
   if (await isOvertaken(deps, order, event)) {
     return without({ kind: 'ended', state: 'superseded', reason: 'newer_delivered' });
   }
@@ -177,12 +174,13 @@ const runPlanOf = async (
 
 const forwardOf = async (
   deps: DeliveryDeps,
-  { snapshot, claimed, one }: TryOrder,
+  { snapshot, claimed, one, route }: TryOrder,
   forward: Forward,
   { kept, bytes }: Opened,
 ): Promise<Tried> => {
   const target = snapshot.targets[forward.target];
-  if (target === undefined) return without(noTarget);
+  // Of a closed route, the key that signs may be what is missing: nothing goes out unsigned.
+  if (target === undefined || route.unconfigured !== null) return without(noTarget);
   const sent = await passOn(deps, one, {
     forward,
     target,
@@ -215,6 +213,11 @@ export const tryDelivery = async (deps: DeliveryDeps, order: TryOrder): Promise<
   const event = item === null ? unreadEvent(claimed) : route.reader.enrich(item, value, at);
   const judged = judge(order, event, value);
   if (judged !== null) return without(judged);
+  // A date that was known at receipt has come by now; this one only the source knew.
+  const { effectiveAt } = event;
+  if (effectiveAt !== null && effectiveAt > deps.now()) {
+    return without({ kind: 'scheduled', dueAt: effectiveAt });
+  }
   return deliver.kind === 'plan'
     ? runPlanOf(deps, order, deliver, event, value)
     : forwardOf(deps, order, deliver, opened);

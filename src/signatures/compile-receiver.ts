@@ -18,7 +18,7 @@ import type {
 import { keyProblems, settingsProblems, type ReceiverProblem } from './receiver-problems.ts';
 import type { CompiledScheme, Proof, Scheme } from './scheme.ts';
 import type { HandshakeContext, Place, Sender } from './sender.ts';
-import type { WebhookSettings } from './settings.ts';
+import { keySlots, type WebhookSettings } from './settings.ts';
 import { schemes, senders } from './table.ts';
 import { parseTime } from './times.ts';
 
@@ -52,6 +52,11 @@ const extrasOf = (settings: WebhookSettings, { settings: own }: Sender) =>
       .map((key) => [key, settings[key]]),
   );
 
+/** Where a scheme's problem stands: at the key that it names, else at the template or the whole. */
+const placeOf = (message: string, settings: WebhookSettings): readonly (string | number)[] =>
+  keySlots(settings).find(({ id }) => message.startsWith(`${id} `))?.path ??
+  (settings.scheme === 'custom' ? ['template'] : []);
+
 const isStep = (step: PropertyKey): step is string | number => typeof step !== 'symbol';
 
 const assemble = (
@@ -82,44 +87,60 @@ const assemble = (
   const toleranceMs = settings.tolerance ?? sender.toleranceMs ?? 0;
   const compiled = scheme.compile(parsed.data, { keys, fetcher, toleranceMs });
   return 'problem' in compiled
-    ? at(custom ? ['template'] : [], compiled.problem)
+    ? at(placeOf(compiled.problem, settings), compiled.problem)
     : { sender, scheme, options: parsed.data, extras, compiled, keys, toleranceMs };
 };
 
+type Said = Readonly<{ received: Received; proof: Proof }>;
+
+/** Text of a place: what was proven where it is signed, else what stands there. */
+const textAt = (
+  place: Readonly<{ at: Place; signed: boolean }>,
+  proven: string | null,
+  { received, proof }: Said,
+): string | null => {
+  // A header or parameter beside what is signed never stands in for a text inside of it.
+  if (place.signed && !('body' in place.at)) return proven;
+  return (place.signed ? proven : null) ?? readPlace(place.at, received, proof.contents);
+};
+
+const idOf = ({ id }: Sender, said: Said): Verified['id'] => {
+  const { signedId } = said.proof;
+  if (id === null) return signedId === null ? null : { value: signedId, signed: true };
+  const value = textAt(id, signedId, said);
+  return value === null ? null : { value, signed: id.signed };
+};
+
+const sentAtOf = ({ time }: Sender, said: Said): Verified['sentAt'] => {
+  const text = time === null ? null : textAt(time, said.proof.signedTime, said);
+  const at = text === null || time === null ? null : parseTime(text, time.unit);
+  return at === null || time === null ? null : { at, signed: time.signed };
+};
+
+const stale = (reason: string): Unverified => ({
+  kind: 'refused',
+  code: 'timestamp_stale',
+  reason,
+});
+
 /** What a proof makes of a message: id, time and freshness. */
-const conclude = (parts: Parts, received: Received, proof: Proof, now: number): Verdict => {
-  const { sender, toleranceMs } = parts;
-  const { contents } = proof;
-  const read = (at: Place): string | null => readPlace(at, received, contents);
-  const idText =
-    sender.id === null || sender.id.signed
-      ? (proof.signedId ??
-        (sender.id !== null && 'body' in sender.id.at ? read(sender.id.at) : null))
-      : read(sender.id.at);
-  const id = idText === null ? null : { value: idText, signed: sender.id?.signed ?? true };
-  const timeText =
-    sender.time === null
-      ? null
-      : sender.time.signed
-        ? (proof.signedTime ?? ('body' in sender.time.at ? read(sender.time.at) : null))
-        : read(sender.time.at);
-  const at =
-    timeText === null || sender.time === null ? null : parseTime(timeText, sender.time.unit);
-  const signed = sender.time?.signed ?? false;
-  if (signed && sender.toleranceMs !== null) {
-    if (at === null) return { kind: 'refused', code: 'timestamp_stale', reason: 'no signed time' };
-    if (Math.abs(now - at) > toleranceMs)
-      return {
-        kind: 'refused',
-        code: 'timestamp_stale',
-        reason: at < now ? 'signed too long ago' : 'signed in the future',
-      };
+const conclude = (
+  { sender, toleranceMs }: Pick<Parts, 'sender' | 'toleranceMs'>,
+  said: Said,
+  now: number,
+): Verdict => {
+  const { received, proof } = said;
+  const sentAt = sentAtOf(sender, said);
+  if (sender.time?.signed === true && sender.toleranceMs !== null) {
+    if (sentAt === null) return stale('no signed time');
+    if (Math.abs(now - sentAt.at) > toleranceMs)
+      return stale(sentAt.at < now ? 'signed too long ago' : 'signed in the future');
   }
   return {
     kind: 'verified',
     keyId: proof.keyId,
-    id,
-    sentAt: at === null ? null : { at, signed },
+    id: idOf(sender, said),
+    sentAt,
     signature: proof.signature,
     sequence: sender.sequence === null ? null : readNumber(sender.sequence, received),
     retry: sender.retry === null ? 0 : (readNumber(sender.retry, received) ?? 0),
@@ -169,12 +190,18 @@ const quietly = (greet: () => Greeting | null): Greeting | null => {
   }
 };
 
+/** What a body is, and what CloudEvents say of theirs in headers (binary mode). */
+const alwaysKept = [
+  'content-type',
+  'content-encoding',
+  ...['id', 'type', 'source', 'subject', 'time'].map((name) => `ce-${name}`),
+];
+
 /** Headers that are kept, beside those that hold secrets. */
 const keptNames = ({ sender, compiled }: Parts, received: Received): ReadonlySet<string> => {
   const places = [sender.id?.at, sender.time?.at, sender.sequence, sender.retry];
   return new Set([
-    'content-type',
-    'content-encoding',
+    ...alwaysKept,
     ...(compiled.readHeaders?.(received) ?? []),
     ...places.flatMap((at) =>
       at !== undefined && at !== null && 'header' in at ? [at.header] : [],
@@ -250,7 +277,7 @@ const receiverOf = (parts: Parts, fetcher: KeyFetcher): Receiver => {
   const concluding =
     (now: number): Conclusion =>
     (received, proof) => {
-      const verdict = conclude(parts, received, proof, now);
+      const verdict = conclude(parts, { received, proof }, now);
       if (verdict.kind === 'verified' && proof.contents !== null)
         contents.set(verdict, proof.contents);
       return verdict;
@@ -274,8 +301,8 @@ const receiverOf = (parts: Parts, fetcher: KeyFetcher): Receiver => {
       judge(keptCheck, kept, at, (received, proof) =>
         // Its time went with the secret it stood in; the seal vouches for the message.
         proof.keyId.startsWith('kept:')
-          ? conclude({ ...parts, sender: { ...sender, time: null } }, received, proof, at)
-          : conclude(parts, received, proof, at),
+          ? conclude({ ...parts, sender: { ...sender, time: null } }, { received, proof }, at)
+          : conclude(parts, { received, proof }, at),
       ),
     dedupe: sender.dedupe,
     answersWithinMs: sender.answersWithinMs,

@@ -15,10 +15,10 @@ export const compileSigner = (
 ): Signer | Readonly<{ problem: string }> => {
   const custom = settings.scheme === 'custom';
   const sender = custom ? customSender(settings.template ?? {}) : senders[settings.scheme];
-  const scheme = sender === undefined || 'problem' in sender ? null : schemes[sender.scheme.name];
-  if (sender === undefined || scheme === undefined || scheme === null)
-    return { problem: 'no such scheme' };
+  if (sender === undefined) return { problem: 'no such scheme' };
   if ('problem' in sender) return sender;
+  const scheme = schemes[sender.scheme.name];
+  if (scheme === undefined) return { problem: 'no such scheme' };
   if (custom === (settings.template === undefined))
     return { problem: 'a template belongs to scheme custom, and only to it' };
   const weak = weakness(key.text);

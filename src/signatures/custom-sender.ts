@@ -17,14 +17,14 @@ const bindingBody: ReadonlySet<string> = new Set([
   'ecdsa',
   'rsa',
   'standard-webhooks',
-  'http-signature',
   'set',
   'sns',
 ]);
 
-/** A token proves the body where it is the body, or holds its digest. */
+/** A token proves the body where it is the body or holds its digest; a message signature by default. */
 const bindsBody = (scheme: string, options: Readonly<Record<string, unknown>>): boolean =>
   bindingBody.has(scheme) ||
+  (scheme === 'http-signature' && options['body'] !== 'free') ||
   (scheme === 'jwt' && (options['bodyHashClaim'] !== undefined || options['token'] === 'body'));
 
 const idOf = ({ id }: Signing, stands: Place | undefined, bodySigned: boolean): Sender['id'] => {

@@ -124,6 +124,9 @@ const flaw = ({ parts, id, time, signature, bodyHash }: TemplateOptions): string
 /** Characters of texts that go into what is signed: as they were on the wire, one byte each. */
 const visible = /^[\x21-\x7e](?:[\x20-\x7e]{0,510}[\x21-\x7e])?$/;
 
+/** One byte a character, so that no two addresses become one. */
+const bytesOnly = /^[\x21-\xff]+$/;
+
 /** Values that could end elsewhere: those that hold the literal beside them. */
 const isAmbiguous = (parts: readonly Part[], at: number, value: string): boolean =>
   [parts[at - 1], parts[at + 1]].some((beside) => isText(beside) && value.includes(beside.text));
@@ -181,6 +184,8 @@ export const compileTemplate = (
     const wrong = textsFlaw(options, headers);
     if (wrong !== null) return wrong;
     if (!methods.has(received.method)) return refused('signature_invalid', 'unknown method');
+    if (parts.includes('url') && !bytesOnly.test(received.url))
+      return refused('signature_invalid', 'the address is malformed');
     const form = parts.includes('form') ? formParameters(received, options.bodyHash ?? null) : null;
     if (form !== null && !Buffer.isBuffer(form)) return form;
     const sentAt = timeHeader === null ? null : (headers[timeHeader] ?? '');

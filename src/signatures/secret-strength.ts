@@ -14,7 +14,7 @@ const placeholders: ReadonlySet<string> = new Set(
   ].flatMap((line) => line.split(' ')),
 );
 const unresolved =
-  /\$\{|\$\(|\{\{|^\$[A-Za-z_]|^<.*>$|^%[A-Za-z_]+%$|^(?:env|file|vault|op|awssm|gcpsm):/i;
+  /\$\{[^}]*\}|\$\([^)]*\)|\{\{.*\}\}|^\$[A-Z_][A-Z0-9_]*$|^<.*>$|^%[A-Za-z_]+%$|^(?:env|file|vault|awssm|gcpsm):|^op:\/\//i;
 
 /** Why this text cannot be a secret, or null. Never quotes it. */
 export const weakness = (text: string): string | null => {

@@ -17,7 +17,7 @@ export const settledBys: readonly SettledBy[] = [
   'late-send',
 ];
 
-export const deliveryCodes = [
+const deliveryCodes = [
   'scheduled',
   'ready',
   'waiting',

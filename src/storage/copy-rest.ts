@@ -1,15 +1,21 @@
 /**
  * Copies what a store holds beside its ledger into another one: keys with all that is known of them,
- * freezes and the last good configuration. Doing it twice is doing it once. Echoes stay behind: where
+ * freezes, the last good configuration, and webhooks with what they owe. Twice is as good as once. Echoes stay behind: where
  * one is missing a client reads a normalised value once.
  */
 import type { StoredKey } from '../callers/store.ts';
 import type { Stores } from './stores.ts';
+import { copyWebhooks } from './webhook-tables.ts';
 
 /** How many there were. */
-export type CopiedRest = Readonly<{ keys: number; freezes: number; lastGood: boolean }>;
+export type CopiedRest = Readonly<{
+  keys: number;
+  freezes: number;
+  lastGood: boolean;
+  events: number;
+}>;
 
-type Parts = Pick<Stores, 'keys' | 'freezes' | 'lastGood'>;
+type Parts = Pick<Stores, 'keys' | 'freezes' | 'lastGood' | 'webhookRows'>;
 
 const touchedMax = 1_000;
 
@@ -39,5 +45,6 @@ export const copyRest = async (from: Parts, to: Parts, now: number): Promise<Cop
   const sealed = await from.lastGood.load();
   if (sealed !== null && (await to.lastGood.load()) === null)
     await to.lastGood.save(sealed, '', now);
-  return { keys, freezes: freezes.length, lastGood: sealed !== null };
+  const events = (await copyWebhooks(from.webhookRows, to.webhookRows)) ?? 0;
+  return { keys, freezes: freezes.length, lastGood: sealed !== null, events };
 };

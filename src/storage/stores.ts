@@ -10,6 +10,7 @@ import type { EchoStore } from '../passage/echo-store.ts';
 import type { TurnStore } from '../passage/turn-store.ts';
 import type { StoreFeed } from '../store-feed.ts';
 import type { FreezeStore } from '../targets/store.ts';
+import type { WebhookCopying } from './webhook-tables.ts';
 
 export type Stores = Readonly<{
   ledger: LedgerStore;
@@ -20,6 +21,8 @@ export type Stores = Readonly<{
   echoes: EchoStore;
   events: EventStore;
   outbox: OutboxStore;
+  /** Rows of both, for `store copy`. */
+  webhookRows: WebhookCopying;
   /** What gateways need to share the store; null where one process owns it. */
   shared: Readonly<{ writers: WriterStore; turns: TurnStore }> | null;
   feed: StoreFeed;

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { printProblem } from '../../src/config/problem.ts';
 import { load, now, problemsOf, small, warningsOf } from './loading.ts';
+import { senders } from '../../src/signatures/table.ts';
 import { env, webhooks } from './webhooks.ts';
 
 const hook = (settings: string): string => webhooks({ webhook: settings });
@@ -184,7 +185,14 @@ const refused: readonly (readonly [string, string])[] = [
   ],
   [
     deliver('{ name: a, to: t1, sign: none }'),
-    '19:24: route scim serves this target as SCIM: changes to it go through a plan (routes.hook.deliver[0].to)',
+    '19:24: route scim serves this address as SCIM: changes to it go through a plan (routes.hook.deliver[0].to)',
+  ],
+  [
+    deliver('{ name: a, to: flow, path: /Users, sign: none }').replace(
+      'https://flow.example.com',
+      'https://T1.example.com:443/',
+    ),
+    '19:24: route scim serves this address as SCIM: changes to it go through a plan (routes.hook.deliver[0].to)',
   ],
   [
     deliver('{ name: a, to: flow, sign: none, order: enriched.id }'),
@@ -301,6 +309,59 @@ test('a secret that cannot be had or used closes its route alone, and is told as
   assert.ok(forward?.kind === 'forward');
   const message = { id: 'm', at: now, body: Buffer.from(''), url: 'https://x', method: 'POST' };
   assert.throws(() => forward.signer?.sign(message), { code: 'target_unconfigured' });
+});
+
+test('what a scheme says of a key is told where the key stands', async () => {
+  const text = hook("{ scheme: svix, secrets: ['${env:HOOK}'] }");
+  const { problems, closed } = await load(text, { resolve: true, env: { ...env } });
+  assert.deepEqual(problems, []);
+  assert.deepEqual(closed.map(printProblem), [
+    'gateway.yaml:15:40: secrets[0] has to be 24 to 64 bytes, in base64 (routes.hook.webhook.secrets[0])',
+  ]);
+});
+
+test('every sender can be written; without a key none is let in; those nobody confirmed are told', async () => {
+  for (const { name, title, confidence } of Object.values(senders)) {
+    const written = await load(hook(`{ scheme: ${name}, secrets: ['\${env:HOOK}'] }`));
+    for (const { message } of written.problems) assert.match(message, /^scheme [a-z0-9-]+ needs /);
+    const unverified = `unverified: nobody has confirmed how ${title} signs; try it before you rely on it`;
+    assert.deepEqual(
+      written.warnings.map(({ message }) => message),
+      confidence === 'unverified' ? [unverified] : [],
+    );
+    const bare = await load(hook(`{ scheme: ${name} }`), { resolve: true, env: { ...env } });
+    assert.equal(bare.snapshot, null, name);
+  }
+});
+
+test('one delivery answers a sender that waits, and something is said where it does not', async () => {
+  const inline = (answer: string, ...lines: readonly string[]): string =>
+    webhooks({
+      webhook: `{ scheme: okta-inline, secrets: ['\${env:HOOK}']${answer} }`,
+      event: '{}',
+      deliver: [...lines, '{ name: leave, plan: leaver }']
+        .map((line) => `      - ${line}\n`)
+        .join(''),
+    });
+  const answering = '{ name: a, to: flow, sign: none, answers: true }';
+  const { snapshot, problems } = await load(
+    inline(', answer: { within: 2s, otherwise: { commands: [] } }', answering),
+  );
+  assert.deepEqual(problems, []);
+  assert.deepEqual(snapshot?.webhooks[0]?.answer, {
+    withinMs: 2_000,
+    otherwise: { commands: [] },
+  });
+  assert.deepEqual((await load(inline('', answering))).snapshot?.webhooks[0]?.answer, {
+    withinMs: 3_000,
+    otherwise: {},
+  });
+  assert.deepEqual(await problemsOf(inline('', answering, answering.replace('a,', 'b,'))), [
+    'gateway.yaml:20:51: one delivery of a route can answer (routes.hook.deliver[1].answers)',
+  ]);
+  assert.deepEqual(await problemsOf(inline(', answer: { within: 4s, otherwise: {} }')), [
+    'gateway.yaml:15:81: this sender waits for at most 3000 ms (routes.hook.webhook.answer.within)',
+  ]);
 });
 
 test('not resolved, a route with secrets is closed and says so', async () => {

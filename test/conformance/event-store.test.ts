@@ -120,7 +120,7 @@ for (const engine of enginesUnderTest) {
     );
 
     void test(
-      'cancels what waits for its date, of the line and kinds alone',
+      'cancels what waits for its date, of the line, subject and kinds alone',
       withStores(engine, writer, async (stores) => {
         const dated = { dueAt: start + 500, kind: 'leaver' };
         const early = [
@@ -128,9 +128,11 @@ for (const engine of enginesUnderTest) {
           receiving(1, { ...dated, kind: 'joiner' }),
           receiving(2, dated),
           receiving(1, { kind: 'leaver' }),
+          receiving(1, { ...dated, subject: bytesOf(2) }),
         ];
         await receive(stores, early);
-        const cancels = [{ line: bytesOf(1), kinds: ['leaver', 'other'] }];
+        const ofOne = { line: bytesOf(1), subject: bytesOf(1) };
+        const cancels = [{ ...ofOne, kinds: ['leaver', 'other'] }];
         const inBatch = receiving(1, dated);
         const cancelling = { ...receiving(1, dated), cancels };
         await receive(stores, [inBatch, cancelling, receiving(1, dated)], start + 7);
@@ -140,6 +142,7 @@ for (const engine of enginesUnderTest) {
           ['scheduled'],
           ['scheduled'],
           ['ready'],
+          ['scheduled'],
         ]);
         assert.deepEqual(await statesOf(stores, inBatch.event.id), ['cancelled']);
         assert.deepEqual(await statesOf(stores, cancelling.event.id), ['scheduled']);

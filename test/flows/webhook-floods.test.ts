@@ -20,7 +20,7 @@ const routes = `  sns:
     webhook: { scheme: aws-sns, topics: ["${topic}"], rate: 100000/s }
   idp:
     path: /hooks/idp
-    webhook: { scheme: set, jwt: { issuer: "https://idp.example.com", audience: sallyport, jwksUri: "https://keys.example.com/jwks" }, rate: 100000/s }
+    webhook: { scheme: set, issuer: "https://idp.example.com", audience: sallyport, jwksUri: "https://keys.example.com/jwks", rate: 100000/s }
 `;
 
 const base64url = (value: unknown): string =>

@@ -344,7 +344,10 @@ describe('secrets', () => {
   });
 
   it('too short for what they are for', () => {
-    assert.match(problemsWith({ scheme: 'github' }, 'sEvEn77').join(), /shorter than 8/);
+    assert.match(
+      problemsWith({ scheme: 'github' }, 'sEvEn77').join(),
+      /^secrets\.0: .*shorter than 8/,
+    );
     assert.match(problemsWith({ scheme: 'personio' }, 'sEvEn77').join(), /shorter than 8/);
     const short = `whsec_${Buffer.alloc(23, 'k').toString('base64')}`;
     assert.match(problemsWith({ scheme: 'standard-webhooks' }, short).join(), /24 to 64/);

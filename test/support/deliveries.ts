@@ -1,8 +1,15 @@
 /** Webhooks and deliveries for tests of their stores: short to write, told apart by small numbers. */
-import type { DeliveryRow, EventRow, Receiving } from '../../src/deliveries/event-store.ts';
+import assert from 'node:assert/strict';
+import type {
+  DeliveryRow,
+  DeliveryState,
+  EventRow,
+  Receiving,
+} from '../../src/deliveries/event-store.ts';
 import type { AttemptRow, Claimed, Settling } from '../../src/deliveries/outbox-store.ts';
 import {
   newEventId,
+  type DeliveryKey,
   systemRandom,
   type EventId,
   type SpanId,
@@ -21,6 +28,8 @@ let made = 0;
 /** 16 bytes of a number. */
 export const bytesOf = (number: number): Buffer => {
   const bytes = Buffer.alloc(16);
+  // At both ends: a store may look at one of them only.
+  bytes.writeUInt32BE(number, 4);
   bytes.writeUInt32BE(number, 12);
   return bytes;
 };
@@ -113,3 +122,43 @@ export const delivered = { state: 'delivered', reason: null } as const;
 export const dead = { state: 'dead', reason: 'gave-up' } as const;
 export const again = (dueAt: number, counted = true) =>
   ({ state: 'ready', dueAt, counted }) as const;
+
+/** Claims exactly one. */
+export const claimOne = async (stores: Stores, now = start, leaseMs = hour): Promise<Claimed> => {
+  const claimed = await claim(stores, now, { leaseMs });
+  const [one] = claimed;
+  assert.ok(one !== undefined && claimed.length === 1, `${claimed.length} were claimed`);
+  return one;
+};
+
+/** A delivery as it is listed. */
+export const listed = async ({ outbox }: Stores, key: DeliveryKey) => {
+  const shown = await outbox.show(key);
+  assert.ok(shown !== null);
+  return shown.delivery;
+};
+
+/** Brings a fresh delivery of a line into a state. */
+export const bring = async (
+  stores: Stores,
+  line: number,
+  state: DeliveryState,
+): Promise<DeliveryKey> => {
+  if (state === 'waiting') await receive(stores, [receiving(line)]);
+  const dueAt = state === 'scheduled' || state === 'cancelled' ? start + hour : start;
+  const given = receiving(line, { dueAt, kind: 'leaver' });
+  const [event] = await receive(stores, [given]);
+  const key = { event: event as EventId, item: 0, name: 'n8n' };
+  if (state === 'cancelled') {
+    const cancels = [{ line: bytesOf(line), subject: bytesOf(line), kinds: ['leaver'] }];
+    await receive(stores, [{ ...receiving(line), deliveries: [], cancels }]);
+  } else if (state === 'discarded') {
+    await stores.outbox.act('discard', [{ key, dueAt: start }], start);
+  } else if (!['ready', 'waiting', 'scheduled'].includes(state)) {
+    const head = await claimOne(stores);
+    const next = { state: state as 'dead', reason: 'why' };
+    assert.deepEqual(await stores.outbox.settle([settling(head, next)], start), [true]);
+  }
+  assert.equal((await listed(stores, key)).state, state);
+  return key;
+};

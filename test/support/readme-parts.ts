@@ -12,6 +12,8 @@ import { normalisers } from '../../src/identity/attributes/table.ts';
 import { knobList, rfcKnobs } from '../../src/identity/dialects/knobs.ts';
 import { quirks } from '../../src/identity/dialects/table.ts';
 import { targetDialects } from '../../src/identity/dialects/target-table.ts';
+import { senderTable } from '../../src/signatures/sender-table.ts';
+import { schemes } from '../../src/signatures/table.ts';
 import { makeMetrics } from '../../src/telemetry/metrics.ts';
 
 const cell = (text: string): string => text.replaceAll('|', '\\|').replaceAll('\n', ' ');
@@ -132,6 +134,21 @@ const metrics = (): string =>
     ]),
   );
 
+const senders = (): string => {
+  const [heading = [], ...rows] = senderTable();
+  return table(heading, rows);
+};
+
+const schemesTable = (): string =>
+  table(
+    ['way of signing', 'what it is', 'keys'],
+    Object.values(schemes).map(({ name, title, keys }) => [
+      code(name),
+      title,
+      keys === 'fetched' ? 'fetched, or of the route' : 'of the route',
+    ]),
+  );
+
 const parts: ReadonlyMap<string, () => string> = new Map([
   ['errors', errors],
   ['normalisers', normalisersTable],
@@ -142,6 +159,8 @@ const parts: ReadonlyMap<string, () => string> = new Map([
   ['admin', admin],
   ['keys', keys],
   ['metrics', metrics],
+  ['senders', senders],
+  ['schemes', schemesTable],
 ]);
 
 /** Fills every part of a text. Throws where one is missing or unknown. */

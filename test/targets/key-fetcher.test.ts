@@ -1,45 +1,13 @@
 /** The key fetcher against a real https server, and a flood that must not drive it. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import { createServer, type RequestListener, type Server } from 'node:https';
-import type { AddressInfo, Socket } from 'node:net';
+import type { RequestListener } from 'node:http';
 import { after, before, describe, it, type TestContext } from 'node:test';
-import { setDefaultCACertificates, getCACertificates } from 'node:tls';
 import { keyFetcherLimits, makeKeyFetcher } from '../../src/targets/key-fetcher.ts';
-import { selfSigned } from '../support/self-signed.ts';
+import { serveKeys, trustOurselves, trustTheSystem } from '../support/key-server.ts';
 import { makeTestClock } from './harness.ts';
 
-const now = Date.now();
-const identity = selfSigned(
-  { dns: 'localhost', ip: [127, 0, 0, 1] },
-  { from: now - 86_400_000, until: now + 86_400_000 },
-);
-const before1 = getCACertificates('default');
-before(() => setDefaultCACertificates([...before1, identity.certificate]));
-after(() => setDefaultCACertificates(before1));
-
-type Keys = Readonly<{ base: string; asked: () => readonly string[]; server: Server }>;
-
-const serve = async (t: TestContext, answer: RequestListener): Promise<Keys> => {
-  const asked: string[] = [];
-  const sockets = new Set<Socket>();
-  const server = createServer(
-    { key: identity.keyPem, cert: identity.certificate },
-    (request, response) => {
-      asked.push(String(request.url));
-      answer(request, response);
-    },
-  );
-  server.on('connection', (socket: Socket) => sockets.add(socket));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  t.after(() => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  });
-  const { port } = server.address() as AddressInfo;
-  return { base: `https://127.0.0.1:${port}`, asked: () => asked, server };
-};
+before(trustOurselves);
+after(trustTheSystem);
 
 const make = (t: TestContext, allowPrivate: readonly string[] = ['127.0.0.1']) => {
   const clock = makeTestClock();
@@ -51,7 +19,7 @@ const make = (t: TestContext, allowPrivate: readonly string[] = ['127.0.0.1']) =
 describe('what is fetched', () => {
   it('is kept for ten minutes, then fetched again', async (t) => {
     let text = 'first';
-    const { base, asked } = await serve(t, (_request, response) => response.end(text));
+    const { base, asked } = await serveKeys(t, (_request, response) => response.end(text));
     const { clock, fetcher } = make(t);
     assert.equal(await fetcher.fetch(`${base}/keys`), 'first');
     text = 'second';
@@ -65,7 +33,7 @@ describe('what is fetched', () => {
 
   it('is fetched again on demand, at most once a minute', async (t) => {
     let text = 'first';
-    const { base, asked } = await serve(t, (_request, response) => response.end(text));
+    const { base, asked } = await serveKeys(t, (_request, response) => response.end(text));
     const { clock, fetcher } = make(t);
     await fetcher.fetch(`${base}/keys`);
     text = 'second';
@@ -78,7 +46,7 @@ describe('what is fetched', () => {
 
   it('bridges failures for a day, and no longer', async (t) => {
     let status = 200;
-    const { base } = await serve(t, (_request, response) => {
+    const { base } = await serveKeys(t, (_request, response) => {
       response.statusCode = status;
       response.end('keys');
     });
@@ -92,7 +60,7 @@ describe('what is fetched', () => {
   });
 
   it('is fetched once however many ask at a time', async (t) => {
-    const { base, asked } = await serve(t, (_request, response) => response.end('keys'));
+    const { base, asked } = await serveKeys(t, (_request, response) => response.end('keys'));
     const { fetcher } = make(t);
     const all = await Promise.all(Array.from({ length: 50 }, () => fetcher.fetch(`${base}/keys`)));
     assert.ok(all.every((text) => text === 'keys'));
@@ -101,7 +69,7 @@ describe('what is fetched', () => {
 
   it('is not asked for again within a minute of a failure', async (t) => {
     let status = 500;
-    const { base, asked } = await serve(t, (_request, response) => {
+    const { base, asked } = await serveKeys(t, (_request, response) => {
       response.statusCode = status;
       response.end('keys');
     });
@@ -138,14 +106,14 @@ describe('what is refused', () => {
   ];
   for (const [what, answer] of cases) {
     it(what, async (t) => {
-      const { base, asked } = await serve(t, answer);
+      const { base, asked } = await serveKeys(t, answer);
       assert.equal(await make(t).fetcher.fetch(`${base}/keys`), null);
       assert.deepEqual(asked(), ['/keys']);
     });
   }
 
   it('takes an answer of exactly the longest length', async (t) => {
-    const { base } = await serve(t, (_request, response) =>
+    const { base } = await serveKeys(t, (_request, response) =>
       response.end(Buffer.alloc(keyFetcherLimits.answerBytesMax, 'a')),
     );
     assert.equal((await make(t).fetcher.fetch(`${base}/keys`))?.length, 262_144);
@@ -154,7 +122,7 @@ describe('what is refused', () => {
   it('an answer that does not end within the deadline', async (t) => {
     let reached: () => void = () => {};
     const there = new Promise<void>((resolve) => (reached = resolve));
-    const { base } = await serve(t, (_request, response) => {
+    const { base } = await serveKeys(t, (_request, response) => {
       response.write('half');
       reached();
     });
@@ -166,21 +134,21 @@ describe('what is refused', () => {
   });
 
   it('private addresses that nobody allowed', async (t) => {
-    const { base, asked } = await serve(t, (_request, response) => response.end('keys'));
+    const { base, asked } = await serveKeys(t, (_request, response) => response.end('keys'));
     assert.equal(await make(t, []).fetcher.fetch(`${base}/keys`), null);
     assert.deepEqual(asked(), []);
   });
 
   it('certificates that nobody vouches for', async (t) => {
-    const { base } = await serve(t, (_request, response) => response.end('keys'));
-    setDefaultCACertificates(before1);
+    const { base } = await serveKeys(t, (_request, response) => response.end('keys'));
+    trustTheSystem();
     const text = await make(t).fetcher.fetch(`${base}/keys`);
-    setDefaultCACertificates([...before1, identity.certificate]);
+    trustOurselves();
     assert.equal(text, null);
   });
 
   it('addresses that are not https, or hold more than an address', async (t) => {
-    const { base, asked } = await serve(t, (_request, response) => response.end('keys'));
+    const { base, asked } = await serveKeys(t, (_request, response) => response.end('keys'));
     const { fetcher } = make(t);
     const host = base.slice('https://'.length);
     for (const url of [
@@ -200,7 +168,7 @@ describe('what is refused', () => {
 
 describe('a flood', () => {
   it('of unknown keys makes one fetch a minute', async (t) => {
-    const { base, asked } = await serve(t, (_request, response) => response.end('{"keys":[]}'));
+    const { base, asked } = await serveKeys(t, (_request, response) => response.end('{"keys":[]}'));
     const { clock, fetcher } = make(t);
     for (let count = 0; count < 10_000; count++) {
       await fetcher.fetch(`${base}/keys`, { again: true });
@@ -212,7 +180,7 @@ describe('a flood', () => {
   });
 
   it('of addresses makes one fetch a minute for their source, and evicts nothing', async (t) => {
-    const { base, asked } = await serve(t, (request, response) => {
+    const { base, asked } = await serveKeys(t, (request, response) => {
       response.statusCode = request.url === '/good' || request.url === '/keys' ? 200 : 404;
       response.end('text');
     });
@@ -240,7 +208,7 @@ describe('a flood', () => {
   });
 
   it('of configured addresses is limited in all', async (t) => {
-    const { base, asked } = await serve(t, (_request, response) => response.end('x'));
+    const { base, asked } = await serveKeys(t, (_request, response) => response.end('x'));
     const { fetcher } = make(t);
     for (let count = 0; count < 70; count++) await fetcher.fetch(`${base}/${count}`);
     assert.equal(asked().length, keyFetcherLimits.fetchesPerMinuteMax);

@@ -138,19 +138,21 @@ const fill = (source: string, item: Item, reading: Reading): LifecycleEvent => (
 
 /**
  * The last word on an event. What only announces waits for its date: a termination without one must not
- * end anybody's work today. A rehire that counts already takes back the leaver that was announced.
+ * end anybody's work today. A rehire that counts already takes back the leaver that was announced, once
+ * kind and date are `sure`: until then nothing is taken back.
  */
 const settle = (
   event: LifecycleEvent,
   {
     receivedAt,
     lower,
+    sure,
     settings,
-  }: Readonly<{ receivedAt: number; lower: boolean; settings: EventSettings }>,
+  }: Readonly<{ receivedAt: number; lower: boolean; sure: boolean; settings: EventSettings }>,
 ): LifecycleEvent => {
   const kind =
     lower && settings.kind === undefined && event.effectiveAt === null ? 'other' : event.kind;
-  const counts = event.effectiveAt === null || event.effectiveAt <= receivedAt;
+  const counts = sure && (event.effectiveAt === null || event.effectiveAt <= receivedAt);
   const cancels =
     kind === 'rehire' && counts && event.cancels.length === 0 && settings.cancels === undefined
       ? ['leaver']
@@ -168,7 +170,7 @@ export const compileReader = ({
   const settings = given ?? {};
   const own = compileOwn(settings);
   if (!('fields' in own)) return { problems: own };
-  const mapping = mappingOf(sender);
+  const mapping = mappingOf(settings.preset ?? sender);
   const zone = settings.zone ?? 'UTC';
   const lists = (settings.items === undefined ? mapping.lists : [settings.items]).map((place) => ({
     place,
@@ -176,6 +178,10 @@ export const compileReader = ({
   }));
 
   const dateIsLate = own.fields.some(([field, one]) => field === 'effectiveAt' && isLate(one));
+  const needsEnriched = own.fields.some(
+    ([field, one]) =>
+      (field === 'kind' || field === 'effectiveAt' || field === 'cancels') && isLate(one),
+  );
   const atOnce = settings.effectiveAt === null || settings.effectiveAt === 'null';
   const lower = (event: LifecycleEvent): boolean => !atOnce && mapping.announces(event);
 
@@ -191,7 +197,12 @@ export const compileReader = ({
       const event = fill(mapping.name, item, mapping.read(item));
       const named = event.id === null && items.length === 1 ? { ...event, id: messageId } : event;
       const laid = overlay(own, named, false, { enriched: null, zone });
-      return settle(laid, { receivedAt, lower: !dateIsLate && lower(laid), settings });
+      return settle(laid, {
+        receivedAt,
+        lower: !dateIsLate && lower(laid),
+        sure: !needsEnriched,
+        settings,
+      });
     });
     return {
       events,
@@ -205,11 +216,13 @@ export const compileReader = ({
     read,
     enrich: (event: LifecycleEvent, enriched: Json, receivedAt: number) => {
       const laid = overlay(own, event, true, { enriched, zone });
-      return settle(laid, { receivedAt, lower: dateIsLate && lower(laid), settings });
+      return settle(laid, {
+        receivedAt,
+        lower: dateIsLate && lower(laid),
+        sure: true,
+        settings,
+      });
     },
-    needsEnriched: own.fields.some(
-      ([field, expression]) =>
-        (field === 'kind' || field === 'effectiveAt' || field === 'cancels') && isLate(expression),
-    ),
+    needsEnriched,
   });
 };

@@ -11,6 +11,12 @@ const behindString = (text: string, start: number): number => {
   return at + 1;
 };
 
+const blank = /[ \t\r\n]*/y;
+const behindBlank = (text: string, at: number): number => {
+  blank.lastIndex = at;
+  return at + (blank.exec(text)?.[0].length ?? 0);
+};
+
 const number = /-?\d[\d.eE+-]*/y;
 
 /**
@@ -33,23 +39,21 @@ export const quoteLargeNumbers = (text: string): string => {
       at++;
       continue;
     }
+    const end = at + found.length;
     if (/^-?[1-9]\d{15,}$/.test(found) && !Number.isSafeInteger(Number(found))) {
-      made += `${text.slice(kept, at)}"${found}"`;
-      kept = at + found.length;
+      // Where no value can stand it stays, so that no text becomes JSON by its quotes.
+      if (/^[,\]}]?$/.test(text.charAt(behindBlank(text, end)))) {
+        made += `${text.slice(kept, at)}"${found}"`;
+        kept = end;
+      }
     }
-    at += found.length;
+    at = end;
   }
   return made + text.slice(kept);
 };
 
 /** A piece of a text. */
 export type Span = Readonly<{ start: number; end: number }>;
-
-const blank = /[ \t\r\n]*/y;
-const behindBlank = (text: string, at: number): number => {
-  blank.lastIndex = at;
-  return at + (blank.exec(text)?.[0].length ?? 0);
-};
 
 /** Index behind the value that begins at `start`, of text that is JSON. */
 const behindValue = (text: string, start: number): number => {

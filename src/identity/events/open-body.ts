@@ -7,7 +7,7 @@ import { isRefusal } from '../../errors.ts';
 import { parseJson } from '../json.ts';
 import { isArray, isObject, type Json } from '../json-value.ts';
 import { openForm } from './form-text.ts';
-import { elementSpans, quoteLargeNumbers } from './json-text.ts';
+import { elementSpans, quoteLargeNumbers, type Span } from './json-text.ts';
 import type { BodyForm } from './mapping.ts';
 import { openXml } from './xml-text.ts';
 
@@ -27,10 +27,13 @@ const limits = { depthMax: 32, nodesMax: 100_000, names: 'any' } as const;
 export const openJson = (text: string): OpenBody | Unreadable => {
   const body = parseJson(quoteLargeNumbers(text), limits);
   if (isRefusal(body)) return { unreadable: body.detail };
+  // Found once, not once an item: a body of a thousand items is asked a thousand times.
+  let found: Readonly<{ list: string; spans: readonly Span[] }> | null = null;
   return {
     body,
     alone: (list, index) => {
-      const spans = elementSpans(text, list);
+      if (found?.list !== list) found = { list, spans: elementSpans(text, list) };
+      const { spans } = found;
       const [first, last, one] = [spans[0], spans.at(-1), spans[index]];
       if (first === undefined || last === undefined || one === undefined) return null;
       return text.slice(0, first.start) + text.slice(one.start, one.end) + text.slice(last.end);
@@ -57,7 +60,7 @@ const openers: readonly Readonly<{
 }>[] = [
   { form: 'xml', fits: /^\s*</, open: openXml },
   { form: 'form', fits: /^\s*[^\s{["=&][^\s=&{"]*=/, open: openForm },
-  { form: 'json-lines', fits: /^\s*\{[^\n]*\}\s*\n\s*\{/, open: openLines },
+  { form: 'json-lines', fits: /^\s*\{[^\n]*\}[ \t\r]*\n\s*\{/, open: openLines },
   { form: 'json', fits: /^/, open: openJson },
 ];
 

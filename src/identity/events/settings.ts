@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { expressionLengthMax } from '../../expressions.ts';
 import { isZone } from './instants.ts';
+import { mappings } from './table.ts';
 
 const expression = z.string().min(1).max(expressionLengthMax);
 
@@ -17,6 +18,11 @@ const keyName = z
   .regex(/^[A-Za-z][A-Za-z0-9_]{0,62}$/, 'a key is named by letters, digits and _, at most 63');
 
 export const eventSettings = z.strictObject({
+  /** Reads as this source writes, whoever signs: behind a relay, a script or a CloudEvents broker. */
+  preset: z
+    .enum(mappings.map(({ name }) => name) as [string, ...string[]])
+    .optional()
+    .describe("the source whose preset reads it, where that is not the sender's own"),
   /** Gives the kind: `"leaver"`, or a word of one's own (lower case, digits and -, at most 32). */
   kind: expression.optional().describe('CEL that gives the kind of event'),
   /** Gives the one key that order goes by. Cannot mention `enriched`: order is fixed at receipt. */

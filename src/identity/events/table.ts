@@ -7,7 +7,7 @@ import { auth0 } from './sources/auth0.ts';
 import { bamboohr } from './sources/bamboohr.ts';
 import { deel } from './sources/deel.ts';
 import { entraLifecycle } from './sources/entra-lifecycle.ts';
-import { cloudevents, standardWebhooks } from './sources/envelopes.ts';
+import { awsSns, cloudevents, standardWebhooks } from './sources/envelopes.ts';
 import { generic } from './sources/generic.ts';
 import { github } from './sources/github.ts';
 import { googleDirectory, googlePubsub } from './sources/google.ts';
@@ -52,6 +52,7 @@ export const mappings: readonly Mapping[] = Object.freeze([
   securityEventToken,
   cloudevents,
   standardWebhooks,
+  awsSns,
   generic,
 ]);
 

@@ -26,12 +26,24 @@ const base = {
 /** The five of XML itself and numbers of characters; any other would need a document type. */
 const foreignEntity = /&(?!(?:lt|gt|amp|quot|apos|#\d{1,7}|#x[0-9a-fA-F]{1,6});)/;
 
+/** In CDATA an ampersand is one. By hand: a regular expression would begin anew at every opening. */
+const outsideOfCdata = (text: string): string => {
+  let outside = '';
+  let at = 0;
+  for (;;) {
+    const start = text.indexOf('<![CDATA[', at);
+    const end = start < 0 ? -1 : text.indexOf(']]>', start);
+    if (end < 0) return outside + text.slice(at);
+    outside += text.slice(at, start);
+    at = end + 3;
+  }
+};
+
 /** Comments and CDATA are searched as well: where they end is what parsers disagree about. */
 const problemOf = (text: string): string | null => {
   if (/<!(?!--|\[CDATA\[)/.test(text)) return 'The XML declares a document type.';
   if (/<\?(?!xml[\s?])/i.test(text)) return 'The XML holds a processing instruction.';
-  const outside = text.replaceAll(/<!\[CDATA\[[\s\S]*?\]\]>/g, '');
-  if (foreignEntity.test(outside)) return 'The XML uses an entity of its own.';
+  if (foreignEntity.test(outsideOfCdata(text))) return 'The XML uses an entity of its own.';
   if ((text.match(/<[^!?/]/g) ?? []).length > tagsMax) {
     return `The XML has more than ${tagsMax} elements.`;
   }
@@ -56,24 +68,55 @@ const childrenOf = (node: Ordered): Ordered[] => {
   return Array.isArray(children) ? (children as Ordered[]) : [];
 };
 
-/** Drops all elements of the list but one, in place. */
-const keepOne = (nodes: Ordered[], names: readonly string[], index: number): boolean => {
+/** The nodes with all elements of the list dropped but one; null where there is none. */
+const withOne = (
+  nodes: readonly Ordered[],
+  names: readonly string[],
+  index: number,
+): readonly Ordered[] | null => {
   const [name, ...rest] = names;
   const named = nodes.filter((node) => localName(node) === name);
   const [first] = named;
-  if (first === undefined) return false;
-  if (rest.length > 0) return keepOne(childrenOf(first), rest, index);
-  const kept = named[index];
-  if (kept === undefined) return false;
-  nodes.splice(0, nodes.length, ...nodes.filter((node) => node === kept || !named.includes(node)));
-  return true;
+  if (first === undefined) return null;
+  if (rest.length === 0) {
+    const kept = named[index];
+    return kept === undefined
+      ? null
+      : nodes.filter((node) => node === kept || localName(node) !== name);
+  }
+  const children = withOne(childrenOf(first), rest, index);
+  const tag = Object.keys(first).find((one) => one !== ':@') ?? '';
+  return children && nodes.map((node) => (node === first ? { ...node, [tag]: children } : node));
 };
 
-const alone = (text: string, list: string, index: number): string | null => {
-  const options = { ...base, ignoreAttributes: false, removeNSPrefix: false, preserveOrder: true };
-  const nodes = new XMLParser(options).parse(text) as Ordered[];
-  if (!keepOne(nodes, list.split('.'), index)) return null;
-  return new XMLBuilder({ ignoreAttributes: false, preserveOrder: true }).build(nodes);
+/** Cuts out items, parsed once however many there are. Texts go through as they are, entities unread. */
+const cutter = (text: string): OpenBody['alone'] => {
+  const options = {
+    ...base,
+    ignoreAttributes: false,
+    removeNSPrefix: false,
+    preserveOrder: true,
+    processEntities: false,
+    htmlEntities: false,
+    trimValues: false,
+    cdataPropName: '#cdata',
+  };
+  let nodes: readonly Ordered[] | null = null;
+  const builder = new XMLBuilder({
+    ignoreAttributes: false,
+    preserveOrder: true,
+    processEntities: false,
+    cdataPropName: '#cdata',
+  });
+  return (list, index) => {
+    try {
+      nodes ??= new XMLParser(options).parse(text) as Ordered[];
+      const kept = withOne(nodes, list.split('.'), index);
+      return kept && builder.build(kept);
+    } catch {
+      return null;
+    }
+  };
 };
 
 /** Reads XML. The parser's own errors quote the text; ours do not. */
@@ -87,17 +130,7 @@ export const openXml = (text: string): OpenBody | Unreadable => {
     if (!isObject(body) || Object.keys(body).length !== 1) {
       return { unreadable: 'The XML does not have one root.' };
     }
-    return {
-      body,
-      listsMayBeBare: true,
-      alone: (list, index) => {
-        try {
-          return alone(text, list, index);
-        } catch {
-          return null;
-        }
-      },
-    };
+    return { body, listsMayBeBare: true, alone: cutter(text) };
   } catch {
     return { unreadable: 'The body is not valid XML.' };
   }

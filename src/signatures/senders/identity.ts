@@ -22,7 +22,7 @@ export const identitySenders: readonly Sender[] = [
     note: 'Signs nothing. Out of order: `published` of each event tells when.',
   }),
   plainSender({
-    name: 'okta-inline',
+    name: 'okta-inline-hook',
     title: 'Okta inline hook',
     confidence: 'documented',
     source: 'okta/okta-developer-docs, concepts/inline-hooks',

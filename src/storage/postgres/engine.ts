@@ -28,6 +28,7 @@ import {
   makeLossStore,
 } from './small-stores.ts';
 import { makeTurnStore, type TurnKeys } from './turns.ts';
+import { makeWebhookWrites } from './webhook-rows.ts';
 import { makeWriterStore } from './writers.ts';
 
 const minuteMs = 60_000;
@@ -128,6 +129,7 @@ const storesOn = async (at: PostgresAt, commit: string): Promise<Stores> => {
     echoes: makeEchoStore(general),
     events: makeEventStore(deliveries),
     outbox: makeOutboxStore(deliveries),
+    webhookRows: makeWebhookWrites(general),
     shared: {
       writers: makeWriterStore(ledger, claimed, channel),
       turns: makeTurnStore(lines, claimed, channel, turnKeys),

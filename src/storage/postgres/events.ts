@@ -151,19 +151,19 @@ const store = async (
     run,
     stored.map(({ event }) => event),
   );
+  if (owed.length === 0 && cancels.length === 0) return false;
+  // Before the rows of a line, as everybody does; but after the rest, so that it is held for short.
+  await lines.lock(
+    run,
+    [...owed, ...cancels].map(({ line }) => line),
+  );
   if (cancels.length > 0) {
     const pairs = cancels.flatMap(({ kinds, ...of }) => kinds.map((kind) => ({ ...of, kind })));
     const column = <Key extends keyof (typeof pairs)[number]>(key: Key) =>
       pairs.map((pair) => pair[key]);
-    const values = [column('line'), column('kind'), now, column('subject')];
-    await run(sql.cancel, values);
+    await run(sql.cancel, [column('line'), column('kind'), now, column('subject')]);
   }
   if (owed.length === 0) return false;
-  // Last, so that a line is held for as short as can be.
-  await lines.lock(
-    run,
-    owed.map(({ line }) => line),
-  );
   await addDeliveries(run, owed, now);
   return true;
 };

@@ -13,7 +13,7 @@ const locksMax = 512;
 const sql = {
   lock: {
     name: 'lock-lines',
-    text: `SELECT pg_advisory_xact_lock_shared($2::bigint) UNION ALL
+    text: `SELECT pg_advisory_xact_lock_shared($3::bigint) UNION ALL
       SELECT pg_advisory_xact_lock(key) FROM (SELECT DISTINCT
         ('x' || encode(substr(line, 1, 8), 'hex'))::bit(64)::bigint # $2::bigint AS key
         FROM unnest($1::bytea[]) given(line) ORDER BY 1) keys`,
@@ -66,12 +66,12 @@ const columnsOf = (gaps: readonly Gap[]) => [
 
 /** Moves deliveries along the lines of one schema; each call is a statement inside of a transaction. */
 export const makeLines = (schema: string) => {
-  const own = lockOf(schema, 'lines');
+  const [own, all] = [lockOf(schema, 'line'), lockOf(schema, 'all lines')];
   return Object.freeze({
     /** Holds these lines until the end of the transaction. Comes before what reads them. */
     lock: async (run: Run, lines: readonly Buffer[]): Promise<void> => {
-      if (lines.length > locksMax) await run(sql.lockAll, [own]);
-      else if (lines.length > 0) await run(sql.lock, [lines, own]);
+      if (lines.length > locksMax) await run(sql.lockAll, [all]);
+      else if (lines.length > 0) await run(sql.lock, [lines, own, all]);
     },
     /** Puts scheduled deliveries at the ends of their lines, in this order. */
     join: async (run: Run, numbers: readonly number[]): Promise<void> => {

@@ -64,5 +64,3 @@ export const makeLines = (database: Database) => {
     },
   });
 };
-
-export type Lines = ReturnType<typeof makeLines>;

@@ -15,6 +15,7 @@ import type { EchoStore } from '../../passage/echo-store.ts';
 import { silentFeed } from '../../store-feed.ts';
 import type { FreezeStore } from '../../targets/store.ts';
 import type { Stores } from '../stores.ts';
+import type { WebhookRow } from '../webhook-tables.ts';
 import { startWorker, type Calls } from './calls.ts';
 import type { Fault } from './faults.ts';
 import { makeMerging, type SortedRun } from './lookups.ts';
@@ -182,6 +183,11 @@ const stores = (writer: Calls, reader: Calls): SqliteStores => {
       list: [reader, 'listDeliveries'],
       show: [reader, 'showDelivery'],
     }),
+    webhookRows: {
+      read: async (table: string, after: WebhookRow | null) =>
+        (await reader.call('readWebhooks', table, after)) as readonly WebhookRow[],
+      write: null,
+    },
     keys: port<KeyStore>({
       addKey: [writer, 'addKey'],
       listKeys: [reader, 'listKeys'],

@@ -121,38 +121,41 @@ const makeAct = (database: Database) => {
   const discard = database.prepare(actSql.discard);
   const lines = makeLines(database);
 
-  const goAgain = (
-    { number, line, state }: Found,
-    { key, dueAt }: Readonly<{ key: DeliveryKey; dueAt: number }>,
-    { act, now }: Readonly<{ act: Act; now: number }>,
-  ): void => {
-    const outside = state === 1 ? 1 : 0;
-    again.run({ number, dueAt, replayed: act === 'replay' ? 1 : 0, state: outside });
-    if (state === 1) return;
-    lines.closeGapOf(line, idOf(key));
-    if (dueAt <= now) lines.join({ number, line });
+  type Given = Parameters<OutboxStore['act']>[1][number];
+  const fitting = (act: Act, given: readonly Given[], now: number) => {
+    const fits = new Map<number, Found & Given>();
+    for (const one of given) {
+      const found = find.get(one.key);
+      if (found === undefined || fits.has(found.number)) continue;
+      const claimed = found.leaseUntil !== null && found.leaseUntil > now;
+      const applies = statesOf[act].includes(deliveryState(found.state));
+      if (applies && !claimed) fits.set(found.number, { ...found, ...one });
+    }
+    return [...fits.values()];
   };
-  const giveUp = ({ number, line, state }: Found, key: DeliveryKey, now: number): void => {
-    discard.run({ number, now });
-    if (state !== 1) return;
-    lines.openGap(line, idOf(key), now);
-    lines.follow(line, now);
+  // Step by step over all of them: those that go together leave no gap to each other.
+  const goAgain = (fits: readonly (Found & Given)[], replayed: 0 | 1, now: number): void => {
+    const outside = fits.filter(({ state }) => state !== 1);
+    for (const { number, dueAt, state } of fits)
+      again.run({ number, dueAt, replayed, state: state === 1 ? 1 : 0 });
+    for (const { line, key } of outside) lines.closeGapOf(line, idOf(key));
+    for (const each of outside) if (each.dueAt <= now) lines.join(each);
+  };
+  const giveUp = (fits: readonly (Found & Given)[], now: number): void => {
+    for (const { number } of fits) discard.run({ number, now });
+    for (const { line, key, state } of fits) {
+      if (state !== 1) continue;
+      lines.openGap(line, idOf(key), now);
+      lines.follow(line, now);
+    }
   };
   return database.transaction(
-    (
-      act: Act,
-      deliveries: Parameters<OutboxStore['act']>[1],
-      now: number,
-    ): readonly DeliveryKey[] =>
-      deliveries.slice(0, bounds.acted).flatMap((given) => {
-        const found = find.get(given.key);
-        if (found === undefined) return [];
-        const claimed = found.leaseUntil !== null && found.leaseUntil > now;
-        if (claimed || !statesOf[act].includes(deliveryState(found.state))) return [];
-        if (act === 'discard') giveUp(found, given.key, now);
-        else goAgain(found, given, { act, now });
-        return [given.key];
-      }),
+    (act: Act, given: readonly Given[], now: number): readonly DeliveryKey[] => {
+      const fits = fitting(act, given.slice(0, bounds.acted), now);
+      if (act === 'discard') giveUp(fits, now);
+      else goAgain(fits, act === 'replay' ? 1 : 0, now);
+      return fits.map(({ key }) => key);
+    },
   );
 };
 

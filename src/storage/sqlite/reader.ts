@@ -12,6 +12,7 @@ import {
   makeLastGoodReads,
   makeLossReads,
 } from './small-stores.ts';
+import { makeWebhookReads } from './webhook-rows.ts';
 
 const { path } = workerData as { path: string };
 const database = openForReading(path);
@@ -25,6 +26,7 @@ answerCalls(parentPort, {
   ...makeLossReads(database),
   ...makeEventReads(database),
   ...makeOutboxReads(database),
+  ...makeWebhookReads(database),
   checkpointWal: () => void database.pragma('wal_checkpoint(PASSIVE)'),
   close: () => void database.close(),
 });

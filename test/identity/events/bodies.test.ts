@@ -25,7 +25,13 @@ describe('JSON', () => {
         c: 9007199254740991,
       },
     );
-    assert.equal(quoteLargeNumbers('{"a\\"9007199254740993":1}'), '{"a\\"9007199254740993":1}');
+    for (const text of [
+      '{"a\\"9007199254740993":1}',
+      '{9007199254740993:1}',
+      '9007199254740993 x',
+    ]) {
+      assert.equal(quoteLargeNumbers(text), text);
+    }
   });
 
   test('what two readers could read differently is not read', () => {
@@ -144,6 +150,21 @@ describe('XML', () => {
     assert.ok(!nul.includes('\\u0000'), nul);
   });
 
+  test('names of prototypes are names, or refused; nothing is changed by them', () => {
+    for (const name of [
+      '__proto__',
+      'x:__proto__',
+      'constructor',
+      'prototype',
+      'hasOwnProperty',
+      'toString',
+    ]) {
+      open(`<a><${name}><polluted>1</polluted></${name}></a>`);
+      open(`<${name} polluted="1"/>`);
+      assert.equal(({} as Record<string, unknown>)['polluted'], undefined);
+    }
+  });
+
   test('texts stay texts, prefixes go', () => {
     assert.deepEqual(
       open(
@@ -251,7 +272,7 @@ describe('any body, for every source', () => {
 
   test('an item of XML keeps what it says, character by character', () => {
     const text =
-      '<ExternalEvent x="1"><externalEventMeta><type>t</type></externalEventMeta><events><event><entityType>&lt;&#252; &amp;amp;</entityType></event><event><entityType>b</entityType></event></events></ExternalEvent>';
+      '<ExternalEvent x="1"><externalEventMeta><type>t</type></externalEventMeta><events><event><entityType>&lt;&#252; &amp;amp;<![CDATA[<b&amp;>]]></entityType></event><event><entityType>b</entityType></event></events></ExternalEvent>';
     const read = reader('successfactors').read({ ...given, text });
     assert.ok(!('unreadable' in read));
     const again = reader('successfactors').read({ ...given, text: String(read.envelope(0)) });
@@ -270,6 +291,52 @@ describe('any body, for every source', () => {
       ['5', '06'],
     );
     assert.equal(read.envelope(1), 'v=1&employees%5B0%5D%5Bid%5D=06&w=%26');
+  });
+
+  test('long bodies cost their length, whatever they are made of', () => {
+    const pieces = [
+      '<![CDATA[',
+      '<!--',
+      '<a ',
+      '<a>',
+      '&#1',
+      '&',
+      '}\n',
+      '{}\n',
+      '\n',
+      '{"a":',
+      '[',
+      '"',
+      '\\"',
+      'a=&',
+      'a[',
+      '-',
+      '1',
+      ']]>',
+      '<?xml ',
+      '<a b="',
+    ];
+    for (const piece of pieces) {
+      for (const start of ['', '{', '<a>', '{}']) {
+        const text = start + piece.repeat(400_000 / piece.length);
+        const began = performance.now();
+        openBody(text, all);
+        assert.ok(performance.now() - began < 4_000, JSON.stringify(start + piece));
+      }
+    }
+    const many = Array.from({ length: 1_000 }, (_one, at) => ({
+      uuid: `${at}`,
+      x: 'y'.repeat(900),
+    }));
+    const read = reader('okta').read({
+      ...given,
+      text: JSON.stringify({ data: { events: many } }),
+    });
+    assert.ok(!('unreadable' in read));
+    const began = performance.now();
+    const lengths = read.events.map((_event, at) => String(read.envelope(at)).length);
+    assert.ok(lengths.every((length) => length < 1_000));
+    assert.ok(performance.now() - began < 4_000);
   });
 
   test('more than a thousand items are not read', () => {

@@ -148,6 +148,19 @@ describe('what a route says', () => {
   });
 });
 
+describe('a preset by name', () => {
+  test('reads what others sign', () => {
+    const reader = compile('custom', { preset: 'gusto' });
+    assert.equal(reader.source, 'gusto');
+    const event = readOne(reader, {
+      event_type: 'employee.terminated_effective',
+      entity_uuid: 'e',
+    });
+    assert.deepEqual([event.kind, event.subject], ['leaver', 'e']);
+    assert.ok(!eventSettings.safeParse({ preset: 'nobody' }).success);
+  });
+});
+
 describe('enriched', () => {
   const reader = compile('bamboohr', {
     kind: 'enriched.status == "Inactive" ? "leaver" : event.kind',

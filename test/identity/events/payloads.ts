@@ -115,7 +115,7 @@ export const payloads: readonly Payload[] = [
   },
   {
     title: 'Auth0 log stream: lines',
-    sender: 'auth0',
+    sender: 'auth0-log-stream',
     body: '{"log_id":"1","data":{"type":"ss","user_id":"a"}}\n{"log_id":"2","data":{"type":"f","user_id":"b"}}\n',
     events: [
       { kind: 'joiner', id: '1', subject: 'a' },
@@ -124,7 +124,7 @@ export const payloads: readonly Payload[] = [
   },
   {
     title: 'Auth0 log stream: one object',
-    sender: 'auth0',
+    sender: 'auth0-log-stream',
     body: { log_id: '1', data: { type: 'ss', user_id: 'a' } },
     events: [{ kind: 'joiner', subject: 'a' }],
   },
@@ -151,7 +151,7 @@ export const payloads: readonly Payload[] = [
   },
   {
     title: 'Microsoft Graph: changes of people, of a group, and what befalls the subscription',
-    sender: 'ms-graph',
+    sender: 'graph',
     body: {
       value: [
         { changeType: 'deleted', resource: 'Users/1', resourceData: { id: '1' }, tenantId: 't' },
@@ -167,6 +167,35 @@ export const payloads: readonly Payload[] = [
       { kind: 'missed', subject: 's' },
       { kind: 'missed', type: 'subscriptionRemoved' },
       { kind: 'other', type: 'reauthorizationRequired' },
+    ],
+  },
+  {
+    title: 'Microsoft Graph, rich: what was encrypted says more',
+    sender: 'ms-graph-rich',
+    body: {
+      value: [
+        {
+          changeType: 'updated',
+          resource: "users('1')",
+          resourceData: { id: '1' },
+          content: {
+            id: '1',
+            accountEnabled: false,
+            userPrincipalName: 'a@x.org',
+            employeeId: '007',
+          },
+        },
+        {
+          changeType: 'updated',
+          resource: 'users/1',
+          resourceData: { id: '1' },
+          content: { accountEnabled: true },
+        },
+      ],
+    },
+    events: [
+      { kind: 'suspend', keys: { id: '1', userName: 'a@x.org', employeeNumber: '007' } },
+      { kind: 'mover', subject: '1' },
     ],
   },
   {
@@ -719,6 +748,32 @@ export const payloads: readonly Payload[] = [
         type: 'user.created',
         subject: '',
         observedAt: Date.UTC(2022, 10, 3, 20, 26, 10, 344),
+      },
+    ],
+  },
+  {
+    title: 'SNS: the message inside is read',
+    sender: 'aws-sns',
+    body: {
+      Type: 'Notification',
+      MessageId: '22b80b92',
+      TopicArn: 'arn:aws:sns:us-west-2:1:t',
+      Message: '{"id":9007199254740993}',
+      Timestamp: '2012-05-02T00:54:06.655Z',
+    },
+    events: [
+      {
+        kind: 'other',
+        id: '22b80b92',
+        keys: { topic: 'arn:aws:sns:us-west-2:1:t' },
+        observedAt: Date.UTC(2012, 4, 2, 0, 54, 6, 655),
+        raw: {
+          Type: 'Notification',
+          MessageId: '22b80b92',
+          TopicArn: 'arn:aws:sns:us-west-2:1:t',
+          Message: { id: '9007199254740993' },
+          Timestamp: '2012-05-02T00:54:06.655Z',
+        },
       },
     ],
   },

@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import { compileReader } from '../../../src/identity/events/compile-reader.ts';
 import { eventKinds, type LifecycleEvent } from '../../../src/identity/events/event.ts';
 import { mappingOf, mappings } from '../../../src/identity/events/table.ts';
+import { senders } from '../../../src/signatures/table.ts';
 import { payloads, type Payload } from './payloads.ts';
 
 const read = ({ sender, body, headers = {}, zone }: Payload): readonly LifecycleEvent[] => {
@@ -33,6 +34,39 @@ describe('sources', () => {
       mappings.map(({ name }) => name).filter((name) => !tried.has(name)),
       [],
     );
+  });
+
+  test('each sender has its mapping, or is known to say nothing of a lifecycle', () => {
+    const without = Object.keys(senders).filter((sender) => mappingOf(sender).name === 'generic');
+    assert.deepEqual(
+      without.sort((a, b) => a.localeCompare(b)),
+      [
+        'auth0-actions',
+        'discord',
+        'entra-custom-extension',
+        'fusionauth',
+        'gitlab',
+        'greenhouse',
+        'http-signature',
+        'jira',
+        'jwt',
+        'logto',
+        'okta-inline',
+        'pagerduty',
+        'persona',
+        'seek',
+        'sendgrid',
+        'shopify',
+        'stripe',
+        'twilio',
+        'workato',
+        'zendesk',
+        'zoom',
+      ],
+    );
+    for (const sender of mappings.flatMap((mapping) => mapping.senders)) {
+      assert.ok(sender === 'custom' || Object.hasOwn(senders, sender), sender);
+    }
   });
 
   test('no two claim one sender, and each says where it was read', () => {

@@ -10,7 +10,7 @@ const refine = (reading: Reading, { item }: Item): Reading =>
 
 export const auth0 = mapping({
   name: 'auth0',
-  senders: ['auth0-log-stream', 'auth0-event-stream', 'auth0-actions'],
+  senders: ['auth0-log-stream', 'auth0-event-stream'],
   confidence: 'documented',
   source:
     'auth0/docs-v2 log-streams, log event type codes; auth0.com/docs/customize/events/event-types',

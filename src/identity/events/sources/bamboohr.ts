@@ -3,7 +3,7 @@ import { mapping } from '../by-places.ts';
 
 export const bamboohr = mapping({
   name: 'bamboohr',
-  senders: ['bamboo-hr'],
+  senders: [],
   confidence: 'documented',
   source: 'documentation.bamboohr.com event-based-webhooks, field-based-webhooks',
   forms: ['json', 'form'],

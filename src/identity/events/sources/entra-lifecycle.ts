@@ -3,7 +3,7 @@ import { mapping } from '../by-places.ts';
 
 export const entraLifecycle = mapping({
   name: 'entra-lifecycle',
-  senders: ['entra-lifecycle-workflow', 'entra-lifecycle-workflows', 'entra'],
+  senders: [],
   confidence: 'documented',
   source: 'learn.microsoft.com lifecycle-workflow-extensibility',
   forms: ['json'],

@@ -15,7 +15,7 @@ const numbered = (reading: Reading, { headers }: Item): Reading => {
 
 export const googleDirectory = mapping({
   name: 'google-directory',
-  senders: ['google-directory-push', 'google-workspace'],
+  senders: [],
   confidence: 'unverified',
   source: 'developers.google.com admin-sdk directory push; names of states unconfirmed',
   forms: ['json'],
@@ -48,7 +48,7 @@ const unwrap = (reading: Reading, { item }: Item): Reading => {
 
 export const googlePubsub = mapping({
   name: 'google-pubsub',
-  senders: ['google-pub-sub', 'pubsub'],
+  senders: [],
   confidence: 'documented',
   source: 'cloud.google.com pubsub push',
   forms: ['json'],

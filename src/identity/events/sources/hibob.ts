@@ -4,7 +4,7 @@ import { isObject } from '../../json-value.ts';
 
 export const hibob = mapping({
   name: 'hibob',
-  senders: ['bob'],
+  senders: [],
   confidence: 'documented',
   source:
     'apidocs.hibob.com employee-data-webhooks; that triggeredAt is UTC is our reading of its samples',

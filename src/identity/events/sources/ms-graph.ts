@@ -4,6 +4,8 @@ import type { Item, Reading } from '../mapping.ts';
 import { compilePlace, opaque } from '../places.ts';
 
 const resource = compilePlace('resource');
+/** Rich notifications: what was encrypted stands there in the clear. */
+const enabled = compilePlace('content.accountEnabled');
 const subscription = compilePlace('subscriptionId');
 
 /**
@@ -18,13 +20,14 @@ const refine = (reading: Reading, { item }: Item): Reading => {
   ) {
     return { ...reading, subject: opaque(subscription(item)) ?? '', keys: {} };
   }
-  if (/(?:^|\/)users(?:\/|\(|$)/i.test(about)) return reading;
-  return { ...reading, kind: 'other' };
+  if (!/(?:^|\/)users(?:\/|\(|$)/i.test(about)) return { ...reading, kind: 'other' };
+  const isOff = reading.kind === 'mover' && enabled(item) === false;
+  return isOff ? { ...reading, kind: 'suspend' } : reading;
 };
 
 export const msGraph = mapping({
   name: 'ms-graph',
-  senders: ['graph', 'microsoft-graph', 'ms-graph-rich', 'ms-graph-basic'],
+  senders: ['graph', 'ms-graph-rich'],
   confidence: 'documented',
   source: 'microsoft-graph-docs-contrib change-notifications-*, lifecycle events',
   forms: ['json'],
@@ -32,7 +35,13 @@ export const msGraph = mapping({
   id: ['id'],
   type: ['lifecycleEvent', 'changeType'],
   subject: ['resourceData.id'],
-  keys: { id: ['resourceData.id'], tenantId: ['tenantId'] },
+  keys: {
+    id: ['resourceData.id'],
+    tenantId: ['tenantId'],
+    userName: ['content.userPrincipalName'],
+    email: ['content.mail'],
+    employeeNumber: ['content.employeeId'],
+  },
   kinds: {
     created: 'joiner',
     updated: 'mover',
@@ -42,5 +51,5 @@ export const msGraph = mapping({
     reauthorizationRequired: 'other',
   },
   refine,
-  note: 'A disabled account is an update: enrich and read accountEnabled. Removed subscriptions count as missed events.',
+  note: 'A disabled account is an update: enrich and read accountEnabled (rich notifications bring it). Removed subscriptions count as missed events.',
 });

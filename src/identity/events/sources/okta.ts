@@ -14,7 +14,7 @@ const refine = (reading: Reading, { item }: Item): Reading => {
 
 export const okta = mapping({
   name: 'okta',
-  senders: ['okta-event-hook', 'okta-inline-hook'],
+  senders: [],
   confidence: 'unverified',
   source: 'okta-developer-docs concepts/event-hooks, Event Types catalogue; `target[]` unconfirmed',
   forms: ['json'],

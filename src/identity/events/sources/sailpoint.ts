@@ -3,7 +3,7 @@ import { mapping } from '../by-places.ts';
 
 export const sailpoint = mapping({
   name: 'sailpoint',
-  senders: ['sailpoint-isc'],
+  senders: [],
   confidence: 'documented',
   source: 'developer.sailpoint.com event triggers, models identityattributeschanged and its like',
   forms: ['json'],

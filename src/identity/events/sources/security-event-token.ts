@@ -61,7 +61,7 @@ const read = ({ item }: Item): Reading => {
 
 export const securityEventToken: Mapping = Object.freeze<Mapping>({
   name: 'set',
-  senders: ['security-event-token', 'secevent', 'ssf', 'caep', 'risc'],
+  senders: [],
   confidence: 'documented',
   source: 'RFC 8417, RFC 9493; OpenID RISC 1.0, CAEP 1.0, SSF 1.0',
   forms: ['json'],

@@ -29,7 +29,7 @@ const effective = compilePlace('externalEventMeta.effective');
 
 export const successfactors = mapping({
   name: 'successfactors',
-  senders: ['sap-successfactors'],
+  senders: [],
   confidence: 'unverified',
   source: 'SAP Help, Event Notification Service; names of entity keys and other types unconfirmed',
   forms: ['xml'],

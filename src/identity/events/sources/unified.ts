@@ -44,7 +44,7 @@ export const kombo = mapping({
 
 export const merge = mapping({
   name: 'merge',
-  senders: ['merge-dev', 'merge.dev'],
+  senders: [],
   confidence: 'unverified',
   source: 'docs.merge.dev webhooks; names inside of data unconfirmed',
   forms: ['json'],
