@@ -302,10 +302,16 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
         details: { version: loaded.snapshot.version, lastGood: beginning.lastGood },
       });
     }
-    const context = adminContext(deps, foundation, () => parts.snapshot, {
-      status: () => parts.reloader.status(),
-      apply: (version) => parts.reloader.apply(version),
-    });
+    const context = adminContext(
+      deps,
+      foundation,
+      () => parts.snapshot,
+      {
+        status: () => parts.reloader.status(),
+        apply: (version) => parts.reloader.apply(version),
+      },
+      () => parts.webhooks?.wake(),
+    );
     const { doors, data, admin } = await startListeners(parts, context);
     await foundation.ledger.answerForDead((writers) => {
       for (const writer of writers) {

@@ -5,6 +5,7 @@
 import type { LifecycleEvent } from '../identity/events/event.ts';
 import type { Json } from '../identity/json-value.ts';
 import type { Plan, Snapshot } from '../snapshot.ts';
+import type { CallMade } from './tried.ts';
 import type { Claimed } from './outbox-store.ts';
 
 /** One try. */
@@ -15,6 +16,8 @@ export type PlanOrder = Readonly<{
   /** What the read of the source gave; null where the route reads nothing or nobody was found. */
   enriched: Json;
   delivery: Claimed;
+  /** Grows as calls are made. */
+  calls: CallMade[];
   /** Monotonic ms; nothing may be sent after it, and the result must be there soon after. */
   deadline: number;
 }>;

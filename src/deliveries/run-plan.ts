@@ -10,16 +10,17 @@
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import { GatewayError, isRefusal, type Refusal } from '../errors.ts';
+import { errorTable, GatewayError, isRefusal, type Refusal } from '../errors.ts';
 import { rfcKnobs, type Knobs } from '../identity/dialects/knobs.ts';
-import type { Mutation, Operation } from '../identity/operation.ts';
+import { isMutation, type Mutation, type Operation } from '../identity/operation.ts';
 import { eventVariables } from '../identity/events/variables.ts';
 import { isRevocation } from '../identity/scim/effects.ts';
 import { matchingOf } from '../identity/scim/readback.ts';
 import type { ResourceType } from '../identity/scim/schema-model.ts';
-import { deliveryId, newRequestId, newSpanId, type Random } from '../ids.ts';
+import { deliveryId, newRequestId, newSpanId, type Random, type RequestId } from '../ids.ts';
 import type { Doors, Outcome } from '../passage/doors.ts';
 import type { Client, PlanStep, Route } from '../snapshot.ts';
+import type { Observer } from '../telemetry/observe.ts';
 import { againFor, endOf, failedAt, type StepEnd } from './plan-end.ts';
 import { changeOf, createOf, hitsOf, readOf, searchOf, type Create } from './plan-operations.ts';
 import { standingOf, standsIn, type Standing } from './plan-readback.ts';
@@ -28,12 +29,15 @@ import { stepValues, type StepValues } from './plan-values.ts';
 
 export type RunPlanDeps = Readonly<{
   doors: Pick<Doors, 'pass'>;
-  clock: Pick<Clock, 'monotonic'>;
+  clock: Pick<Clock, 'monotonic' | 'now'>;
   random: Random;
+  observer: Pick<Observer, 'planChanged'>;
 }>;
 
 /** Entries that one try tells of. */
 const ledgerIdsMax = 64;
+/** Calls of one try that are told of. */
+const callsMax = 256;
 
 /** One try of a plan, on its way. */
 type Run = Readonly<{
@@ -54,12 +58,62 @@ const statedId = ({ order }: Run): string => {
   return id.length <= 64 ? id : order.delivery.key.event;
 };
 
+type Passed = Readonly<{
+  operation: Operation;
+  outcome: Outcome;
+  requestId: RequestId;
+  startedAt: number;
+}>;
+
+/** Tells of a change, and of a read that was denied. A replay is none: it was told the first time. */
+const tell = ({ run, step, route }: At, passed: Passed): void => {
+  const { operation, outcome, requestId, startedAt } = passed;
+  const { order, deps, client } = run;
+  const mutating = isMutation(operation);
+  if (outcome.replayed === true || (!mutating && outcome.decision !== 'deny')) return;
+  const { reply, ledger } = outcome;
+  const refusal = isRefusal(reply) ? reply : null;
+  deps.observer.planChanged({
+    traceId: order.delivery.event.traceId,
+    spanId: order.delivery.event.spanId,
+    requestId,
+    deliveryId: deliveryId(order.delivery.key),
+    plan: order.plan.name,
+    step: step.name,
+    startedAt,
+    endedAt: deps.clock.now(),
+    status: isRefusal(reply) ? (reply.status ?? errorTable[reply.refused].status) : reply.status,
+    code: refusal?.refused ?? null,
+    internal: outcome.internal,
+    operation: outcome.operation,
+    actions: outcome.actions,
+    resourceType: outcome.resourceType,
+    decision: outcome.decision,
+    rule: outcome.rule,
+    targetMs: outcome.targetMs,
+    route: route.name,
+    client: client.name,
+    target: route.target,
+    configVersion: order.snapshot.version,
+    normalisedCount: outcome.normalised.length,
+    mutating,
+    mutation: ledger && {
+      ledgerId: ledger.id,
+      outcome: ledger.outcome,
+      settledBy: ledger.settledBy,
+    },
+  });
+};
+
 const pass = async (
-  { run, route }: At,
+  at: At,
   operation: Operation,
   idempotencyKey: string | null,
 ): Promise<Outcome> => {
+  const { run, route } = at;
   const { deps, order, client } = run;
+  const requestId = newRequestId(deps.random);
+  const startedAt = deps.clock.now();
   const { snapshot, delivery } = order;
   const { listen, publicUrl } = snapshot.server;
   const outcome = await deps.doors.pass({
@@ -73,7 +127,7 @@ const pass = async (
       grants: Object.hasOwn(route.grants, client.name) ? route.grants[client.name] : undefined,
     },
     origin: {
-      requestId: newRequestId(deps.random),
+      requestId,
       traceId: delivery.event.traceId,
       spanId: newSpanId(deps.random),
       callerRequestId: statedId(run),
@@ -84,6 +138,11 @@ const pass = async (
     },
   });
   if (outcome.ledger !== null) run.ledgerIds.add(outcome.ledger.id);
+  const { attempts } = outcome;
+  for (const { spanId, call, report } of attempts.slice(0, callsMax - order.calls.length)) {
+    order.calls.push({ spanId, target: route.target, call, report });
+  }
+  tell(at, { operation, outcome, requestId, startedAt });
   return outcome;
 };
 

@@ -2,16 +2,10 @@
  * What became of one try, in the outbox's own words: made by forward, plans and try-delivery, turned
  * into a settling by settling.ts. Types and small makers only.
  */
-import type { SpanId } from '../ids.ts';
-import type { AttemptReport } from '../telemetry/observe.ts';
+import type { DeliveryAttempted } from '../telemetry/observe.ts';
 
 /** One call on the wire, for its CLIENT span. */
-export type CallMade = Readonly<{
-  spanId: SpanId;
-  target: string;
-  call: Readonly<{ method: string; template: string; purpose: 'call' | 'lookup' }>;
-  report: AttemptReport;
-}>;
+export type CallMade = DeliveryAttempted['calls'][number];
 
 /** Why a try ended as it did. `reason` is a short error type; `detail` ≤ 300 characters, no secrets. */
 type Why = Readonly<{ reason: string; status: number | null; detail: string | null }>;

@@ -166,6 +166,7 @@ const runPlanOf = async (
     event,
     enriched,
     delivery: claimed,
+    calls: one.calls,
     deadline,
   });
   return { outcome: planOutcome(result), ledgerIds: result.ledgerIds };

@@ -3,7 +3,7 @@
  * §7). An allow-list: what is not named here is on no span. No value of a query, body or header but
  * the user agent is in the record to begin with.
  */
-import type { RequestSettled } from './observe.ts';
+import type { PlanChanged, RequestSettled } from './observe.ts';
 
 /** Attributes as built here; flat, and never changed afterwards. */
 export type SpanAttributes = Record<string, string | number | readonly string[]>;
@@ -38,14 +38,10 @@ const edgeAttributes = (record: RequestSettled): SpanAttributes => {
   return attributes;
 };
 
-/** All attributes of a request. */
-export const requestAttributes = (record: RequestSettled): SpanAttributes => {
-  const attributes = edgeAttributes(record);
-  const errorType = serverErrorType(record);
-  if (errorType !== null) attributes['error.type'] = errorType;
+/** What was asked, by whom, and what came of it. */
+const addDecided = (attributes: SpanAttributes, record: RequestSettled | PlanChanged): void => {
   if (record.route !== null) attributes['sallyport.route'] = record.route;
   if (record.client !== null) attributes['sallyport.client'] = record.client;
-  if (record.keyId !== null) attributes['sallyport.key.id'] = record.keyId;
   if (record.target !== null) attributes['sallyport.target'] = record.target;
   if (record.operation !== null) attributes['sallyport.operation'] = record.operation;
   if (record.actions.length > 0) attributes['sallyport.actions'] = record.actions;
@@ -53,6 +49,20 @@ export const requestAttributes = (record: RequestSettled): SpanAttributes => {
   if (record.decision !== null) attributes['sallyport.decision'] = record.decision;
   if (record.rule !== null) attributes['sallyport.rule'] = record.rule;
   if (record.normalisedCount > 0) attributes['sallyport.normalised'] = record.normalisedCount;
+  if (record.mutation !== null) {
+    attributes['sallyport.ledger.id'] = record.mutation.ledgerId;
+    attributes['sallyport.outcome'] = record.mutation.outcome;
+    attributes['sallyport.settled_by'] = record.mutation.settledBy;
+  }
+};
+
+/** All attributes of a request. */
+export const requestAttributes = (record: RequestSettled): SpanAttributes => {
+  const attributes = edgeAttributes(record);
+  const errorType = serverErrorType(record);
+  if (errorType !== null) attributes['error.type'] = errorType;
+  addDecided(attributes, record);
+  if (record.keyId !== null) attributes['sallyport.key.id'] = record.keyId;
   const { webhook } = record;
   if (webhook !== undefined) {
     attributes['sallyport.scheme'] = webhook.sender;
@@ -62,10 +72,19 @@ export const requestAttributes = (record: RequestSettled): SpanAttributes => {
     if (record.code !== null) attributes['sallyport.code'] = record.code;
     if (record.internal !== null) attributes['sallyport.reason'] = record.internal.slice(0, 200);
   }
-  if (record.mutation !== null) {
-    attributes['sallyport.ledger.id'] = record.mutation.ledgerId;
-    attributes['sallyport.outcome'] = record.mutation.outcome;
-    attributes['sallyport.settled_by'] = record.mutation.settledBy;
-  }
+  return attributes;
+};
+
+/** Attributes of one change by a plan. */
+export const planAttributes = (record: PlanChanged): SpanAttributes => {
+  const attributes: SpanAttributes = {
+    'sallyport.request.id': record.requestId,
+    'sallyport.config.version': record.configVersion,
+    'sallyport.delivery.id': record.deliveryId,
+    'sallyport.plan': record.plan,
+    'sallyport.step': record.step,
+  };
+  if (record.code !== null) attributes['error.type'] = record.code;
+  addDecided(attributes, record);
   return attributes;
 };

@@ -8,6 +8,7 @@ import type { LogFields, LogLevel } from './log.ts';
 import type {
   DeliveryAttempted,
   DeliveryResult,
+  PlanChanged,
   RequestSettled,
   WebhookResult,
 } from './observe.ts';
@@ -28,7 +29,9 @@ const textCharsMax = 4_096;
 const listMax = 50;
 
 /** Level of a request's line: by the error table; changes and denials are never below `info`. */
-export const levelOf = (record: RequestSettled): LogLevel => {
+export const levelOf = (
+  record: Pick<RequestSettled, 'code' | 'decision' | 'mutating'>,
+): LogLevel => {
   const { code, decision, mutating } = record;
   const level =
     code !== null && Object.hasOwn(errorTable, code)
@@ -103,6 +106,33 @@ export const deliveryFields = (record: DeliveryAttempted): LogFields => ({
   calls: record.calls.length === 0 ? undefined : record.calls.length,
   ledger_ids: record.ledgerIds.length === 0 ? undefined : record.ledgerIds,
   config_version: record.configVersion,
+});
+
+/** The line of one change by a plan. */
+export const planFields = (record: PlanChanged): LogFields => ({
+  trace_id: record.traceId,
+  span_id: record.spanId,
+  request_id: record.requestId,
+  ledger_id: record.mutation?.ledgerId,
+  delivery_id: record.deliveryId,
+  plan: record.plan,
+  step: record.step,
+  status: record.status,
+  route: record.route ?? undefined,
+  client: record.client ?? undefined,
+  target: record.target ?? undefined,
+  operation: record.operation ?? undefined,
+  actions: record.actions.length === 0 ? undefined : record.actions,
+  decision: record.decision ?? undefined,
+  rule: record.rule ?? undefined,
+  code: record.code ?? undefined,
+  outcome: record.mutation?.outcome,
+  settled_by: record.mutation?.settledBy,
+  duration_ms: rounded(record.endedAt - record.startedAt),
+  target_ms: record.targetMs === 0 ? undefined : rounded(record.targetMs),
+  normalised: record.normalisedCount === 0 ? undefined : record.normalisedCount,
+  config_version: record.configVersion,
+  internal: record.internal ?? undefined,
 });
 
 /** Level of a webhook's line. */

@@ -7,7 +7,7 @@ import type { ReadableLogRecord } from '@opentelemetry/sdk-logs';
 import type { SpanAttributes } from './attributes.ts';
 import type { LogLevel } from './log.ts';
 import { doubtEvent, levelOf, mutationEvent } from './log-fields.ts';
-import type { Observer, RequestSettled } from './observe.ts';
+import type { Observer, PlanChanged, RequestSettled } from './observe.ts';
 import { hrTimeOf, type Draft, type SpanOrigin } from './spans.ts';
 
 const severities: Readonly<Record<LogLevel, Readonly<{ number: SeverityNumber; text: string }>>> =
@@ -44,10 +44,10 @@ const logRecord = (origin: SpanOrigin, parts: Parts): ReadableLogRecord => {
   return record;
 };
 
-/** The log record of a mutation. `attributes` are those of requestAttributes. */
+/** The log record of a mutation. `attributes` are those of requestAttributes or planAttributes. */
 export const mutationLogRecord = (
   origin: SpanOrigin,
-  record: RequestSettled,
+  record: RequestSettled | PlanChanged,
   attributes: SpanAttributes,
 ): ReadableLogRecord =>
   logRecord(origin, {

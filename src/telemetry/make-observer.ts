@@ -13,6 +13,7 @@ import {
   doubtEvent,
   levelOf,
   mutationEvent,
+  planFields,
   noteFields,
   requestEvent,
   requestFields,
@@ -129,6 +130,12 @@ export const makeObserver = (deps: Readonly<{ log: Log; clock: Clock }>): Teleme
       metrics.deliveryAttempted(record);
       wait((attached) => attached.deliveryAttempted(record));
       logDelivery(log, record);
+    }),
+    planChanged: quiet((record) => {
+      metrics.planChanged(record);
+      wait((attached) => attached.planChanged(record));
+      const level = levelOf(record);
+      if (log.enabled(level)) log.line(level, mutationEvent, planFields(record));
     }),
     deliveriesCounted: quiet((record) => metrics.deliveriesCounted(record)),
     doubtSettled: quiet((record) => {

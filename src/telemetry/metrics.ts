@@ -41,10 +41,16 @@ const filled = (
   return some;
 };
 
+/** As much of a request, or of a step of a plan, as is counted. */
+type Counted = Pick<
+  RequestSettled,
+  'route' | 'target' | 'operation' | 'decision' | 'code' | 'mutation'
+>;
+
 /** A series is its attributes: equal ones share it, whoever asks. Only on the cold path. */
 const keyOf = (attributes: MetricAttributes): string => JSON.stringify(attributes);
 
-const placeOf = ({ route, target, operation }: RequestSettled) => ({
+const placeOf = ({ route, target, operation }: Counted) => ({
   'sallyport.route': route,
   'sallyport.target': target,
   'sallyport.operation': operation,
@@ -53,7 +59,7 @@ const placeOf = ({ route, target, operation }: RequestSettled) => ({
 /** What is counted of a decision and of a mutation. */
 const countersOf = (
   instruments: Instruments,
-  settled: RequestSettled,
+  settled: Counted,
 ): Pick<Bound, 'decision' | 'mutation'> => {
   const { decision, code, mutation } = settled;
   const at = placeOf(settled);
@@ -139,6 +145,7 @@ export type Metrics = Readonly<{
   Pick<
     Observer,
     | 'deliveryAttempted'
+    | 'planChanged'
     | 'deliveriesCounted'
     | 'limitRejected'
     | 'sourceNoticed'
@@ -233,6 +240,7 @@ export const makeMetrics = (clock: Clock): Metrics => {
       return all;
     },
     deliveryAttempted: deliveries.attempted,
+    planChanged: (changed) => count(countersOf(instruments, changed)),
     deliveriesCounted: deliveries.counted,
     requestSettled: (settled) => {
       requestSettled(settled);

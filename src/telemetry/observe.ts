@@ -168,11 +168,45 @@ export type DeliveryAttempted = Readonly<{
   calls: readonly Readonly<{
     spanId: SpanId;
     target: string;
-    call: Readonly<{ method: string; template: string; purpose: 'call' | 'lookup' }>;
+    call: Readonly<{
+      method: string;
+      template: string;
+      purpose: RequestSettled['attempts'][number]['call']['purpose'];
+    }>;
     report: AttemptReport;
   }>[];
   configVersion: string;
 }>;
+
+/**
+ * One change by a step of a plan, or a read that was denied it; its calls are told with the try of its
+ * delivery. `spanId`: the SERVER span of the webhook.
+ */
+export type PlanChanged = Pick<
+  RequestSettled,
+  | 'traceId'
+  | 'spanId'
+  | 'requestId'
+  | 'startedAt'
+  | 'endedAt'
+  | 'status'
+  | 'code'
+  | 'internal'
+  | 'route'
+  | 'client'
+  | 'target'
+  | 'operation'
+  | 'actions'
+  | 'resourceType'
+  | 'decision'
+  | 'rule'
+  | 'configVersion'
+  | 'normalisedCount'
+  | 'targetMs'
+  | 'mutation'
+  | 'mutating'
+> &
+  Readonly<{ deliveryId: DeliveryId; plan: string; step: string }>;
 
 /** How one lane stands in the store. `oldestAt`: receipt of the oldest pending event, wall ms. */
 export type LaneCounted = Readonly<{
@@ -185,6 +219,7 @@ export type LaneCounted = Readonly<{
 export interface Observer {
   requestSettled(record: RequestSettled): void;
   deliveryAttempted(record: DeliveryAttempted): void;
+  planChanged(record: PlanChanged): void;
   /** All lanes of the store; one that is not named has nothing. */
   deliveriesCounted(record: readonly LaneCounted[]): void;
   /** A doubt settled later, outside any request. */
@@ -223,6 +258,7 @@ export interface Observer {
 export const silentObserver: Observer = Object.freeze({
   requestSettled: () => {},
   deliveryAttempted: () => {},
+  planChanged: () => {},
   deliveriesCounted: () => {},
   doubtSettled: () => {},
   limitRejected: () => {},

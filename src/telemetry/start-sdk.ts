@@ -17,7 +17,7 @@ import {
 import { defaultResource, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
 import { NodeSDK, startNodeSdk } from '@opentelemetry/sdk-node';
 import { systemClock } from '../clock.ts';
-import { requestAttributes, type SpanAttributes } from './attributes.ts';
+import { planAttributes, requestAttributes, type SpanAttributes } from './attributes.ts';
 import { logProcessorsOf, spanProcessorsOf, type Lost } from './batches.ts';
 import { diagnostics } from './diagnostics.ts';
 import { doubtLogRecord, mutationLogRecord } from './log-records.ts';
@@ -116,7 +116,7 @@ const feed = (
   { version }: TelemetryOptions,
   spans: SpanPipeline | null,
   logRecords: LogPipeline | null,
-): Pick<Telemetry, 'requestSettled' | 'deliveryAttempted' | 'doubtSettled'> => {
+): Pick<Telemetry, 'requestSettled' | 'deliveryAttempted' | 'planChanged' | 'doubtSettled'> => {
   const instrumentationScope = { name: 'sallyport', version };
   const spanOrigin = spans && { resource: spans.resource, instrumentationScope };
   const logOrigin = logRecords && { resource: logRecords.resource, instrumentationScope };
@@ -135,6 +135,10 @@ const feed = (
     deliveryAttempted: (record) => {
       if (spans === null || spanOrigin === null) return;
       for (const span of deliverySpansOf(spanOrigin, record)) spans.processor.onEnd(span);
+    },
+    planChanged: (record) => {
+      if (logRecords === null || logOrigin === null) return;
+      logRecords.processor.onEmit(mutationLogRecord(logOrigin, record, planAttributes(record)));
     },
     doubtSettled: (doubt, at) => {
       if (logRecords === null || logOrigin === null) return;

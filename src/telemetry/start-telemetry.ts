@@ -17,6 +17,7 @@ const idle = (options: TelemetryOptions): Telemetry => ({
   connect: () => {},
   requestSettled: () => {},
   deliveryAttempted: () => {},
+  planChanged: () => {},
   doubtSettled: () => {},
   shutdown: () => Promise.resolve(),
 });

@@ -1,7 +1,7 @@
 /** What an observer hands its records to, and what that is started with. Types only. */
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
-import type { DeliveryAttempted, Observer, RequestSettled } from './observe.ts';
+import type { DeliveryAttempted, PlanChanged, Observer, RequestSettled } from './observe.ts';
 
 /** What an observer hands its records to. */
 export type Telemetry = Readonly<{
@@ -11,6 +11,7 @@ export type Telemetry = Readonly<{
   connect(metrics: Metrics): void;
   requestSettled(record: RequestSettled): void;
   deliveryAttempted(record: DeliveryAttempted): void;
+  planChanged(record: PlanChanged): void;
   /** `at`: wall ms. */
   doubtSettled(record: Parameters<Observer['doubtSettled']>[0], at: number): void;
   /** Flushes what waits and closes; resolves after `deadlineMs` at the latest. */

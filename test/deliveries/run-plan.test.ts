@@ -71,8 +71,15 @@ describe('a leaver', () => {
     assert.equal(row.callerRequestId, `dlv_${event.slice(4)}_0_leave`);
     assert.deepEqual(row.actions, ['users:deactivate']);
     assert.equal(row.outcome, 'applied');
+    const told = bench.changes.at(-1);
+    assert.equal(told?.mutation?.ledgerId, first.ledgerIds[0]);
+    assert.deepEqual([told?.plan, told?.step, told?.status], ['leaver', 'step', 200]);
+    assert.equal(told?.traceId, bench.traceId);
+    assert.ok(bench.calls.some(({ call }) => call.method === 'PATCH'));
+    assert.ok(!JSON.stringify([told, bench.calls]).includes(mail), 'nothing personal is told');
     const before = writes();
     const second = await bench.run({ ...run, attempt: 2, token: 2 });
+    assert.equal(bench.changes.at(-1), told, 'a replay is no change');
     assert.deepEqual(second, { kind: 'done', ledgerIds: first.ledgerIds });
     await bench.restart();
     const third = await bench.run({ ...run, attempt: 3, token: 3 });

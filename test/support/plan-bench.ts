@@ -14,8 +14,9 @@ import { makeDoors } from '../../src/passage/pass.ts';
 import { makeTurns } from '../../src/passage/turns.ts';
 import type { Plan, PlanStep, Snapshot } from '../../src/snapshot.ts';
 import { makeTargets } from '../../src/targets/make-targets.ts';
-import { silentObserver } from '../../src/telemetry/observe.ts';
+import { silentObserver, type PlanChanged } from '../../src/telemetry/observe.ts';
 import { makeRunPlan } from '../../src/deliveries/run-plan.ts';
+import type { CallMade } from '../../src/deliveries/tried.ts';
 import type { PlanOrder, PlanResult } from '../../src/deliveries/plan-runner.ts';
 import { startCuttingProxy, type CuttingProxy } from './cutting-proxy.ts';
 import { mainConfig, startFixture, type Fixture } from './fixture.ts';
@@ -92,6 +93,9 @@ export type PlanBench = Readonly<{
   proxy: CuttingProxy;
   /** The trace of every event here. */
   traceId: string;
+  /** What telemetry was told. */
+  changes: readonly PlanChanged[];
+  calls: readonly CallMade[];
   run(tried: Try): Promise<PlanResult>;
   /** Forgets all but the ledger, as a new process would, and takes up what is in doubt. */
   restart(): Promise<void>;
@@ -178,10 +182,15 @@ export const startPlanBench = async (
       },
     });
   let doors = open();
+  const changes: PlanChanged[] = [];
+  const calls: CallMade[] = [];
+  const observer = { planChanged: (record: PlanChanged) => void changes.push(record) };
   return {
     fixture,
     proxy,
     traceId,
+    changes,
+    calls,
     run: async (tried) => {
       const plan: Plan = {
         name: 'leaver',
@@ -190,12 +199,13 @@ export const startPlanBench = async (
         steps: tried.steps.map(stepOf),
       };
       const seen = snapshot();
-      return makeRunPlan({ doors, clock, random: systemRandom })({
+      return makeRunPlan({ doors, clock, random: systemRandom, observer })({
         snapshot: tried.change?.(seen) ?? seen,
         plan,
         event: eventOf(),
         enriched: tried.enriched ?? null,
         delivery: claimedOf(tried, traceId),
+        calls,
         deadline: clock.monotonic() + 60_000,
       });
     },

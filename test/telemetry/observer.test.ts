@@ -18,6 +18,7 @@ const collecting = () => {
     connect: () => {},
     requestSettled: (record) => void records.push(record),
     deliveryAttempted: () => {},
+    planChanged: () => {},
     doubtSettled: () => {},
     shutdown: () => Promise.resolve(),
   };
