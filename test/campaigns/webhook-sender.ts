@@ -33,7 +33,8 @@ export const signedHeaders = (
 };
 
 /** Id of an event's message. */
-export const messageId = (event: SentEvent): string => `msg_${event.subject}_${event.number}`;
+export const messageId = (event: SentEvent): string =>
+  `msg_${event.subject.split('@')[0]}_${event.number}`;
 
 /** Body of an event's message. */
 export const bodyOf = (event: SentEvent): string =>
@@ -51,6 +52,8 @@ export type WebhookSender = Readonly<{
 }>;
 
 const pauseMs = 20;
+/** So many answers that no sender expects end the campaign. */
+const unexpectedMax = 100;
 
 /** A sender of `connections` connections for messages to `path`. */
 export const makeWebhookSender = (path: string, connections: number): WebhookSender => {
@@ -92,6 +95,8 @@ export const makeWebhookSender = (path: string, connections: number): WebhookSen
           return { duplicate: posted.duplicate, tries };
         }
         if (posted !== null && posted.status !== 503) unexpected.push(posted.status);
+        if (unexpected.length > unexpectedMax)
+          throw new Error(`answers ${unexpected.slice(-3).join()}`);
         await after(pauseMs);
       }
       throw new Error('the sender was closed');
