@@ -44,7 +44,7 @@ export type Webhooks = Readonly<{
 
 /** Makes them; nothing runs until `start`. */
 export const makeWebhooks = (deps: WebhooksDeps): Webhooks => {
-  const { clock, random, observer, foundation, keyFetcher } = deps;
+  const { observer, foundation, keyFetcher } = deps;
   const { stores, keyRing, watch, freezes } = foundation;
   const deliveries = makeDeliveries({
     ...deps,

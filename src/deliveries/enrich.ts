@@ -12,7 +12,7 @@ import { callOptions, noTarget, outcomeOf, type OneTry, type TryDeps } from './o
 import { dead, type Outcome } from './tried.ts';
 
 /** Largest body read, bytes. */
-export const enrichedBytesMax = 1_048_576;
+const enrichedBytesMax = 1_048_576;
 const keptMs = 30_000;
 const keptMax = 256;
 const keptCharsMax = 16 * 1_048_576;

@@ -10,7 +10,7 @@ import type { Sent } from '../targets/send.ts';
 import { callOptions, type OneTry, type TryDeps } from './one-try.ts';
 
 /** Bytes read of a receiver's answer; only a short excerpt is kept. */
-export const receiverAnswerBytesMax = 64 * 1_024;
+const receiverAnswerBytesMax = 64 * 1_024;
 
 /** What is passed on. */
 export type Passing = Readonly<{

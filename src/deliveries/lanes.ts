@@ -4,7 +4,7 @@ import type { Deliver, Snapshot, WebhookRoute } from '../snapshot.ts';
 import { makeLane, type Lane } from './lane.ts';
 
 /** How long a claim lasts at least, ms; longer where a lane's tries may take longer. */
-export const leaseMsMin = 60_000;
+const leaseMsMin = 60_000;
 const leaseMsMax = 600_000;
 /** A try ends so long before its lease, ms. */
 export const leaseMarginMs = 5_000;

@@ -31,7 +31,7 @@ const entriesOf = (value: object): readonly (readonly [string, unknown])[] =>
     : Object.entries(value);
 
 /** A CEL value as JSON: a timestamp as RFC 3339, an int as a number. Undefined where it is none. */
-export const jsonOf = (value: unknown, depth = 0): Json | undefined => {
+const jsonOf = (value: unknown, depth = 0): Json | undefined => {
   if (typeof value === 'string' || typeof value === 'boolean' || value === null) return value;
   if (typeof value === 'number') return Number.isFinite(value) ? value : undefined;
   if (typeof value === 'bigint') {

@@ -34,7 +34,7 @@ export const restOf = (outcome: Outcome): number | null =>
     ? Math.min(retryAfterMsMax, outcome.retryAfterMs ?? restMs)
     : null;
 
-/** What becomes of a delivery after this outcome. */
+/** What becomes of a delivery after this outcome; dates are whole ms. */
 export const nextOf = (
   { attempt }: Pick<Claimed, 'attempt'>,
   outcome: Outcome,
@@ -48,14 +48,14 @@ export const nextOf = (
     case 'dead':
       return { state: 'dead', reason: outcome.reason };
     case 'scheduled':
-      return { state: 'scheduled', dueAt: outcome.dueAt };
+      return { state: 'scheduled', dueAt: Math.ceil(outcome.dueAt) };
     case 'again':
       break;
   }
   const rest = restOf(outcome);
-  if (rest !== null) return { state: 'ready', dueAt: now + rest, counted: false };
+  if (rest !== null) return { state: 'ready', dueAt: Math.ceil(now + rest), counted: false };
   if (attempt >= attemptsMax) return { state: 'dead', reason: outcome.reason };
-  const dueAt = now + backoffMs(attempt, outcome.retryAfterMs, draw);
+  const dueAt = Math.ceil(now + backoffMs(attempt, outcome.retryAfterMs, draw));
   return { state: 'ready', dueAt, counted: true };
 };
 

@@ -88,7 +88,7 @@ export const makeTries = (deps: TriesDeps): Tries => {
   let running = 0;
 
   const giveBack = ({ key, token }: Claimed, leaseEnd: number, waitMs: number): void => {
-    const next = { state: 'ready', dueAt: now() + waitMs, counted: false } as const;
+    const next = { state: 'ready', dueAt: Math.ceil(now() + waitMs), counted: false } as const;
     settler.add({ key, token, next, attempt: null }, leaseEnd);
   };
 

@@ -173,7 +173,7 @@ const deliveryAttributes = (record: DeliveryAttempted): SpanAttributes => {
 };
 
 /** Did the try fail, as opposed to end otherwise? */
-export const isFailedDelivery = ({ result }: DeliveryAttempted): boolean =>
+const isFailedDelivery = ({ result }: DeliveryAttempted): boolean =>
   result === 'again' || result === 'dead';
 
 /**

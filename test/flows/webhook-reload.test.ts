@@ -33,7 +33,7 @@ describe('a reload under a load of webhooks', () => {
   const both = 'secrets: ["${env:SECOND_SECRET}", "${env:HOOK_SECRET}"]';
 
   it('drops no good message and takes no bad one', async () => {
-    let done = false;
+    const load = { done: false };
     let sent = 0;
     const wrong: string[] = [];
     const post = async (secret: string | undefined, id: string): Promise<void> => {
@@ -46,8 +46,8 @@ describe('a reload under a load of webhooks', () => {
       const wanted = secret === undefined ? 202 : 401;
       if (answer.status !== wanted) wrong.push(`${id}: ${answer.status} ${answer.text}`);
     };
-    const load = Array.from({ length: 8 }, async (_, worker) => {
-      for (let number = 0; !done; number += 1) {
+    const workers = Array.from({ length: 8 }, async (_, worker) => {
+      for (let number = 0; !load.done; number += 1) {
         sent += 1;
         await post(undefined, `msg_good_${worker}_${number}`);
         await post(strangeSecret, `msg_bad_${worker}_${number}`);
@@ -61,8 +61,8 @@ describe('a reload under a load of webhooks', () => {
       assert.deepEqual(fixture.gateway.status().problems, []);
       versions.add(fixture.gateway.status().version);
     }
-    done = true;
-    await Promise.all(load);
+    load.done = true;
+    await Promise.all(workers);
     assert.equal(versions.size, 2);
     assert.deepEqual(wrong, []);
     assert.ok(sent > 100);

@@ -97,7 +97,7 @@ export const kindFinder = (
 };
 
 /** Compiles places to a reading function. */
-export const readPlaces = (places: Places): ((item: Item) => Reading) => {
+const readPlaces = (places: Places): ((item: Item) => Reading) => {
   const [id, type, subject] = [places.id, places.type, places.subject].map((one) =>
     textFinder(one),
   ) as [

@@ -126,7 +126,7 @@ const readNumber = (value: number, unit: 's' | 'ms'): number | null => {
 };
 
 /** Is the text a day alone, with or without an offset? */
-export const isDay = (text: string): boolean =>
+const isDay = (text: string): boolean =>
   pattern.test(text) && pattern.exec(text)?.[4] === undefined;
 
 /**

@@ -53,7 +53,7 @@ export const compilePlace = (place: string): Step => {
 };
 
 /** Longest id, key or subject, characters. */
-export const textLengthMax = 512;
+const textLengthMax = 512;
 
 /**
  * A value as an opaque identifier: leading zeros, case and length stay. Null where it is none: no text

@@ -11,7 +11,7 @@ import { mappings } from './table.ts';
 const expression = z.string().min(1).max(expressionLengthMax);
 
 /** Most keys of one subject. */
-export const keysMax = 20;
+const keysMax = 20;
 
 const keyName = z
   .string()
