@@ -134,7 +134,7 @@ const prepare = (deps: IntakeDeps, arrived: Arrived): Receiving => {
       bytes: received.body.length,
       sealed: sealEvent(keyRing, id, kept),
     },
-    marks: marksOf(fingerprint, { route, verified, body: received.body, at }),
+    marks: marksOf(fingerprint, { route, verified, received, at }),
     deliveries: planned.deliveries,
     cancels: planned.cancels,
   };
