@@ -4,7 +4,6 @@
  * nothing of its batch, marks neither; its messages are then tried once each by themselves, so that one
  * the store cannot take fails alone. Whoever is told no is welcome to send again. What waits is bounded by number and bytes; beyond it the answer is no, at once.
  */
-import { isUtf8 } from 'node:buffer';
 import type { Clock } from '../clock.ts';
 import { GatewayError } from '../errors.ts';
 import type { ReadEvents } from '../identity/events/event.ts';
@@ -14,8 +13,9 @@ import type { Receiver } from '../signatures/receiver.ts';
 import type { Observer } from '../telemetry/observe.ts';
 import type { EventStore, ReceivedAs, Receiving, SourceState } from './event-store.ts';
 import type { Arrived, Intake, TakenIn } from './intake.ts';
-import { sealEvent } from './kept-event.ts';
+import { sealEvent, type KeptEvent } from './kept-event.ts';
 import { planDeliveries } from './plan-deliveries.ts';
+import { keepArrived, readKept } from './read-kept.ts';
 import { marksOf } from './repeat-marks.ts';
 
 export type IntakeDeps = Readonly<{
@@ -71,20 +71,9 @@ const deliveryBytes = 256;
 const failuresMax = 3;
 
 /** Reads the body; a reader that fails is a defect of ours and no reason to lose the message. */
-const readEvents = (
-  deps: IntakeDeps,
-  { route, verified, at }: Arrived,
-  kept: Readonly<{ headers: Readonly<Record<string, string>>; bytes: Buffer }>,
-): ReadEvents => {
-  if (!isUtf8(kept.bytes)) return { unreadable: 'it is not UTF-8' };
-  const { id } = verified;
+const readEvents = (deps: IntakeDeps, { route, at }: Arrived, kept: KeptEvent): ReadEvents => {
   try {
-    return route.reader.read({
-      text: kept.bytes.toString('utf8'),
-      headers: kept.headers,
-      receivedAt: at,
-      messageId: id?.signed === true ? id.value : null,
-    });
+    return readKept(route.reader, kept, at);
   } catch (cause) {
     deps.observer.note('error', 'webhook.unread', { route: route.name, cause });
     return { unreadable: 'its reader failed' };
@@ -97,8 +86,8 @@ const prepare = (deps: IntakeDeps, arrived: Arrived): Receiving => {
   const { keyRing, random, observer } = deps;
   const receiver = route.receiver as Receiver;
   const id = newEventId(at, random);
-  const { headers, body, contents } = receiver.keep(received, verified);
-  const read = readEvents(deps, arrived, { headers, bytes: contents ?? body });
+  const kept = keepArrived(arrived);
+  const read = readEvents(deps, arrived, kept);
   const { fingerprint } = keyRing;
   const { deliver, reader } = route;
   const planned = planDeliveries({ deliver, reader, read, at, fingerprint });
@@ -117,9 +106,6 @@ const prepare = (deps: IntakeDeps, arrived: Arrived): Receiving => {
       beyond: planned.beyond,
     });
   }
-  const { method, url, path, query } = received;
-  const messageId = verified.id?.value ?? null;
-  const kept = { method, url, path, query, headers, messageId, body, contents };
   return {
     event: {
       id,
