@@ -337,7 +337,7 @@ test('every sender can be written; without a key none is let in; those nobody co
 test('one delivery answers a sender that waits, and something is said where it does not', async () => {
   const inline = (answer: string, ...lines: readonly string[]): string =>
     webhooks({
-      webhook: `{ scheme: okta-inline, secrets: ['\${env:HOOK}']${answer} }`,
+      webhook: `{ scheme: okta-inline-hook, secrets: ['\${env:HOOK}']${answer} }`,
       event: '{}',
       deliver: [...lines, '{ name: leave, plan: leaver }']
         .map((line) => `      - ${line}\n`)
