@@ -15,6 +15,7 @@ import { isCounted } from './backoff.ts';
 import type { Enriched, Enricher } from './enrich.ts';
 import { passOn } from './forward.ts';
 import { openEvent, type KeptEvent } from './kept-event.ts';
+import { bytesOfItem, readKept } from './read-kept.ts';
 import { noTarget, outcomeOf, type OneTry, type TryDeps } from './one-try.ts';
 import type { Claimed, OutboxStore } from './outbox-store.ts';
 import type { PlanResult, RunPlan } from './plan-runner.ts';
@@ -51,14 +52,6 @@ const open = (keyRing: KeyRing, id: EventId, sealed: Sealed): KeptEvent | null =
   }
 };
 
-const readKept = (route: WebhookRoute, kept: KeptEvent, at: number) =>
-  route.reader.read({
-    text: (kept.contents ?? kept.body).toString('utf8'),
-    headers: kept.headers,
-    receivedAt: at,
-    messageId: kept.messageId,
-  });
-
 /** The item of a kept event with its bytes; null where the mapping does not find it (any more). */
 const openItem = (
   route: WebhookRoute,
@@ -66,12 +59,12 @@ const openItem = (
   at: number,
   item: number,
 ): Opened | null => {
-  const read = readKept(route, kept, at);
+  const { reader } = route;
+  const read = readKept(reader, kept, at);
   if ('unreadable' in read) return item === 0 ? { kept, item: null, bytes: kept.body } : null;
   const event = read.events[item];
   if (event === undefined) return null;
-  const envelope = read.events.length > 1 ? read.envelope(item) : null;
-  return { kept, item: event, bytes: envelope === null ? kept.body : Buffer.from(envelope) };
+  return { kept, item: event, bytes: bytesOfItem(reader, kept, read, { item, at }) };
 };
 
 /** A webhook that cannot be read, as conditions see it. */

@@ -4,7 +4,7 @@
  * a message that cannot be read is refused, and nothing throws.
  */
 import { conclude } from './conclude.ts';
-import { checkKept, keptHeaders } from './kept-message.ts';
+import { checkKept, keptHeaders, meaningHeaders } from './kept-message.ts';
 import type {
   Greeting,
   KeyFetcher,
@@ -107,6 +107,7 @@ const receiverOf = (parts: ReceiverParts, fetcher: KeyFetcher): Receiver => {
           : conclude(parts, { received, proof }, at),
       ),
     dedupe: sender.dedupe,
+    meaningHeaders: meaningHeaders(sender),
     answersWithinMs: sender.answersWithinMs,
   };
 };

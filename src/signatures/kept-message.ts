@@ -6,15 +6,20 @@
 import type { KeyFetcher, Received, Unverified } from './receiver.ts';
 import type { ReceiverParts } from './receiver-parts.ts';
 import type { CompiledScheme, Proof } from './scheme.ts';
+import type { Sender } from './sender.ts';
 
 /** What stands where a static secret stood in a message that is kept; the id of its key follows. */
 const keptMark = 'sallyport-key:';
 
-/** What a body is, and what CloudEvents say of theirs in headers (binary mode). */
-const alwaysKept = [
-  'content-type',
-  'content-encoding',
-  ...['id', 'type', 'source', 'subject', 'time'].map((name) => `ce-${name}`),
+/** What CloudEvents say of theirs in headers (binary mode). */
+const cloudEvent = ['id', 'type', 'source', 'subject', 'time'].map((name) => `ce-${name}`);
+/** And what a body is. */
+const alwaysKept = ['content-type', 'content-encoding', ...cloudEvent];
+
+/** Headers that say what a message of this sender means. */
+export const meaningHeaders = ({ keeps = [] }: Pick<Sender, 'keeps'>): readonly string[] => [
+  ...cloudEvent,
+  ...keeps,
 ];
 
 /** Headers that are kept, beside those that hold secrets. */
