@@ -14,10 +14,6 @@ import { attemptRow, nextOf, restOf, resultOf } from './settling.ts';
 import type { TryOrder } from './try-delivery.ts';
 import type { Outcome, Tried } from './tried.ts';
 
-/** Spread of retries that found the budget spent, ms. */
-const budgetMsMin = 1_000;
-const budgetSpreadMs = 30_000;
-
 export type TriesDeps = Readonly<{
   clock: Clock;
   /** Wall ms that does not jump. */
@@ -150,8 +146,7 @@ export const makeTries = (deps: TriesDeps): Tries => {
       if (lane === undefined || !deps.mayStart()) return giveBack(claimed, leaseEnd, 0);
       if (claimed.attempt === 1) lane.retries.live();
       else if (!lane.retries.mayRetry()) {
-        const spread = deps.jitter() * budgetSpreadMs;
-        return giveBack(claimed, leaseEnd, budgetMsMin + spread);
+        return giveBack(claimed, leaseEnd, lane.retries.againMs(deps.jitter()));
       }
       lane.began();
       running += 1;
