@@ -289,7 +289,7 @@ describe('the outbox', () => {
     await scene.receive('{"subject":"a"}', { subject: 'a' });
     await scene.receive('{"subject":"b"}', { subject: 'b' });
     await scene.until(() => held.length === 1);
-    const stopped = scene.deliveries().stop(5_000);
+    const stopped = scene.deliveries().stop(5_000, Promise.resolve());
     for (const release of held) release();
     await stopped;
     assert.deepEqual(await scene.states(), { delivered: 1, ready: 1 });
@@ -309,7 +309,7 @@ describe('the outbox', () => {
     );
     await scene.receive('{"subject":"a"}');
     await scene.until(() => receiver.got.length === 1);
-    const stopped = scene.deliveries().stop(5_000);
+    const stopped = scene.deliveries().stop(5_000, Promise.resolve());
     await scene.settled();
     scene.clock.advance(5_000);
     await stopped;
