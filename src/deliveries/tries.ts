@@ -12,7 +12,7 @@ import type { Claimed, Settling } from './outbox-store.ts';
 import type { Settler } from './settler.ts';
 import { attemptRow, nextOf, restOf, resultOf } from './settling.ts';
 import type { TryOrder } from './try-delivery.ts';
-import type { Outcome, Tried } from './tried.ts';
+import { dead, type Outcome, type Tried } from './tried.ts';
 
 export type TriesDeps = Readonly<{
   clock: Clock;
@@ -130,7 +130,9 @@ export const makeTries = (deps: TriesDeps): Tries => {
     const begun = { lane, order, spanId: newSpanId(deps.random), startedAt: now() };
     let tried: Tried;
     try {
-      tried = await deps.tryOnce(order);
+      // The last one took its gateway down, or lost its lease: it is not let at this one.
+      const spent = claimed.attempt > lane.deliver().attemptsMax;
+      tried = spent ? { outcome: dead('tries_spent'), ledgerIds: [] } : await deps.tryOnce(order);
     } catch (cause) {
       observer.note('error', 'deliveries.try.failed', { lane: lane.name, cause });
       // The next version may know better: it is tried again as far as tries go.
