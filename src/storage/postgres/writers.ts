@@ -80,7 +80,7 @@ const sql = {
   letGo: {
     text: `WITH held AS (UPDATE deliveries SET lease_until = NULL, due_at = at
         WHERE state = 1 AND lease_until IS NOT NULL AND holder = ANY ($2::text[]) RETURNING 1)
-      SELECT pg_notify($1, 'deliveries') FROM held LIMIT 1`,
+      SELECT pg_notify($1, 'deliveries')`,
   },
   fence: {
     text: `UPDATE writers SET epoch = epoch + 1
