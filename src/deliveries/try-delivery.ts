@@ -159,6 +159,7 @@ const runPlanOf = async (
     event,
     enriched,
     delivery: claimed,
+    mayStart: one.mayStart,
     calls: one.calls,
     deadline,
   });

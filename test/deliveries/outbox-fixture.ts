@@ -337,7 +337,7 @@ export const openSceneOn = async (
   deliveries.start();
   t.after(async () => {
     await targets.close(0);
-    const stopped = deliveries.stop(0);
+    const stopped = deliveries.stop(0, Promise.resolve());
     clock.advance(1);
     await stopped;
   });
