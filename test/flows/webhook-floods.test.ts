@@ -143,10 +143,10 @@ describe('a flood of bad messages', () => {
     receiver = await startHookReceiver();
     fixture = await startFixture({
       config: (url) =>
-        hookConfig(receiver.url, routes)(url).replace(
-          'maxBody: 64KiB',
-          'maxBody: 64KiB, trustedProxies: [127.0.0.0/8]',
-        ),
+        hookConfig(
+          receiver.url,
+          routes,
+        )(url).replace('maxBody: 64KiB', 'maxBody: 64KiB, trustedProxies: [127.0.0.0/8]'),
       env: hookEnv,
       deps: {
         keyFetcher,
