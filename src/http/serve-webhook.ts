@@ -93,10 +93,17 @@ const takeLimit = async (deps: WebhookDeps, doors: WebhookDoors, visit: Visit) =
   });
 };
 
+/** node:http gives `set-cookie` as a list, also where a stranger sends it in a request. */
+const withoutLists = (headers: Exchange['headers']): Exchange['headers'] => {
+  if (headers['set-cookie'] === undefined) return headers;
+  const { 'set-cookie': _list, ...texts } = headers;
+  return texts;
+};
+
 const receivedOf = ({ exchange, seen, route }: Visit, body: Buffer): Received => {
   const { method, path, query } = exchange;
   const base = seen.snapshot.server.publicUrl || `http://${exchange.headers['host']}`;
-  const { 'set-cookie': _list, ...headers } = exchange.headers;
+  const headers = withoutLists(exchange.headers);
   const url = `${base}${route.path}${query === '' ? '' : `?${query}`}`;
   return { method, url, path, query, headers, body };
 };

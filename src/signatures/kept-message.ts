@@ -22,36 +22,36 @@ export const meaningHeaders = ({ keeps = [] }: Pick<Sender, 'keeps'>): readonly 
   ...keeps,
 ];
 
-/** Headers that are kept, beside those that hold secrets. */
-const keptNames = (
-  { sender, compiled }: ReceiverParts,
-  received: Received,
-): ReadonlySet<string> => {
+/** Headers that are kept of every message of a route. */
+const namesOf = ({ sender, compiled }: ReceiverParts): readonly string[] => {
   const places = [sender.id?.at, sender.time?.at, sender.sequence, sender.retry];
-  return new Set([
+  return [
     ...alwaysKept,
-    ...(compiled.readHeaders?.(received) ?? []),
     ...places.flatMap((at) =>
       at !== undefined && at !== null && 'header' in at ? [at.header] : [],
     ),
     ...(sender.keeps ?? []),
-  ]);
+    ...compiled.secretHeaders,
+  ];
 };
 
-/** Headers of a kept message; null prototype. */
+/** Compiles what makes the headers of a kept message; null prototype. */
 export const keptHeaders = (
   parts: ReceiverParts,
-  received: Received,
-  keyId: string,
-): Readonly<Record<string, string>> => {
-  const secret = new Set(parts.compiled.secretHeaders);
-  const names = new Set([...keptNames(parts, received), ...secret]);
-  const headers: Record<string, string> = Object.create(null) as Record<string, string>;
-  for (const name of names) {
-    const value = received.headers[name];
-    if (value !== undefined) headers[name] = secret.has(name) ? `${keptMark}${keyId}` : value;
-  }
-  return headers;
+): ((received: Received, keyId: string) => Readonly<Record<string, string>>) => {
+  const { compiled } = parts;
+  const secret = new Set(compiled.secretHeaders);
+  const always = new Set(namesOf(parts));
+  return (received, keyId) => {
+    const kept: Record<string, string> = Object.create(null) as Record<string, string>;
+    const keep = (name: string): void => {
+      const value = received.headers[name];
+      if (value !== undefined) kept[name] = secret.has(name) ? `${keptMark}${keyId}` : value;
+    };
+    always.forEach(keep);
+    compiled.readHeaders?.(received).forEach(keep);
+    return kept;
+  };
 };
 
 /** The check of messages whose secrets were replaced: by the ids in their places. */
