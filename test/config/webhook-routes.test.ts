@@ -426,3 +426,25 @@ test('auth: internal stands alone, as a word or in a list, and wants a plan', as
     `${at} write a list such as [{ apiKey: {} }], or internal (clients.c1.auth)`,
   ]);
 });
+
+test('repeats told less well than the sender needs are told', async () => {
+  const warned = async (settings: string) =>
+    (await load(hook(`{ ${settings}, secrets: ['\${env:HOOK}'] }`))).warnings.map(
+      ({ path, message }) => `${path}: ${message}`,
+    );
+  for (const [settings, ...expected] of [
+    [
+      'scheme: github, dedupe: { by: id }',
+      'routes.hook.webhook.dedupe.by: GitHub does not sign its id: whoever has a message can send it again under another',
+    ],
+    [
+      'scheme: svix, dedupe: { window: 5m }',
+      'routes.hook.webhook.dedupe.window: shorter than twice the tolerance: a fresh message can come in twice',
+    ],
+    ['scheme: svix, tolerance: 1m, dedupe: { window: 2m }'],
+    ['scheme: bamboohr, dedupe: { by: id }'],
+    ['scheme: okta, dedupe: { by: id, window: 1h }'],
+    ['scheme: github, dedupe: { window: 90d }'],
+  ] as const)
+    assert.deepEqual(await warned(settings), expected, settings);
+});
