@@ -49,6 +49,34 @@ const warnRepeats = (
     );
 };
 
+const isParted = (options: unknown): options is Readonly<{ parts: unknown }> =>
+  typeof options === 'object' && options !== null && 'parts' in options;
+
+/** Does it sign the address it calls? */
+const signsAddress = ({ scheme, template }: WebhookRouteSettings['webhook']): boolean => {
+  const sender = senders[scheme];
+  const signing: Readonly<Record<string, unknown>> =
+    sender === undefined ? { ...template } : { [sender.scheme.name]: sender.scheme.options };
+  if (signing['http-signature'] !== undefined) return true;
+  return Object.values(signing).some((options) => {
+    const parts = isParted(options) ? options.parts : [];
+    return Array.isArray(parts) && parts.includes('url');
+  });
+};
+
+/** An address that strangers have a say in: our own as they call it. */
+const warnAddresses = (
+  name: string,
+  { webhook }: WebhookRouteSettings,
+  { parsed: { server }, warnAt }: Context,
+): void => {
+  if (server?.publicUrl === undefined && signsAddress(webhook))
+    warnAt(
+      ['routes', name, 'webhook', 'scheme'],
+      'this sender signs the address it calls: without server.publicUrl that is what the Host header says',
+    );
+};
+
 const warnKeys = (name: string, { webhook }: WebhookRouteSettings, context: Context): void => {
   for (const { path, until } of keySlots(webhook))
     if (Number.isFinite(until))
@@ -110,6 +138,7 @@ export const findWebhookWarnings = (context: Context): void => {
   for (const [name, route] of context.parsed.webhooks) {
     warnSender(name, route, context);
     warnRepeats(name, route, context);
+    warnAddresses(name, route, context);
     warnKeys(name, route, context);
     warnDeliveries(name, route, enriched, context);
   }
