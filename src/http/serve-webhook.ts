@@ -14,7 +14,7 @@ import type { Limiter, LimitState } from '../limits/limiter.ts';
 import type { Greeting, Received, Receiver, Unverified } from '../signatures/receiver.ts';
 import type { WebhookRoute } from '../snapshot.ts';
 import type { Observer, WebhookResult, WebhookSettled } from '../telemetry/observe.ts';
-import { asksReceiver, askReceiver } from './ask-receiver.ts';
+import { asksReceiver, answerHook } from './answer-hook.ts';
 import type { BodyHold, BodyRoom } from './body-room.ts';
 import type { Confirmations } from './confirmations.ts';
 import type { Exchange, Reply } from './exchange.ts';
@@ -139,7 +139,7 @@ const takeIn = async (
   if (kind === 'duplicate') headers['sallyport-duplicate'] = 'true';
   if (asksReceiver(visit.route)) {
     const spentMs = deps.clock.monotonic() - visit.seen.startedMonotonic;
-    const { body, by } = await askReceiver({ ...deps, ask: doors.ask }, arrived, id, spentMs);
+    const { body, by } = await answerHook({ ...deps, ask: doors.ask }, arrived, id, spentMs);
     visit.told = { ...visit.told, answered: by };
     return { status: 200, contentType: 'application/json', body, headers };
   }
