@@ -8,6 +8,7 @@ import { makeIntake } from './deliveries/make-intake.ts';
 import { makeRunPlan } from './deliveries/run-plan.ts';
 import type { Clock } from './clock.ts';
 import type { Foundation } from './foundation.ts';
+import { makeBodyRoom } from './http/body-room.ts';
 import { makeConfirmations } from './http/confirmations.ts';
 import type { WebhookDoors } from './http/serve-webhook.ts';
 import { makeStrangers } from './http/strangers.ts';
@@ -83,6 +84,7 @@ export const makeWebhooks = (deps: WebhooksDeps): Webhooks => {
       confirmations: makeConfirmations(confirm, observer),
       limiter: deps.limiter,
       strangers: makeStrangers(),
+      bodies: makeBodyRoom(),
     },
     wake: deliveries.wake,
     start: () => {

@@ -106,6 +106,12 @@ const warnPins = (context: Context): void => {
     'behind a proxy this sees only the proxy: name it in server.trustedProxies, or remove from';
   for (const [name, settings] of clients)
     if (settings.from !== undefined) warnAt(context, ['clients', name, 'from'], message, true);
+  if (context.parsed.webhooks.size > 0)
+    warnAt(
+      context,
+      ['server', 'publicUrl'],
+      'behind a proxy all senders of webhooks have one address, and who sends nonsense keeps the others out: name it in server.trustedProxies',
+    );
 };
 
 const warnWildcards = (context: Context): void => {

@@ -2,6 +2,7 @@
  * What deserves a look in webhook routes and plans: senders nobody confirmed, keys that end, events
  * that go nowhere, steps that would be denied, plans that nobody runs.
  */
+import { effectiveDedupe } from '../signatures/dedupe.ts';
 import { keySlots } from '../signatures/settings.ts';
 import { senders } from '../signatures/table.ts';
 import type { Parsed } from './parse-sections.ts';
@@ -22,6 +23,58 @@ const warnSender = (name: string, { webhook }: WebhookRouteSettings, { warnAt }:
     ['routes', name, 'webhook', 'scheme'],
     `unverified: nobody has confirmed how ${sender.title} signs; try it before you rely on it`,
   );
+};
+
+/** Repeats that a route tells less well than its sender needs: replays that would come in. */
+const warnRepeats = (
+  name: string,
+  { webhook }: WebhookRouteSettings,
+  { warnAt }: Context,
+): void => {
+  const sender = senders[webhook.scheme];
+  if (sender === undefined || webhook.dedupe === undefined) return;
+  const at = ['routes', name, 'webhook', 'dedupe'];
+  const { by, windowMs } = effectiveDedupe(webhook, sender.dedupe);
+  if (by === 'id' && sender.dedupe.by === 'signature' && sender.id !== null)
+    warnAt(
+      [...at, 'by'],
+      `${sender.title} does not sign its id: whoever has a message can send it again under another`,
+    );
+  const toleranceMs = webhook.tolerance ?? sender.toleranceMs;
+  // A time may lie ahead as far as behind: so long is a message fresh.
+  if (by !== 'none' && toleranceMs !== null && windowMs < 2 * toleranceMs)
+    warnAt(
+      [...at, 'window'],
+      'shorter than twice the tolerance: a fresh message can come in twice',
+    );
+};
+
+const isParted = (options: unknown): options is Readonly<{ parts: unknown }> =>
+  typeof options === 'object' && options !== null && 'parts' in options;
+
+/** Does it sign the address it calls? */
+const signsAddress = ({ scheme, template }: WebhookRouteSettings['webhook']): boolean => {
+  const sender = senders[scheme];
+  const signing: Readonly<Record<string, unknown>> =
+    sender === undefined ? { ...template } : { [sender.scheme.name]: sender.scheme.options };
+  if (signing['http-signature'] !== undefined) return true;
+  return Object.values(signing).some((options) => {
+    const parts = isParted(options) ? options.parts : [];
+    return Array.isArray(parts) && parts.includes('url');
+  });
+};
+
+/** An address that strangers have a say in: our own as they call it. */
+const warnAddresses = (
+  name: string,
+  { webhook }: WebhookRouteSettings,
+  { parsed: { server }, warnAt }: Context,
+): void => {
+  if (server?.publicUrl === undefined && signsAddress(webhook))
+    warnAt(
+      ['routes', name, 'webhook', 'scheme'],
+      'this sender signs the address it calls: without server.publicUrl that is what the Host header says',
+    );
 };
 
 const warnKeys = (name: string, { webhook }: WebhookRouteSettings, context: Context): void => {
@@ -84,6 +137,8 @@ export const findWebhookWarnings = (context: Context): void => {
   const enriched = readsEnriched(context.parsed);
   for (const [name, route] of context.parsed.webhooks) {
     warnSender(name, route, context);
+    warnRepeats(name, route, context);
+    warnAddresses(name, route, context);
     warnKeys(name, route, context);
     warnDeliveries(name, route, enriched, context);
   }

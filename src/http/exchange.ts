@@ -27,9 +27,10 @@ export type Exchange = Readonly<{
   body(bytesMax: number): Promise<string | null | Refusal>;
   /**
    * The body exactly as it was on the wire, at most `bytesMax` bytes; null where there is none. Once:
-   * a body that something read before is refused as `internal`, never taken for an empty one.
+   * a body that something read before is refused as `internal`, never taken for an empty one. `take`
+   * is told of what comes, and whether it may be held: where it may not, the body is not read on.
    */
-  bytes(bytesMax: number): Promise<Buffer | null | Refusal>;
+  bytes(bytesMax: number, take?: (bytes: number) => boolean): Promise<Buffer | null | Refusal>;
 }>;
 
 /** An answer. Header names are lower-case. */
@@ -47,9 +48,15 @@ const consumedBody = refuse('internal', 'Send the message again in a moment.', {
   internal: 'something read the body before it was asked for',
 });
 
+const crowded = refuse('rate_limited', 'Too many bodies are under way. Send the message again.', {
+  retryAfterSeconds: 5,
+  internal: 'no room for bodies that are not verified',
+});
+
 const readBytes = (
   incoming: IncomingMessage,
   bytesMax: number,
+  take: (bytes: number) => boolean = () => true,
 ): Promise<Buffer | null | Refusal> => {
   const tooLarge = (): Refusal =>
     refuse('body_too_large', `The body is larger than the ${bytesMax} bytes accepted here.`);
@@ -67,10 +74,12 @@ const readBytes = (
     let bytes = 0;
     incoming.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
-      if (bytes > bytesMax) {
+      const over = bytes > bytesMax;
+      if (over || !take(chunk.length)) {
         incoming.removeAllListeners('data');
         incoming.pause();
-        resolve(tooLarge());
+        chunks.length = 0;
+        resolve(over ? tooLarge() : crowded);
         return;
       }
       chunks.push(chunk);
@@ -114,7 +123,7 @@ export const makeExchange = (incoming: IncomingMessage, outgoing: ServerResponse
     localPort: incoming.socket.localPort ?? 0,
     abandoned: () => outgoing.destroyed && !outgoing.writableFinished,
     body: (bytesMax) => readBody(incoming, bytesMax),
-    bytes: (bytesMax) => readBytes(incoming, bytesMax),
+    bytes: (bytesMax, take) => readBytes(incoming, bytesMax, take),
   };
 };
 

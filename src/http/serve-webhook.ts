@@ -14,7 +14,8 @@ import type { Limiter, LimitState } from '../limits/limiter.ts';
 import type { Greeting, Received, Receiver, Unverified } from '../signatures/receiver.ts';
 import type { WebhookRoute } from '../snapshot.ts';
 import type { Observer, WebhookResult, WebhookSettled } from '../telemetry/observe.ts';
-import { asksReceiver, askReceiver } from './ask-receiver.ts';
+import { asksReceiver, answerHook } from './answer-hook.ts';
+import type { BodyHold, BodyRoom } from './body-room.ts';
 import type { Confirmations } from './confirmations.ts';
 import type { Exchange, Reply } from './exchange.ts';
 import { inspectForeign } from './hygiene.ts';
@@ -31,6 +32,7 @@ export type WebhookDoors = Readonly<{
   /** Counts the routes' own limits. */
   limiter: Limiter;
   strangers: Strangers;
+  bodies: BodyRoom;
 }>;
 
 export type WebhookDeps = Readonly<{
@@ -48,6 +50,8 @@ type Visit = Readonly<{ exchange: Exchange; seen: Glimpse; route: WebhookRoute }
   told: Omit<WebhookSettled, 'sender'>;
   /** Told with a refusal by the route's limit. */
   limits: readonly LimitState[];
+  /** The body was not read to its end. */
+  cut: boolean;
 };
 
 /** All that a sender is told of why its message was not accepted, beside the code. */
@@ -142,7 +146,7 @@ const takeIn = async (
   if (kind === 'duplicate') headers['sallyport-duplicate'] = 'true';
   if (asksReceiver(visit.route)) {
     const spentMs = deps.clock.monotonic() - visit.seen.startedMonotonic;
-    const { body, by } = await askReceiver({ ...deps, ask: doors.ask }, arrived, id, spentMs);
+    const { body, by } = await answerHook({ ...deps, ask: doors.ask }, arrived, id, spentMs);
     visit.told = { ...visit.told, answered: by };
     return { status: 200, contentType: 'application/json', body, headers };
   }
@@ -157,7 +161,7 @@ const takeIn = async (
 
 type Came = PlainAnswer | Refusal | Readonly<{ refusal: Refusal; form: PlainAnswer }>;
 
-const walk = async (deps: WebhookDeps, visit: Visit): Promise<Came> => {
+const walk = async (deps: WebhookDeps, visit: Visit, room: BodyHold | undefined): Promise<Came> => {
   const { exchange, seen, route } = visit;
   if (route.trace === 'continue' && seen.parent !== null) {
     seen.continued = true;
@@ -167,9 +171,10 @@ const walk = async (deps: WebhookDeps, visit: Visit): Promise<Came> => {
   if (isRefusal(receiver)) return receiver;
   const doors = deps.webhooks as WebhookDoors;
   const charge = () => doors.strangers.charge(route.name, seen.remote, deps.clock.monotonic());
-  const body = await exchange.bytes(route.bodyBytesMax);
+  const body = await exchange.bytes(route.bodyBytesMax, room?.take);
   if (isRefusal(body)) {
     if (statusOf(body) < 500) charge();
+    visit.cut = true;
     return body;
   }
   const received = receivedOf(visit, body ?? Buffer.alloc(0));
@@ -186,6 +191,7 @@ const walk = async (deps: WebhookDeps, visit: Visit): Promise<Came> => {
     charge();
     return unverified(receiver, visit, verdict);
   }
+  room?.release();
   visit.keyId = verdict.keyId;
   const limited = await takeLimit(deps, doors, visit);
   if (limited !== null) return limited;
@@ -228,14 +234,18 @@ export const serveWebhook = async (
     keyId: null,
     told: { result: 'refused', eventId: null, greeting: null, answered: null },
     limits: [],
+    cut: false,
   };
   let came: Came;
   let cause: unknown = null;
+  const room = deps.webhooks?.bodies.open(given.seen.remote);
   try {
-    came = await walk(deps, visit);
+    came = await walk(deps, visit, room);
   } catch (error) {
     cause = error;
     came = faultOf(error);
+  } finally {
+    room?.release();
   }
   const marks = marksOf(visit);
   const refusal = isRefusal(came) ? came : 'refusal' in came ? came.refusal : null;
@@ -243,7 +253,7 @@ export const serveWebhook = async (
     ? respondRefusal(came, marks)
     : respondPlain('refusal' in came ? came.form : came, marks);
   tell(deps, visit, { refusal, cause, status: reply.status });
-  return reply;
+  return visit.cut ? { ...reply, close: true } : reply;
 };
 
 /** An observer that fails must not turn a message that was stored into a 500. */

@@ -4,10 +4,9 @@
  * signs rightly meets it only where its address is also a stranger's. In memory and bounded: while the
  * table is full new addresses are not counted, and those counted stay limited.
  */
-import { isIPv6 } from 'node:net';
-import ipaddr from 'ipaddr.js';
 import { makeMemoryLimiter } from '../limits/memory.ts';
 import type { CompiledLimit } from '../policy/decision.ts';
+import { neighbourhood } from './neighbourhood.ts';
 
 export type Strangers = Readonly<{
   /** Seconds until another message of this address is read at this route; 0 = now. `now` is monotonic ms. */
@@ -21,19 +20,6 @@ export type Strangers = Readonly<{
 /** Refusals at once, and a second after that. */
 const rate = { count: 50, seconds: 1, burst: 300 };
 const addressesMax = 20_000;
-
-/** Whoever has one IPv6 address has a /64 of them. */
-const neighbourhood = (address: string): string => {
-  if (!isIPv6(address)) return address;
-  const [plain] = address.split('%', 1) as [string];
-  const parsed = ipaddr.process(plain);
-  return parsed instanceof ipaddr.IPv6
-    ? parsed.parts
-        .slice(0, 4)
-        .map((part) => part.toString(16))
-        .join(':')
-    : parsed.toString();
-};
 
 export const makeStrangers = (): Strangers => {
   const limiter = makeMemoryLimiter({ keysMax: addressesMax });

@@ -121,3 +121,17 @@ export const readPublicKeys = (id: string, text: string): readonly PublicKey[] =
   const algorithms = key === null ? [] : algorithmsOf(key);
   return key === null || algorithms.length === 0 ? [] : [{ id, kid: null, key, algorithms }];
 };
+
+/**
+ * A public key as people paste it for signatures over templates: PEM, or SPKI in base64. Null where the
+ * text is none. A private key is none: it has no business here.
+ */
+export const readPublicKey = (text: string): KeyObject | null => {
+  try {
+    if (/^\s*-----BEGIN PUBLIC KEY-----/.test(text)) return createPublicKey(text);
+    if (!/^[A-Za-z0-9+/\s]+={0,2}\s*$/.test(text)) return null;
+    return createPublicKey({ key: Buffer.from(text, 'base64'), format: 'der', type: 'spki' });
+  } catch {
+    return null;
+  }
+};

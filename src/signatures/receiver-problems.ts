@@ -1,6 +1,6 @@
 /** What keeps a webhook route from being compiled: keys that guard nothing, settings that cannot be. */
 import { bodyWindowMaxMs, effectiveDedupe } from './dedupe.ts';
-import { readPublicKey } from './public-key.ts';
+import { readPublicKey } from './public-keys.ts';
 import type { KeyMaterial } from './receiver.ts';
 import type { Scheme } from './scheme.ts';
 import { weakness } from './secret-strength.ts';

@@ -325,9 +325,14 @@ test('every sender can be written; without a key none is let in; those nobody co
     const written = await load(hook(`{ scheme: ${name}, secrets: ['\${env:HOOK}'] }`));
     for (const { message } of written.problems) assert.match(message, /^scheme [a-z0-9-]+ needs /);
     const unverified = `unverified: nobody has confirmed how ${title} signs; try it before you rely on it`;
+    const addressed =
+      'this sender signs the address it calls: without server.publicUrl that is what the Host header says';
     assert.deepEqual(
       written.warnings.map(({ message }) => message),
-      confidence === 'unverified' ? [unverified] : [],
+      [
+        ...(confidence === 'unverified' ? [unverified] : []),
+        ...(['twilio', 'http-signature'].includes(name) ? [addressed] : []),
+      ],
     );
     const bare = await load(hook(`{ scheme: ${name} }`), { resolve: true, env: { ...env } });
     assert.equal(bare.snapshot, null, name);
@@ -425,4 +430,35 @@ test('auth: internal stands alone, as a word or in a list, and wants a plan', as
   assert.deepEqual(await problemsOf(client('external')), [
     `${at} write a list such as [{ apiKey: {} }], or internal (clients.c1.auth)`,
   ]);
+});
+
+test('repeats told less well than the sender needs are told', async () => {
+  const warned = async (settings: string) =>
+    (await load(hook(`{ ${settings}, secrets: ['\${env:HOOK}'] }`))).warnings.map(
+      ({ path, message }) => `${path}: ${message}`,
+    );
+  for (const [settings, ...expected] of [
+    [
+      'scheme: github, dedupe: { by: id }',
+      'routes.hook.webhook.dedupe.by: GitHub does not sign its id: whoever has a message can send it again under another',
+    ],
+    [
+      'scheme: svix, dedupe: { window: 5m }',
+      'routes.hook.webhook.dedupe.window: shorter than twice the tolerance: a fresh message can come in twice',
+    ],
+    ['scheme: svix, tolerance: 1m, dedupe: { window: 2m }'],
+    ['scheme: bamboohr, dedupe: { by: id }'],
+    ['scheme: okta, dedupe: { by: id, window: 1h }'],
+    ['scheme: github, dedupe: { window: 90d }'],
+  ] as const)
+    assert.deepEqual(await warned(settings), expected, settings);
+});
+
+test('behind a proxy that is not named, senders cannot be told apart by address', async () => {
+  const text = hook("{ scheme: github, secrets: ['${env:HOOK}'] }");
+  const proxied = (more: string): string =>
+    text.replace('store:', `server: { publicUrl: "https://gw.example.com"${more} }\nstore:`);
+  const [told] = (await load(proxied(''))).warnings;
+  assert.match(told?.message ?? '', /^behind a proxy all senders of webhooks have one address/);
+  assert.deepEqual((await load(proxied(', trustedProxies: [10.0.0.0/8]'))).warnings, []);
 });

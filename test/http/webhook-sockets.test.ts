@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import { openEvent } from '../../src/deliveries/kept-event.ts';
+import { makeBodyRoom } from '../../src/http/body-room.ts';
 import { makeDataListener } from '../../src/http/data-listener.ts';
 import { makeExchange, writeReply } from '../../src/http/exchange.ts';
 import type { Listener } from '../../src/http/listener.ts';
@@ -74,6 +75,32 @@ describe('webhooks over sockets', () => {
       const answer = await sendRaw(port, chunked(body, `chunked-${size}`, size));
       assert.equal(answer?.status, 202, String(size));
       assert.deepEqual(keptBodies().at(-1), body);
+    }
+  });
+
+  it('a body that stalls is held in bounds, and what finds no room is told so and cut', async () => {
+    const addressMax = 100;
+    const crowded = webhookScene({ snapshot: webhookSnapshot(webhookRoute()) });
+    const bodies = makeBodyRoom({ allMax: 1_000, addressMax });
+    const { webhooks } = crowded.deps();
+    assert.ok(webhooks !== undefined);
+    const crowdedListener = makeDataListener(crowded.deps({ webhooks: { ...webhooks, bodies } }));
+    const { port: at } = await crowdedListener.start({ host: '127.0.0.1', port: 0 });
+    try {
+      const stalled = connectRaw(at);
+      stalled.write(`${head(['content-length: 500'])}${'x'.repeat(80)}`);
+      while (bodies.held() < 80) await new Promise(setImmediate);
+      const body = Buffer.from(`{"text":"${'y'.repeat(60)}"}`);
+      const refused = await sendRaw(at, whole(body, 'crowded'));
+      assert.equal(refused?.status, 429);
+      assert.match(refused?.head ?? '', /^connection: close$/im);
+      assert.match(refused?.head ?? '', /^retry-after: [1-9]/im);
+      stalled.socket.destroy();
+      while (bodies.held() > 0) await new Promise(setImmediate);
+      assert.equal((await sendRaw(at, whole(body, 'crowded')))?.status, 202);
+      assert.equal(bodies.held(), 0);
+    } finally {
+      await crowdedListener.stop(0);
     }
   });
 

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { makeIntake, type OpenIntake } from '../../src/deliveries/make-intake.ts';
 import type { Ask } from '../../src/deliveries/intake.ts';
+import { makeBodyRoom } from '../../src/http/body-room.ts';
 import { makeConfirmations } from '../../src/http/confirmations.ts';
 import type { Exchange } from '../../src/http/exchange.ts';
 import type { ServeDeps } from '../../src/http/serve-call.ts';
@@ -91,6 +92,7 @@ export const webhookScene = (
       confirmations: makeConfirmations(confirm, observer),
       limiter: makeMemoryLimiter({ keysMax: 100 }),
       strangers,
+      bodies: makeBodyRoom(),
     },
   };
   return {

@@ -10,7 +10,7 @@ import {
   type KeyObject,
 } from 'node:crypto';
 import { z } from 'zod';
-import { readPublicKey } from '../public-key.ts';
+import { readPublicKey } from '../public-keys.ts';
 import { templateShape, type TemplateOptions } from '../message-template.ts';
 import type { KeyMaterial } from '../receiver.ts';
 import type { Scheme } from '../scheme.ts';

@@ -2,7 +2,7 @@
 import { constants, verify, type KeyObject } from 'node:crypto';
 import { z } from 'zod';
 import { templateShape } from '../message-template.ts';
-import { readPublicKey } from '../public-key.ts';
+import { readPublicKey } from '../public-keys.ts';
 import type { Scheme } from '../scheme.ts';
 import { compileTemplateScheme, makeKeys } from '../template-scheme.ts';
 

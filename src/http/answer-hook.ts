@@ -39,7 +39,7 @@ export const asksReceiver = (route: WebhookRoute): boolean => route.answer !== n
  * Never rejects. `spentMs`: how much of the sender's patience is gone already. A repeat is asked anew,
  * under the id of the event that came first.
  */
-export const askReceiver = async (
+export const answerHook = async (
   deps: AskDeps,
   arrived: Arrived,
   id: EventId,
