@@ -3,9 +3,12 @@ import type { Clock } from '../clock.ts';
 import type { Deliver, Snapshot, WebhookRoute } from '../snapshot.ts';
 import { makeLane, type Lane } from './lane.ts';
 
-/** How long a claim lasts at least, ms; longer where a lane's tries may take longer. */
+/**
+ * How long a claim lasts at least, ms; longer where a lane's tries may take longer: a plan up to an hour.
+ * Nobody waits for that after a crash, for claims end with their process, too (outbox-store.ts).
+ */
 const leaseMsMin = 60_000;
-const leaseMsMax = 600_000;
+const leaseMsMax = 2 * 3_600_000;
 /** A try ends so long before its lease, ms. */
 export const leaseMarginMs = 5_000;
 

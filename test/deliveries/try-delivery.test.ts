@@ -111,6 +111,20 @@ describe('a try', () => {
     );
   });
 
+  it('waits for a credential that the source refuses to be renewed', async (t) => {
+    let status = 401;
+    const { scene, orders } = await withPlans(t, (got, response, ordinal) =>
+      json(status, { status: 'Active' })?.(got, response, ordinal),
+    );
+    await scene.receive('{"subject":"42"}', { names: ['leave'] });
+    await scene.until(() => scene.told.length === 1);
+    assert.equal(scene.told[0]?.result, 'again');
+    assert.equal(scene.told[0]?.reason, 'enrich_401');
+    status = 200;
+    await scene.until(async () => (await scene.states())['delivered'] === 1, 100);
+    assert.equal(orders.length, 1);
+  });
+
   it('gives up on an answer of the source that is too large or no JSON', async (t) => {
     const { scene, orders } = await withPlans(t, json(200, 'x'.repeat(1_100_000)));
     await scene.receive('{"subject":"42"}', { names: ['leave'] });
