@@ -254,6 +254,29 @@ describe('a try', () => {
     assert.equal(scene.told.find(({ result }) => result === 'dead')?.reason, 'item_unknown');
   });
 
+  it('reads a body of many items once, not once for each of them', async (t) => {
+    const receiver = await startReceiver(t);
+    let reads = 0;
+    const counting = {
+      ...reader,
+      read: (given: Parameters<typeof reader.read>[0]) => {
+        reads += 1;
+        return reader.read(given);
+      },
+    };
+    const targets = [makeTarget('n8n', receiver.url)];
+    const scene = await openScene(t, makeSnapshot([makeForward()], targets, { reader: counting }));
+    const subjects = Array.from({ length: 40 }, (_, index) => `s${index}`);
+    const items = subjects.map((subject) => ({ subject }));
+    await scene.receive(JSON.stringify({ items }), { subjects });
+    await scene.until(async () => (await scene.states())['delivered'] === 40);
+    assert.equal(reads, 1);
+    assert.deepEqual(
+      receiver.got.map(({ body }) => body.toString()).toSorted(),
+      subjects.map((subject) => JSON.stringify({ items: [{ subject }] })).toSorted(),
+    );
+  });
+
   it('waits while a person froze the target, and goes on after', async (t) => {
     let frozen = true;
     const receiver = await startReceiver(t);
