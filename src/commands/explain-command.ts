@@ -1,7 +1,9 @@
-/** The words and options of `explain`: a call that might be made, or an entry of the ledger. */
+/** The words and options of `explain`: a call or a webhook that might come, or an entry of the ledger. */
 import type { Command } from 'commander';
+import { settingsOf } from '../config/settings-of.ts';
 import { isRefusal } from '../errors.ts';
-import { isObject, type JsonObject } from '../identity/json-value.ts';
+import { findEntry } from '../http/route-table.ts';
+import { isObject, type Json, type JsonObject } from '../identity/json-value.ts';
 import { parseJson } from '../identity/json.ts';
 import type { LedgerRow } from '../ledger/record.ts';
 import type { Snapshot } from '../snapshot.ts';
@@ -20,10 +22,31 @@ import {
 import { explainCall, type Facts } from './explain.ts';
 import { explainRecord, type Recorded } from './explain-record.ts';
 import { printFacts } from './explain-text.ts';
+import { explainWebhook, type WebhookFacts } from './explain-webhook.ts';
 import { findRequest, printSearched } from './find-request.ts';
 import { escaped } from './print.ts';
 import { printRecord } from './record-text.ts';
 import { load } from './route-file.ts';
+import { printWebhook } from './webhook-text.ts';
+
+const readJson = async (option: string, path: unknown): Promise<Json | undefined> => {
+  const given = await readGiven(option, path);
+  if (given === null) return undefined;
+  const parsed = parseJson(given, { names: 'any' });
+  if (!isRefusal(parsed)) return parsed;
+  throw new CommandEnd(`${option}: ${String(path)} holds no JSON`, 2);
+};
+
+/** `name: value` of each `--header`, lower-case names. */
+const headersOf = (given: unknown): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    (Array.isArray(given) ? given : []).map((line: unknown): readonly [string, string] => {
+      const [, name, value] = /^([\w!#$%&'*+.^`|~-]+):\s*(.*)$/.exec(String(line)) ?? [];
+      if (name === undefined || value === undefined)
+        throw new CommandEnd('--header: write name: value', 2);
+      return [name.toLowerCase(), value];
+    }),
+  );
 
 const readBefore = async (path: unknown): Promise<JsonObject | null> => {
   const given = await readGiven('--before', path);
@@ -31,6 +54,29 @@ const readBefore = async (path: unknown): Promise<JsonObject | null> => {
   const parsed = parseJson(given, { names: 'any' });
   if (!isRefusal(parsed) && isObject(parsed)) return parsed;
   throw new CommandEnd(`--before: ${String(path)} holds no JSON object`, 2);
+};
+
+const webhookOnly = ['header', 'enriched'];
+
+/** What the webhook route at this path would make of a message. */
+const explainMessage = async (
+  run: Run,
+  options: Options,
+  method: string,
+  path: string,
+): Promise<WebhookFacts> => {
+  const config = String(options['config']);
+  const snapshot = await usableSnapshot(run, config, { secrets: false, code: 1 });
+  const entry = findEntry(snapshot, path.split('?')[0] ?? '');
+  if (entry === null || !('webhook' in entry)) throw new CommandEnd(usage, 2);
+  const body = await readGiven('--body', options['body']);
+  if (method.toUpperCase() !== 'POST' || body === null)
+    throw new CommandEnd('a webhook is explained as POST <path> --body <file>', 2);
+  const { webhook: route } = entry;
+  const scheme = settingsOf(snapshot).webhooks.get(route.name)?.webhook.scheme ?? '';
+  const headers = headersOf(options['header']);
+  const enriched = await readJson('--enriched', options['enriched']);
+  return explainWebhook(snapshot, { route, scheme, body, headers, enriched }, Date.now());
 };
 
 const explainAsked = async (
@@ -89,40 +135,62 @@ const explainEntry = async (run: Run, options: Options): Promise<void> => {
         : await shownEntry(ask, ledger, null);
     const facts = explainRecord(recorded, snapshot, Date.now());
     if (facts.decision !== 'allow') run.code = 1;
-    const shown = options['json'] === true ? JSON.stringify(facts, null, 2) : printRecord(facts);
-    await run.context.write(`${escaped(shown)}\n`);
+    await show(run, options, facts, () => printRecord(facts));
   });
 };
 
 const usage =
-  'write one of: explain --client <name> <method> <path>, explain --ledger <id>, explain --request <id>';
+  'write one of: explain --client <name> <method> <path>, explain POST <webhook path> --body <file>, explain --ledger <id>, explain --request <id>';
 
-/** One of the three ways to ask, or wrong usage. */
-const wayOf = (options: Options, method: unknown, path: unknown): 'call' | 'entry' => {
-  const asks = ['ledger', 'request'].filter((name) => options[name] !== undefined).length;
-  const call = ['client', 'body', 'before'].some((name) => options[name] !== undefined);
+/** One of the ways to ask, or wrong usage. */
+const wayOf = (options: Options, method: unknown, path: unknown): 'call' | 'webhook' | 'entry' => {
+  const given = (names: readonly string[]): number =>
+    names.filter((name) => options[name] !== undefined).length;
+  const asks = given(['ledger', 'request']);
+  const message = given(webhookOnly) > 0;
+  const call = given(['client', 'body', 'before']) > 0 || message;
   if (asks === 1 && !call && method === undefined) return 'entry';
-  if (asks === 0 && path !== undefined && text(options['client']) !== null) return 'call';
+  if (asks === 0 && path !== undefined) {
+    if (text(options['client']) !== null && !message) return 'call';
+    if (given(['client', 'before']) === 0) return 'webhook';
+  }
   throw new CommandEnd(usage, 2);
 };
+
+const show = async (run: Run, options: Options, facts: unknown, printed: () => string) => {
+  const shown = options['json'] === true ? JSON.stringify(facts, null, 2) : printed();
+  await run.context.write(`${escaped(shown)}\n`);
+};
+
+const collect = (given: string, before: readonly string[] = []): readonly string[] => [
+  ...before,
+  given,
+];
 
 /** Adds `explain` to the program. */
 export const addExplain = (program: Command, run: Run): void => {
   const command = reaching(program.command('explain [method] [path]'))
     .description('what a call would mean and whether it would pass; sends nothing')
     .option('--client <name>', 'the client that would call')
-    .option('--body <file>', 'the body it would send')
+    .option('--body <file>', 'the body it, or the sender of a webhook, would send')
     .option('--before <file>', 'the current resource, as the target would show it')
+    .option('--header <name: value>', 'of a webhook, where a header tells what it means', collect)
+    .option('--enriched <file>', 'of a webhook: what the source would say, as JSON')
     .option('--ledger <id>', 'instead of a call: an entry of the ledger, and what today decides')
     .option('--request <id>', "likewise, by our x-request-id or the caller's own")
     .option('--since <time>', 'how far back --request looks (default 24h)')
     .option('--until <time>', 'where --request begins to look back from');
   command.action(async (method: string | undefined, path: string | undefined) => {
     const options = command.opts();
-    if (wayOf(options, method, path) === 'entry') return explainEntry(run, options);
+    const way = wayOf(options, method, path);
+    if (way === 'entry') return explainEntry(run, options);
+    if (way === 'webhook') {
+      const facts = await explainMessage(run, options, String(method), String(path));
+      if (facts.unreadable !== null) run.code = 1;
+      return show(run, options, facts, () => printWebhook(facts));
+    }
     const facts = await explainAsked(run, options, String(method), String(path));
     if (facts.decision !== 'allow') run.code = 1;
-    const shown = options['json'] === true ? JSON.stringify(facts, null, 2) : printFacts(facts);
-    await run.context.write(`${escaped(shown)}\n`);
+    return show(run, options, facts, () => printFacts(facts));
   });
 };

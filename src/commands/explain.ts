@@ -5,7 +5,7 @@
  */
 import { isRefusal, refuse, type Refusal } from '../errors.ts';
 import { inspect } from '../http/hygiene.ts';
-import { findRoute, type Found } from '../http/route-table.ts';
+import { findEntry, type Found } from '../http/route-table.ts';
 import type { JsonObject } from '../identity/json-value.ts';
 import type { Effect, Operation } from '../identity/operation.ts';
 import { printFilter } from '../identity/scim/filter.ts';
@@ -234,7 +234,14 @@ const finding = (snapshot: Snapshot, asked: AskedCall): Found | Refusal => {
   const { method } = asked;
   const dirty = inspect({ method, path, query, headers: { host: 'localhost' }, rawHeaders: [] });
   if (dirty !== null) return dirty;
-  return findRoute(snapshot, path) ?? refuse('route_unknown', 'There is no route at this path.');
+  const entry = findEntry(snapshot, path);
+  if (entry === null) return refuse('route_unknown', 'There is no route at this path.');
+  return 'webhook' in entry
+    ? refuse(
+        'route_unknown',
+        'This path takes webhooks, which no client calls: explain it without --client.',
+      )
+    : entry;
 };
 
 const splitPath = (path: string): readonly [string, string] => {

@@ -31,6 +31,13 @@ export type JsonSchema = {
 export const isKeyMap = (value: unknown): value is JsonSchema =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
+/** Does it stand where a schema does, and is no map of properties? */
+const isSchema = (part: object): boolean =>
+  ['type', 'anyOf', 'oneOf'].some(
+    (key) =>
+      typeof (part as JsonSchema)[key] === 'string' || Array.isArray((part as JsonSchema)[key]),
+  );
+
 const fromEnvironment = {
   type: 'string',
   pattern: '\\$\\{env:[A-Za-z_][A-Za-z0-9_]*(:-[^}]*)?\\}',
@@ -94,5 +101,42 @@ export const jsonSchema = (): JsonSchema => {
   };
 };
 
+/** Shortest text of a part that is written once, characters: less than that is easier to read in place. */
+const sharedCharsMin = 250;
+
+/** Every object of a value with its text, the outer ones first. */
+const partsOf = function* (value: unknown): Generator<readonly [string, object]> {
+  if (typeof value !== 'object' || value === null) return;
+  if (!Array.isArray(value)) yield [JSON.stringify(value), value];
+  for (const each of Object.values(value)) yield* partsOf(each);
+};
+
+/** The same schema with parts that occur more than once under `$defs`: schemes stand in two places. */
+const withSharedParts = ({ $defs, ...whole }: JsonSchema): JsonSchema => {
+  const counts = new Map<string, number>();
+  for (const [text, part] of partsOf(whole))
+    if (text.length >= sharedCharsMin && isSchema(part))
+      counts.set(text, (counts.get(text) ?? 0) + 1);
+  const names = new Map<string, string>();
+  const defs: Record<string, unknown> = { ...($defs as Record<string, unknown> | undefined) };
+  const written = (value: unknown): unknown => {
+    if (typeof value !== 'object' || value === null) return value;
+    if (Array.isArray(value)) return value.map(written);
+    const text = JSON.stringify(value);
+    const inside = () =>
+      Object.fromEntries(Object.entries(value).map(([key, each]) => [key, written(each)]));
+    if ((counts.get(text) ?? 0) < 2) return inside();
+    const known = names.get(text);
+    const name = known ?? `shared${names.size + 1}`;
+    if (known === undefined) {
+      names.set(text, name);
+      defs[name] = inside();
+    }
+    return { $ref: `#/$defs/${name}` };
+  };
+  return { ...(written(whole) as JsonSchema), $defs: defs };
+};
+
 /** The text of config/gateway.schema.json. */
-export const printJsonSchema = (): string => `${JSON.stringify(jsonSchema(), null, 2)}\n`;
+export const printJsonSchema = (): string =>
+  `${JSON.stringify(withSharedParts(jsonSchema()), null, 2)}\n`;

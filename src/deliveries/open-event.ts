@@ -8,6 +8,7 @@ import type { EventId } from '../ids.ts';
 import type { KeyRing, Sealed } from '../sealing.ts';
 import type { Snapshot, WebhookRoute } from '../snapshot.ts';
 import { openEvent, type KeptEvent } from './kept-event.ts';
+import { readKept } from './read-kept.ts';
 
 /** Events remembered, and bytes of their bodies together. */
 const readMax = 8;
@@ -46,12 +47,7 @@ export const makeOpenAndRead = (keyRing: KeyRing): OpenAndRead => {
     if (before !== undefined) return before;
     const kept = open(keyRing, id, sealed);
     if (kept === null) return null;
-    const read = route.reader.read({
-      text: (kept.contents ?? kept.body).toString('utf8'),
-      headers: kept.headers,
-      receivedAt: at,
-      messageId: kept.messageId,
-    });
+    const read = readKept(route.reader, kept, at);
     const reading = { kept, read };
     if (hasMany(reading)) known.set(key, reading);
     return reading;

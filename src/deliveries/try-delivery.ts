@@ -13,6 +13,7 @@ import { isCounted } from './backoff.ts';
 import type { Enriched, Enricher } from './enrich.ts';
 import { passOn } from './forward.ts';
 import type { KeptEvent } from './kept-event.ts';
+import { bytesOfItem } from './read-kept.ts';
 import { noTarget, outcomeOf, type OneTry, type TryDeps } from './one-try.ts';
 import type { OpenAndRead, Reading } from './open-event.ts';
 import type { Claimed, OutboxStore } from './outbox-store.ts';
@@ -43,12 +44,15 @@ type Opened = Readonly<{ kept: KeptEvent; item: LifecycleEvent | null; bytes: Bu
 const without = (outcome: Outcome): Tried => ({ outcome, ledgerIds: [] });
 
 /** The item of a kept event with its bytes; null where the mapping does not find it (any more). */
-const openItem = ({ kept, read }: Reading, item: number): Opened | null => {
+const openItem = (
+  { reader }: WebhookRoute,
+  { kept, read }: Reading,
+  { item, at }: Readonly<{ item: number; at: number }>,
+): Opened | null => {
   if ('unreadable' in read) return item === 0 ? { kept, item: null, bytes: kept.body } : null;
   const event = read.events[item];
   if (event === undefined) return null;
-  const envelope = read.events.length > 1 ? read.envelope(item) : null;
-  return { kept, item: event, bytes: envelope === null ? kept.body : Buffer.from(envelope) };
+  return { kept, item: event, bytes: bytesOfItem(reader, kept, read, { item, at }) };
 };
 
 /** A webhook that cannot be read, as conditions see it. */
@@ -111,7 +115,7 @@ const isOvertaken = async (
     const { event: id, sealed } = one;
     const at = claimed.event.at;
     const reading = deps.openAndRead({ id, sealed, at }, route, snapshot.version);
-    const opened = reading && openItem(reading, one.item);
+    const opened = reading && openItem(route, reading, { item: one.item, at });
     // The kind as it was known when it went out, which may have taken a read of the source.
     return opened === null || opened.item === null ? [] : [{ ...opened.item, kind: one.kind }];
   });
@@ -185,7 +189,7 @@ export const tryDelivery = async (deps: DeliveryDeps, order: TryOrder): Promise<
   const { event: id, item: place } = claimed.key;
   const reading = deps.openAndRead({ id, sealed, at }, route, order.snapshot.version);
   if (reading === null) return without(dead('event_unopenable'));
-  const opened = openItem(reading, place);
+  const opened = openItem(route, reading, { item: place, at });
   if (opened === null) return without(dead('item_unknown'));
   const { item } = opened;
   if (item === null && deliver.kind === 'plan') return without(dead('event_unreadable'));

@@ -64,12 +64,6 @@ export const findEntry = (snapshot: Snapshot, path: string): Found | FoundWebhoo
   return null;
 };
 
-/** The SCIM route that serves `path`, or null. */
-export const findRoute = (snapshot: Snapshot, path: string): Found | null => {
-  const found = findEntry(snapshot, path);
-  return found === null || 'webhook' in found ? null : found;
-};
-
 /** The caller's address: the socket's, or what a trusted proxy says of it, read from the right. */
 export const callerAddress = (
   snapshot: Snapshot,

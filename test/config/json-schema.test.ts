@@ -50,3 +50,20 @@ test('maps of keys are closed, names are restricted, the environment may fill ti
   const key = schema.properties?.['store']?.properties?.['encryptionKeys']?.items as JsonSchema;
   assert.equal(key.anyOf, undefined);
 });
+
+test('what is written once in the file says the same as where it is written out', () => {
+  const printed = JSON.parse(printJsonSchema()) as JsonSchema;
+  const { $defs, ...whole } = printed;
+  const defs = Object.entries($defs as object) as [string, unknown][];
+  const shared = Object.fromEntries(defs.filter(([name]) => /^shared\d+$/.test(name)));
+  const others = Object.fromEntries(defs.filter(([name]) => !Object.hasOwn(shared, name)));
+  assert.ok(Object.keys(shared).length > 0);
+  const inPlace = (value: unknown): unknown => {
+    if (typeof value !== 'object' || value === null) return value;
+    if (Array.isArray(value)) return value.map(inPlace);
+    const [, name] = /^#\/\$defs\/(.+)$/.exec(String((value as JsonSchema)['$ref'])) ?? [];
+    if (name !== undefined && Object.hasOwn(shared, name)) return inPlace(shared[name]);
+    return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, inPlace(each)]));
+  };
+  assert.deepEqual({ ...(inPlace(whole) as object), $defs: others }, jsonSchema());
+});
