@@ -72,7 +72,12 @@ const readOnce = async (
   if (sent.kind === 'answered' && sent.answer.status === 404) {
     return { kind: 'read', value: null, reason: 'enrich_404' };
   }
-  const outcome = outcomeOf(sent, deps.now());
+  const told = outcomeOf(sent, deps.now());
+  // A credential is renewed sooner or later; what came in meanwhile is worth the wait.
+  const outcome: Outcome =
+    told.kind === 'dead' && (told.status === 401 || told.status === 403)
+      ? { ...told, kind: 'again', retryAfterMs: null, counted: true }
+      : told;
   if (sent.kind !== 'answered' || outcome.kind !== 'delivered') return failed(named(outcome));
   const { body, readable } = sent.answer;
   if (!readable || body === undefined) return failed(dead('enrich_unreadable'));

@@ -3,7 +3,11 @@ import type { Clock } from '../clock.ts';
 import type { Deliver, Snapshot, WebhookRoute } from '../snapshot.ts';
 import { makeLane, type Lane } from './lane.ts';
 
-const leaseMsMax = 600_000;
+/**
+ * How long a claim lasts at most, ms; a plan may take an hour. Nobody waits for that after a crash, for
+ * claims end with their process, too (outbox-store.ts).
+ */
+const leaseMsMax = 2 * 3_600_000;
 /** A try ends so long before its lease, ms. */
 export const leaseMarginMs = 5_000;
 

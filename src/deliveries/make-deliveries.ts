@@ -17,6 +17,7 @@ import type { Ask } from './intake.ts';
 import { makeLaneCounter } from './lane-counter.ts';
 import type { LaneStanding } from './lane.ts';
 import type { TryDeps } from './one-try.ts';
+import { makeOpenAndRead } from './open-event.ts';
 import { makeOutbox } from './outbox.ts';
 import type { LaneCount, OutboxStore } from './outbox-store.ts';
 import type { RunPlan } from './plan-runner.ts';
@@ -83,7 +84,7 @@ export const makeDeliveries = (deps: DeliveriesDeps): Deliveries => {
   const deliveryDeps: DeliveryDeps = {
     ...tryDeps,
     clock,
-    keyRing: deps.keyRing,
+    openAndRead: makeOpenAndRead(deps.keyRing),
     outbox: store,
     enricher: makeEnricher({ ...tryDeps, clock }),
     runPlan: deps.runPlan,

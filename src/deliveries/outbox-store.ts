@@ -121,7 +121,10 @@ export interface OutboxStore {
   ): Promise<
     readonly Readonly<{ event: EventId; item: number; kind: string; sealed: Sealed | null }>[]
   >;
-  /** Gives up every claim of a process that is gone: only where one process owns the store. Else does nothing. */
+  /**
+   * Gives up every claim of a process that is gone, where one process owns the store. Where several share
+   * it this does nothing: claims end when the chain of their gateway is closed or handed back.
+   */
   releaseAll(now: number): Promise<void>;
   counts(): Promise<readonly LaneCount[]>;
   /** Newest first, at most `limit` (1,000); `before` continues a page. */

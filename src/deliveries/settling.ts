@@ -35,6 +35,17 @@ export const restOf = (outcome: Outcome): number | null => {
   return Math.min(retryAfterMsMax, outcome.retryAfterMs ?? restMs);
 };
 
+/** Longest rest of a lane that one answer asked for, ms: a receiver may mean one subject alone. */
+const askedRestMsMax = 60_000;
+const speakForAll: ReadonlySet<number | null> = new Set([429, 503]);
+
+/** How long the whole lane spares a destination that answered `not now`, ms; null where it need not. */
+export const askedRestOf = (outcome: Outcome): number | null => {
+  if (outcome.kind !== 'again' || !speakForAll.has(outcome.status)) return null;
+  const asked = outcome.retryAfterMs ?? 0;
+  return asked > 0 ? Math.min(askedRestMsMax, asked) : null;
+};
+
 /** What becomes of a delivery after this outcome; dates are whole ms. */
 export const nextOf = (
   { attempt }: Pick<Claimed, 'attempt'>,

@@ -10,7 +10,7 @@ import type { Lane } from './lane.ts';
 import { leaseMarginMs, type Lanes } from './lanes.ts';
 import type { Claimed, Settling } from './outbox-store.ts';
 import type { Settler } from './settler.ts';
-import { attemptRow, nextOf, restOf, resultOf } from './settling.ts';
+import { askedRestOf, attemptRow, nextOf, restOf, resultOf } from './settling.ts';
 import type { TryOrder } from './try-delivery.ts';
 import { dead, type Outcome, type Tried } from './tried.ts';
 
@@ -90,7 +90,7 @@ export const makeTries = (deps: TriesDeps): Tries => {
 
   const teach = (lane: Lane, { outcome }: Tried): void => {
     lane.ended(outcome.kind !== 'again');
-    const rest = restOf(outcome);
+    const rest = restOf(outcome) ?? askedRestOf(outcome);
     if (rest !== null && 'reason' in outcome) lane.rest(rest, outcome.reason);
     if (outcome.kind !== 'dead' || !outcome.gone || lane.isGone()) return;
     lane.giveUp();

@@ -4,19 +4,18 @@
  * passed on or run as a plan. Every end is a value; what throws here is a defect.
  */
 import type { Clock } from '../clock.ts';
-import type { EventId } from '../ids.ts';
 import type { LifecycleEvent } from '../identity/events/event.ts';
 import { isSuperseded } from '../identity/events/order-of-events.ts';
 import { eventVariables } from '../identity/events/variables.ts';
 import type { Json } from '../identity/json-value.ts';
-import type { KeyRing, Sealed } from '../sealing.ts';
 import type { Deliver, Forward, PlanRun, Snapshot, WebhookRoute } from '../snapshot.ts';
 import { isCounted } from './backoff.ts';
 import type { Enriched, Enricher } from './enrich.ts';
 import { passOn } from './forward.ts';
-import { openEvent, type KeptEvent } from './kept-event.ts';
-import { bytesOfItem, readKept } from './read-kept.ts';
+import type { KeptEvent } from './kept-event.ts';
+import { bytesOfItem } from './read-kept.ts';
 import { noTarget, outcomeOf, type OneTry, type TryDeps } from './one-try.ts';
+import type { OpenAndRead, Reading } from './open-event.ts';
 import type { Claimed, OutboxStore } from './outbox-store.ts';
 import type { PlanResult, RunPlan } from './plan-runner.ts';
 import { dead, type Outcome, type Tried } from './tried.ts';
@@ -24,7 +23,7 @@ import { dead, type Outcome, type Tried } from './tried.ts';
 export type DeliveryDeps = TryDeps &
   Readonly<{
     clock: Clock;
-    keyRing: KeyRing;
+    openAndRead: OpenAndRead;
     outbox: Pick<OutboxStore, 'newer'>;
     enricher: Enricher;
     runPlan: RunPlan;
@@ -44,23 +43,12 @@ type Opened = Readonly<{ kept: KeptEvent; item: LifecycleEvent | null; bytes: Bu
 
 const without = (outcome: Outcome): Tried => ({ outcome, ledgerIds: [] });
 
-const open = (keyRing: KeyRing, id: EventId, sealed: Sealed): KeptEvent | null => {
-  try {
-    return openEvent(keyRing, id, sealed);
-  } catch {
-    return null;
-  }
-};
-
 /** The item of a kept event with its bytes; null where the mapping does not find it (any more). */
 const openItem = (
-  route: WebhookRoute,
-  kept: KeptEvent,
-  at: number,
-  item: number,
+  { reader }: WebhookRoute,
+  { kept, read }: Reading,
+  { item, at }: Readonly<{ item: number; at: number }>,
 ): Opened | null => {
-  const { reader } = route;
-  const read = readKept(reader, kept, at);
   if ('unreadable' in read) return item === 0 ? { kept, item: null, bytes: kept.body } : null;
   const event = read.events[item];
   if (event === undefined) return null;
@@ -117,14 +105,17 @@ const judge = ({ deliver }: TryOrder, event: LifecycleEvent, enriched: Json): Ou
 /** Did later news of the same subject go out already, so that this plan would undo them? */
 const isOvertaken = async (
   deps: DeliveryDeps,
-  { claimed, route }: TryOrder,
+  { claimed, route, snapshot }: TryOrder,
   event: LifecycleEvent,
 ): Promise<boolean> => {
   if (!claimed.outOfOrder) return false;
   const newer = await deps.outbox.newer(claimed);
   const events = newer.flatMap((one): readonly LifecycleEvent[] => {
-    const kept = one.sealed === null ? null : open(deps.keyRing, one.event, one.sealed);
-    const opened = kept === null ? null : openItem(route, kept, claimed.event.at, one.item);
+    if (one.sealed === null) return [];
+    const { event: id, sealed } = one;
+    const at = claimed.event.at;
+    const reading = deps.openAndRead({ id, sealed, at }, route, snapshot.version);
+    const opened = reading && openItem(route, reading, { item: one.item, at });
     // The kind as it was known when it went out, which may have taken a read of the source.
     return opened === null || opened.item === null ? [] : [{ ...opened.item, kind: one.kind }];
   });
@@ -195,9 +186,10 @@ export const tryDelivery = async (deps: DeliveryDeps, order: TryOrder): Promise<
   const { claimed, route, deliver } = order;
   const { sealed, at } = claimed.event;
   if (sealed === null) return without(dead('pruned'));
-  const kept = open(deps.keyRing, claimed.key.event, sealed);
-  if (kept === null) return without(dead('event_unopenable'));
-  const opened = openItem(route, kept, at, claimed.key.item);
+  const { event: id, item: place } = claimed.key;
+  const reading = deps.openAndRead({ id, sealed, at }, route, order.snapshot.version);
+  if (reading === null) return without(dead('event_unopenable'));
+  const opened = openItem(route, reading, { item: place, at });
   if (opened === null) return without(dead('item_unknown'));
   const { item } = opened;
   if (item === null && deliver.kind === 'plan') return without(dead('event_unreadable'));

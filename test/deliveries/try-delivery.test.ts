@@ -111,6 +111,20 @@ describe('a try', () => {
     );
   });
 
+  it('waits for a credential that the source refuses to be renewed', async (t) => {
+    let status = 401;
+    const { scene, orders } = await withPlans(t, (got, response, ordinal) =>
+      json(status, { status: 'Active' })?.(got, response, ordinal),
+    );
+    await scene.receive('{"subject":"42"}', { names: ['leave'] });
+    await scene.until(() => scene.told.length === 1);
+    assert.equal(scene.told[0]?.result, 'again');
+    assert.equal(scene.told[0]?.reason, 'enrich_401');
+    status = 200;
+    await scene.until(async () => (await scene.states())['delivered'] === 1, 100);
+    assert.equal(orders.length, 1);
+  });
+
   it('gives up on an answer of the source that is too large or no JSON', async (t) => {
     const { scene, orders } = await withPlans(t, json(200, 'x'.repeat(1_100_000)));
     await scene.receive('{"subject":"42"}', { names: ['leave'] });
@@ -238,6 +252,29 @@ describe('a try', () => {
     await scene.receive('{"items":[{"subject":"a"}]}', { subjects: ['a', 'b'] });
     await scene.until(async () => (await scene.states())['dead'] === 1);
     assert.equal(scene.told.find(({ result }) => result === 'dead')?.reason, 'item_unknown');
+  });
+
+  it('reads a body of many items once, not once for each of them', async (t) => {
+    const receiver = await startReceiver(t);
+    let reads = 0;
+    const counting = {
+      ...reader,
+      read: (given: Parameters<typeof reader.read>[0]) => {
+        reads += 1;
+        return reader.read(given);
+      },
+    };
+    const targets = [makeTarget('n8n', receiver.url)];
+    const scene = await openScene(t, makeSnapshot([makeForward()], targets, { reader: counting }));
+    const subjects = Array.from({ length: 40 }, (_, index) => `s${index}`);
+    const items = subjects.map((subject) => ({ subject }));
+    await scene.receive(JSON.stringify({ items }), { subjects });
+    await scene.until(async () => (await scene.states())['delivered'] === 40);
+    assert.equal(reads, 1);
+    assert.deepEqual(
+      receiver.got.map(({ body }) => body.toString()).toSorted(),
+      subjects.map((subject) => JSON.stringify({ items: [{ subject }] })).toSorted(),
+    );
   });
 
   it('waits while a person froze the target, and goes on after', async (t) => {

@@ -80,7 +80,7 @@ export const makeFeed = (
   // each that comes in, also where its gateway died before it told.
   const own = escapeIdentifier(schema);
   const text = `SELECT topic, number FROM ${own}.news
-    UNION ALL SELECT 'deliveries', last_value FROM ${own}.deliveries_place`;
+    UNION ALL SELECT 'deliveries', last_value + is_called::integer FROM ${own}.deliveries_place`;
   const listeners = new Map(topics.map((topic) => [topic, new Set<Listener>()]));
   const hearing: Hearing = { listeners, numbers: new Map(), turns, placesMoved: 0 };
   let current: Client | null = null;
