@@ -5,8 +5,9 @@
  * a try after a crash, a lost lease or a time-out writes nothing twice; a wish that changed since (the
  * source was read again) is another change. A create's key knows no values: there is one for a delivery.
  *
- * Doubt: the change is read back. Where it holds the plan goes on; what takes access away is sent again;
- * the rest waits until recovery has settled it.
+ * Doubt: the change is read back. Where it holds the plan goes on. Where it does not, what takes access
+ * away is sent again at once, other changes once the target's `settleAfter` has passed, so that a call
+ * on its way cannot arrive behind later ones. A create in doubt waits until it is found.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
@@ -199,8 +200,21 @@ const readBack = async (at: At, change: Mutation, made: Outcome): Promise<Standi
 /** Another key than that of all claims before this one. */
 const anew = ({ run }: At): string => `again-${run.order.delivery.token}`;
 
-const settleAfterOf = ({ run, route }: At): number =>
-  run.order.snapshot.targets[route.target]?.settings.settleAfter ?? 0;
+/** How often a change that takes no access away is sent again after doubt. */
+const sendsAnewMax = 8;
+
+/** The key of the next one of these, known to later claims; null = no more. */
+const nextKey = (again: string): string | null => {
+  const sent = again === '' ? 0 : Number(again.slice('anew-'.length));
+  return sent < sendsAnewMax ? `anew-${sent + 1}` : null;
+};
+
+/** How long a call of this entry may still be on its way to the target, ms. */
+const onItsWayMs = ({ run, route }: At, { ledger }: Outcome): number => {
+  const settleAfter = run.order.snapshot.targets[route.target]?.settings.settleAfter ?? 0;
+  const age = ledger === null ? 0 : run.deps.clock.now() - ledger.at;
+  return Math.min(settleAfter, Math.max(0, settleAfter - age));
+};
 
 /** A change that was sent. `again` is '' but where this claim has sent it anew. */
 type Sent = Readonly<{ change: Mutation; outcome: Outcome; again: string }>;
@@ -209,12 +223,16 @@ type Sent = Readonly<{ change: Mutation; outcome: Outcome; again: string }>;
 const inDoubt = async (at: At, { change, outcome, again }: Sent): Promise<StepEnd | null> => {
   const reason = isRefusal(outcome.reply) ? outcome.reply.refused : 'target_timeout';
   const revoking = revokes(change, outcome);
-  const later = againFor(reason, revoking ? null : settleAfterOf(at));
+  const waitMs = onItsWayMs(at, outcome);
+  const later = againFor(reason, revoking ? null : waitMs);
   // Just now the target was silent; the next try looks what became of it.
   if (outcome.replayed !== true) return later;
   const standing = await readBack(at, change, outcome);
   if (standing === 'holds') return null;
-  return standing === 'differs' && revoking && again === '' ? send(at, change, anew(at)) : later;
+  if (standing !== 'differs' || change.verb === 'create') return later;
+  if (revoking) return again === '' ? send(at, change, anew(at)) : later;
+  const next = waitMs === 0 ? nextKey(again) : null;
+  return next === null ? later : send(at, change, next);
 };
 
 /** `verify`: where the route's own rule has not compared already. */

@@ -11,7 +11,7 @@ import { startUsersTarget, type UsersTarget } from './users-target.ts';
 import {
   beginSending,
   drain,
-  ledgerProblems,
+  storeProblems,
   makeUsers,
   verdictOf,
   webhookConfig,
@@ -90,8 +90,8 @@ const play = async (
     const drainedMs = await drain(parts, drainMs);
     await several.stopGateways();
     await target.idle();
-    const problems = await ledgerProblems(several.seats[0]!.home, target);
-    for (const problem of problems) print(problem);
+    const problems = await storeProblems(several.seats[0]!.home, target);
+    for (const problem of problems.slice(0, 20)) print(problem);
     const { ok, figures } = await verdictOf(parts, { sending, problems, drainedMs });
     return {
       ok,
