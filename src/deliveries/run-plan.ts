@@ -6,12 +6,11 @@
  * source was read again) is another change. A create's key knows no values: there is one for a delivery.
  *
  * Doubt: the change is read back. Where it holds the plan goes on. Where it does not, what takes access
- * away is sent again at once, and every other change of a resource that is there once the target had
- * `settleAfter` to show it: nothing else would ever settle it. A create in doubt waits for a person.
+ * away is sent again at once, other changes once the target's `settleAfter` has passed, so that a call
+ * on its way cannot arrive behind later ones. A create in doubt waits until it is found.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
-import { LRUCache } from 'lru-cache';
 import { errorTable, GatewayError, isRefusal, type Refusal } from '../errors.ts';
 import { rfcKnobs, type Knobs } from '../identity/dialects/knobs.ts';
 import { isMutation, type Mutation, type Operation } from '../identity/operation.ts';
@@ -19,14 +18,7 @@ import { eventVariables } from '../identity/events/variables.ts';
 import { isRevocation } from '../identity/scim/effects.ts';
 import { matchingOf } from '../identity/scim/readback.ts';
 import type { ResourceType } from '../identity/scim/schema-model.ts';
-import {
-  deliveryId,
-  newRequestId,
-  newSpanId,
-  type LedgerId,
-  type Random,
-  type RequestId,
-} from '../ids.ts';
+import { deliveryId, newRequestId, newSpanId, type Random, type RequestId } from '../ids.ts';
 import type { Doors, Outcome } from '../passage/doors.ts';
 import type { Client, PlanStep, Route } from '../snapshot.ts';
 import type { Observer } from '../telemetry/observe.ts';
@@ -47,8 +39,6 @@ export type RunPlanDeps = Readonly<{
 const ledgerIdsMax = 64;
 /** Calls of one try that are told of. */
 const callsMax = 256;
-/** Doubts remembered; one that is forgotten waits once more. */
-const doubtsMax = 10_000;
 
 /** One try of a plan, on its way. */
 type Run = Readonly<{
@@ -58,8 +48,6 @@ type Run = Readonly<{
   /** Why nothing goes out any more; null while it may. */
   over(): 'timeout' | 'shutting_down' | null;
   ledgerIds: Set<string>;
-  /** Since when a change in doubt is known not to hold, monotonic ms: from the first call on. */
-  differsSince(id: LedgerId): number;
 }>;
 
 /** A step on its route. */
@@ -215,30 +203,39 @@ const readBack = async (at: At, change: Mutation, made: Outcome): Promise<Standi
 /** Another key than that of all claims before this one. */
 const anew = ({ run }: At): string => `again-${run.order.delivery.token}`;
 
-const settleAfterOf = ({ run, route }: At): number =>
-  run.order.snapshot.targets[route.target]?.settings.settleAfter ?? 0;
+/** How often a change that takes no access away is sent again after doubt. */
+const sendsAnewMax = 8;
+
+/** The key of the next one of these, known to later claims; null = no more. */
+const nextKey = (again: string): string | null => {
+  const sent = again === '' ? 0 : Number(again.slice('anew-'.length));
+  return sent < sendsAnewMax ? `anew-${sent + 1}` : null;
+};
+
+/** How long a call of this entry may still be on its way to the target, ms. */
+const onItsWayMs = ({ run, route }: At, { ledger }: Outcome): number => {
+  const settleAfter = run.order.snapshot.targets[route.target]?.settings.settleAfter ?? 0;
+  const age = ledger === null ? 0 : run.deps.clock.now() - ledger.at;
+  return Math.min(settleAfter, Math.max(0, settleAfter - age));
+};
 
 /** A change that was sent. `again` is '' but where this claim has sent it anew. */
 type Sent = Readonly<{ change: Mutation; outcome: Outcome; again: string }>;
-
-/** Did the target have its time since the change was first seen not to hold? */
-const hadItsTime = (at: At, { ledger }: Outcome): boolean => {
-  if (ledger === null) return false;
-  const { run } = at;
-  return run.deps.clock.monotonic() - run.differsSince(ledger.id) >= settleAfterOf(at);
-};
 
 /** It is not known whether the target made it. */
 const inDoubt = async (at: At, { change, outcome, again }: Sent): Promise<StepEnd | null> => {
   const reason = isRefusal(outcome.reply) ? outcome.reply.refused : 'target_timeout';
   const revoking = revokes(change, outcome);
-  const later = againFor(reason, revoking ? null : settleAfterOf(at));
+  const waitMs = onItsWayMs(at, outcome);
+  const later = againFor(reason, revoking ? null : waitMs);
   // Just now the target was silent; the next try looks what became of it.
   if (outcome.replayed !== true) return later;
   const standing = await readBack(at, change, outcome);
   if (standing === 'holds') return null;
-  if (standing !== 'differs' || again !== '' || change.verb === 'create') return later;
-  return revoking || hadItsTime(at, outcome) ? send(at, change, anew(at)) : later;
+  if (standing !== 'differs' || change.verb === 'create') return later;
+  if (revoking) return again === '' ? send(at, change, anew(at)) : later;
+  const next = waitMs === 0 ? nextKey(again) : null;
+  return next === null ? later : send(at, change, next);
 };
 
 /** `verify`: where the route's own rule has not compared already. */
@@ -349,12 +346,6 @@ const runSteps = async (run: Run): Promise<StepEnd | null> => {
 
 /** Makes the runner. It rejects on defects alone; a store that is away is tried again later. */
 export const makeRunPlan = (deps: RunPlanDeps): RunPlan => {
-  const doubts = new LRUCache<LedgerId, number>({ max: doubtsMax });
-  const differsSince = (id: LedgerId): number => {
-    const since = doubts.get(id) ?? deps.clock.monotonic();
-    doubts.set(id, since);
-    return since;
-  };
   return async (order): Promise<PlanResult> => {
     const client = internalClient(order);
     if (client === null) {
@@ -367,7 +358,7 @@ export const makeRunPlan = (deps: RunPlanDeps): RunPlan => {
       if (clock.monotonic() >= deadline) return 'timeout';
       return order.mayStart() ? null : 'shutting_down';
     };
-    const run: Run = { deps, order, client, over, ledgerIds: new Set(), differsSince };
+    const run: Run = { deps, order, client, over, ledgerIds: new Set() };
     const end = await runSteps(run).catch((error: unknown): StepEnd => {
       if (error instanceof GatewayError) return againFor(error.refusal.refused, null);
       throw error;

@@ -52,6 +52,8 @@ export type Passage = Readonly<{
 /** The entry of a mutation, and what its outcome says. */
 export type Recorded = Readonly<{
   id: LedgerId;
+  /** When it was recorded, or where this gateway saw its end, then; wall ms. */
+  at: number;
   outcome: EntryOutcome;
   settledBy: SettledBy;
   /** Id at the target, where it is known. */

@@ -129,10 +129,11 @@ const settle = (
   code: string | null,
 ): void => {
   const { deps, journey } = walk;
-  journey.ledger = { id: entry, ...settlement };
+  const at = deps.clock.now();
+  journey.ledger = { id: entry, at, ...settlement };
   deps.ledger.settle({
     kind: 'outcome',
-    at: deps.clock.now(),
+    at,
     entry,
     outcome: settlement.outcome,
     settledBy: settlement.settledBy,

@@ -50,6 +50,7 @@ const settledOf = ({ row, body }: Shown, { call }: CallIdentity): Settled => {
     call: body?.repeat?.call ?? call,
     entry: {
       id: row.id as LedgerId,
+      at: Date.parse(row.at),
       outcome: row.outcome ?? 'in-doubt',
       settledBy: row.settledBy ?? 'crash',
       resourceId: row.resource.id,

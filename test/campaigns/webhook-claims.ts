@@ -3,6 +3,9 @@
  * and what receiver and SCIM target have to say about it in the end.
  */
 import { setTimeout as after } from 'node:timers/promises';
+import type { DeliveryState } from '../../src/deliveries/event-store.ts';
+import type { Foundation } from '../../src/foundation.ts';
+import { deliveryId } from '../../src/ids.ts';
 import { allowedEntries, chainProblems, compareWithTruth, withStore } from './audit.ts';
 import { forwardSecret, type FailingReceiver, type Taken } from './failing-receiver.ts';
 import { campaignConfig, targetPart, type Home } from './gateway-process.ts';
@@ -214,12 +217,29 @@ export const drain = async (
   return took;
 };
 
-/** What broke in the ledger, and where it contradicts the target; no gateway may run any more. */
-export const ledgerProblems = (home: Home, target: UsersTarget): Promise<readonly string[]> =>
+/** Deliveries that did not end well, in words: what stands in the way of the first is the cause of the rest. */
+const openDeliveries = async ({ stores }: Foundation): Promise<readonly string[]> => {
+  const states: readonly DeliveryState[] = ['ready', 'waiting', 'scheduled', 'dead'];
+  const pages = await Promise.all(
+    states.map((state) => stores.outbox.list({ state, limit: 1_000 })),
+  );
+  return pages.flat().map(({ key, state, attempts, reason }) => {
+    const why = reason === null ? '' : `: ${reason}`;
+    return `${deliveryId(key)} is ${state} after ${attempts} tries${why}`;
+  });
+};
+
+/** What broke in the ledger or the outbox, and where they contradict the target; no gateway may run any more. */
+export const storeProblems = (home: Home, target: UsersTarget): Promise<readonly string[]> =>
   withStore(home, async (foundation) => {
     const truth = compareWithTruth(await allowedEntries(foundation), target.arrivals());
     const open = truth.withoutOutcome === 0 ? [] : [`${truth.withoutOutcome} without an outcome`];
-    return [...(await chainProblems(foundation)), ...truth.wrong, ...open];
+    return [
+      ...(await chainProblems(foundation)),
+      ...truth.wrong,
+      ...open,
+      ...(await openDeliveries(foundation)),
+    ];
   });
 
 /** What everybody saw, as figures, and whether the claim held. */
@@ -243,7 +263,7 @@ export const verdictOf = async (
     'changes wanted': wanted,
     'users that ended on another name': wrongEnds,
     'answers neither 2xx nor 503': sender.unexpected().length,
-    'problems of the ledger': problems.length,
+    'problems of ledger and outbox': problems.length,
     'seconds until the outbox was empty': (drainedMs / 1_000).toFixed(1),
   };
   const ok =

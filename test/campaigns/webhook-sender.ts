@@ -115,7 +115,7 @@ export const makeWebhookSender = (path: string, connections: number): WebhookSen
     unexpected: () => unexpected,
     close: async () => {
       state.closed = true;
-      await Promise.all(pools.map((pool) => pool?.destroy()));
+      await Promise.all(pools.map((pool) => pool?.destroy() ?? Promise.resolve()));
     },
   };
 };

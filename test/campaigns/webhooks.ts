@@ -16,7 +16,7 @@ import { startUsersTarget } from './users-target.ts';
 import {
   beginSending,
   drain,
-  ledgerProblems,
+  storeProblems,
   makeUsers,
   verdictOf,
   webhookConfig,
@@ -74,8 +74,8 @@ const run = async ({ rounds, seed, print }: CampaignOptions) => {
     const drainedMs = await drain(parts, drainMs(rounds));
     await gateway.end('SIGTERM');
     await target.idle();
-    const problems = await ledgerProblems(home, target);
-    for (const problem of problems) print(problem);
+    const problems = await storeProblems(home, target);
+    for (const problem of problems.slice(0, 20)) print(problem);
     const { ok, figures } = await verdictOf(parts, { sending, problems, drainedMs });
     return { ok, figures: { 'kills -9': kills, ...figures } };
   } finally {

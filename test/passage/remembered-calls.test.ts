@@ -13,6 +13,7 @@ const settled: Settled = {
   call: 'c',
   entry: {
     id: 'led_0badcafe000001' as LedgerId,
+    at: 0,
     outcome: 'applied',
     settledBy: 'answer',
     resourceId: 'u1',
