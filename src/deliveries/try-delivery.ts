@@ -3,9 +3,10 @@
  * `when`, put off to its date, dropped where later news of the same subject overtook it, and then
  * passed on or run as a plan. Every end is a value; what throws here is a defect.
  */
+import { isUtf8 } from 'node:buffer';
 import type { Clock } from '../clock.ts';
 import type { EventId } from '../ids.ts';
-import type { LifecycleEvent } from '../identity/events/event.ts';
+import type { LifecycleEvent, ReadEvents } from '../identity/events/event.ts';
 import { isSuperseded } from '../identity/events/order-of-events.ts';
 import { eventVariables } from '../identity/events/variables.ts';
 import type { Json } from '../identity/json-value.ts';
@@ -38,8 +39,12 @@ export type TryOrder = Readonly<{
   one: OneTry;
 }>;
 
-/** An event that was opened. `item` is null where nobody can say what it means. */
-type Opened = Readonly<{ kept: KeptEvent; item: LifecycleEvent | null; bytes: Buffer }>;
+/** An event that was opened. `item` is null where nobody can say what it means; `unreadable` says why. */
+type Opened = Readonly<{ kept: KeptEvent; bytes: Buffer }> &
+  (
+    | Readonly<{ item: LifecycleEvent; unreadable: null }>
+    | Readonly<{ item: null; unreadable: string }>
+  );
 
 const without = (outcome: Outcome): Tried => ({ outcome, ledgerIds: [] });
 
@@ -51,13 +56,13 @@ const open = (keyRing: KeyRing, id: EventId, sealed: Sealed): KeptEvent | null =
   }
 };
 
-const readKept = (route: WebhookRoute, kept: KeptEvent, at: number) =>
-  route.reader.read({
-    text: (kept.contents ?? kept.body).toString('utf8'),
-    headers: kept.headers,
-    receivedAt: at,
-    messageId: kept.messageId,
-  });
+/** As at receipt: what is no UTF-8 is not read with other characters in the place of its own. */
+const readKept = (route: WebhookRoute, kept: KeptEvent, at: number): ReadEvents => {
+  const bytes = kept.contents ?? kept.body;
+  if (!isUtf8(bytes)) return { unreadable: 'it is not UTF-8' };
+  const { headers, messageId } = kept;
+  return route.reader.read({ text: bytes.toString('utf8'), headers, receivedAt: at, messageId });
+};
 
 /** The item of a kept event with its bytes; null where the mapping does not find it (any more). */
 const openItem = (
@@ -67,11 +72,14 @@ const openItem = (
   item: number,
 ): Opened | null => {
   const read = readKept(route, kept, at);
-  if ('unreadable' in read) return item === 0 ? { kept, item: null, bytes: kept.body } : null;
+  if ('unreadable' in read) {
+    return item === 0 ? { kept, item: null, bytes: kept.body, unreadable: read.unreadable } : null;
+  }
   const event = read.events[item];
   if (event === undefined) return null;
   const envelope = read.events.length > 1 ? read.envelope(item) : null;
-  return { kept, item: event, bytes: envelope === null ? kept.body : Buffer.from(envelope) };
+  const bytes = envelope === null ? kept.body : Buffer.from(envelope);
+  return { kept, item: event, bytes, unreadable: null };
 };
 
 /** A webhook that cannot be read, as conditions see it. */
@@ -206,7 +214,9 @@ export const tryDelivery = async (deps: DeliveryDeps, order: TryOrder): Promise<
   const opened = openItem(route, kept, at, claimed.key.item);
   if (opened === null) return without(dead('item_unknown'));
   const { item } = opened;
-  if (item === null && deliver.kind === 'plan') return without(dead('event_unreadable'));
+  if (item === null && deliver.kind === 'plan') {
+    return without(dead('event_unreadable', opened.unreadable));
+  }
   const enriched = await enrichItem(deps, order, item);
   if (enriched.kind === 'failed') return without(enriched.outcome);
   const { value } = enriched;
