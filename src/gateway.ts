@@ -92,8 +92,10 @@ const stopParts = async (parts: Parts, deadlineMs: number): Promise<void> => {
   const until = clock.monotonic() + deadlineMs;
   const left = (): number => Math.max(0, until - clock.monotonic());
   const [data, ...others] = parts.listeners;
-  await data?.stop(left());
-  await parts.webhooks?.stop(left());
+  // Together: a caller that takes all the time there is takes none from what is being delivered.
+  const doorsShut = data?.stop(left()) ?? Promise.resolve();
+  await parts.webhooks?.stop(left(), doorsShut);
+  await doorsShut;
   await parts.targets.close(left());
   await parts.closeDoors();
   for (const end of parts.enders) end();

@@ -38,8 +38,11 @@ export type Webhooks = Readonly<{
   start(): void;
   /** After a snapshot was swapped in. */
   reconcile(snapshot: Snapshot): void;
-  /** What was taken in is on disk; tries under way end or are given up, to be tried again. */
-  stop(deadlineMs: number): Promise<void>;
+  /**
+   * At once no try begins any more; those under way end or are given up, to be tried again. Once the
+   * doors are shut all that was taken in is on disk.
+   */
+  stop(deadlineMs: number, doorsShut: Promise<void>): Promise<void>;
 }>;
 
 /** Makes them; nothing runs until `start`. */
@@ -87,10 +90,12 @@ export const makeWebhooks = (deps: WebhooksDeps): Webhooks => {
       gaps.start();
     },
     reconcile: deliveries.reconcile,
-    stop: async (deadlineMs) => {
+    stop: async (deadlineMs, doorsShut) => {
       gaps.stop();
+      const stopped = deliveries.stop(deadlineMs, doorsShut);
+      await doorsShut;
       await intake.close();
-      await deliveries.stop(deadlineMs);
+      await stopped;
     },
   };
 };

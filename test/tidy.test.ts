@@ -262,8 +262,8 @@ describe('purity', () => {
     assert.deepEqual(givers, ['src/deliveries/ask-receiver.ts', 'src/deliveries/try-delivery.ts']);
     assert.deepEqual(
       [...codeOf('src/deliveries/ask-receiver.ts').matchAll(bytesOf)].map(([, bytes]) => bytes),
-      ['received.body'],
-      'what is asked is what came in',
+      ['kept.body'],
+      'what is asked is what came in, without a secret',
     );
     const enrich = codeOf('src/deliveries/enrich.ts');
     assert.ok(/method: 'GET'/.test(enrich) && /body: null/.test(enrich) && !/\braw:/.test(enrich));

@@ -55,9 +55,10 @@ CREATE TABLE deliveries (
   place bigint NOT NULL,
   attempt integer NOT NULL,
   -- Grows with each claim and each act of a person; `lease_until`, a time of the server, is null while
-  -- nobody claims it.
+  -- nobody claims it; `holder` is the chain of the gateway that claimed it last.
   token bigint NOT NULL,
   lease_until bigint,
+  holder text,
   reason text,
   gap_after text,
   replayed boolean NOT NULL

@@ -30,7 +30,11 @@ const route = {
   'webhook.dedupe.window': 'For how long.',
   'webhook.dedupe.by':
     'id; signature: id, and body with signature too; body: where the sender has neither id nor time, at most 10m; none.',
-  'webhook.rate': 'Messages let in, counted before anything is verified: 600/m.',
+  'webhook.challenge':
+    'Only for Okta event hook: its challenge (GET) is answered to anybody (open, the default) or asks for the secret.',
+  'webhook.versions':
+    'Only for AWS SNS: versions of the signature that are taken. Default: [1, 2]; [2] refuses SHA-1.',
+  'webhook.rate': 'Verified messages let in: 600/m. What is not verified is limited by address.',
   'webhook.rate.rate': 'Messages per second, minute, hour or day: 50/s 600/m 25/h 5/d.',
   'webhook.rate.burst': "Messages that may come at once. Default: the rate's own count.",
   'webhook.maxBody': 'Largest body. Default: that of server.maxBody.',

@@ -12,7 +12,9 @@ import type { Sent } from '../targets/send.ts';
 import type { Observer } from '../telemetry/observe.ts';
 import { passOn } from './forward.ts';
 import type { Arrived, Ask } from './intake.ts';
+import type { KeptEvent } from './kept-event.ts';
 import { outcomeOf, type OneTry, type TryDeps } from './one-try.ts';
+import { keepArrived, readKept } from './read-kept.ts';
 import type { Outcome } from './tried.ts';
 
 export type AskDeps = TryDeps &
@@ -28,20 +30,15 @@ const answering = (route: WebhookRoute): Forward | undefined =>
   );
 
 /** The first item, which such senders send alone; null where it cannot be read. */
-const readArrived = ({ route, received, verified, at }: Arrived): LifecycleEvent | null => {
-  const read = route.reader.read({
-    text: received.body.toString('utf8'),
-    headers: received.headers,
-    receivedAt: at,
-    messageId: verified.id?.signed === true ? verified.id.value : null,
-  });
+const readArrived = ({ route, at }: Arrived, kept: KeptEvent): LifecycleEvent | null => {
+  const read = readKept(route.reader, kept, at);
   return 'unreadable' in read ? null : (read.events[0] ?? null);
 };
 
 /** A condition that is not plainly true asks nobody. */
-const isWanted = (forward: Forward, arrived: Arrived): boolean => {
+const isWanted = (forward: Forward, arrived: Arrived, kept: KeptEvent): boolean => {
   if (forward.when === null) return true;
-  const event = readArrived(arrived);
+  const event = readArrived(arrived, kept);
   if (event === null) return false;
   const judged = forward.when.evaluate(eventVariables(event, null));
   return 'value' in judged && judged.value === true;
@@ -83,11 +80,11 @@ const tell = (deps: AskDeps, arrived: Arrived, begun: Begun, outcome: Outcome): 
 const askTarget = async (
   deps: AskDeps,
   arrived: Arrived,
+  kept: KeptEvent,
   id: EventId,
-  forward: Forward,
-  target: Target,
+  { forward, target }: Readonly<{ forward: Forward; target: Target }>,
 ): ReturnType<Ask['ask']> => {
-  const { route, received, traceId, at } = arrived;
+  const { route, traceId, at } = arrived;
   const startedAt = deps.now();
   const passed = Math.max(0, startedAt - at);
   const one: OneTry = {
@@ -105,8 +102,8 @@ const askTarget = async (
     key,
     source: route.receiver?.sender ?? route.reader.source,
     attempt: 1,
-    contentType: received.headers['content-type'],
-    bytes: received.body,
+    contentType: kept.headers['content-type'],
+    bytes: kept.body,
     replayed: false,
     outOfOrder: false,
     gapAfter: null,
@@ -123,8 +120,9 @@ export const makeAsk = (deps: AskDeps): Ask => ({
     const target = forward === undefined ? undefined : snapshot.targets[forward.target];
     if (forward === undefined || target === undefined) return null;
     try {
-      if (!isWanted(forward, arrived)) return null;
-      return await askTarget(deps, arrived, id, forward, target);
+      const kept = keepArrived(arrived);
+      if (!isWanted(forward, arrived, kept)) return null;
+      return await askTarget(deps, arrived, kept, id, { forward, target });
     } catch (cause) {
       deps.observer.note('error', 'deliveries.ask.failed', { lane: forward.lane, cause });
       return null;

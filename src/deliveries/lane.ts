@@ -8,21 +8,27 @@ import type { Deliver, WebhookRoute } from '../snapshot.ts';
 
 /** Retries allowed per new delivery, and per second whatever is new. */
 const retryShare = 0.2;
-const retriesPerSecond = 1;
+const retriesPerSecond = 5;
 /** Retries that may come at once after a quiet time. */
 const retryBurst = 10;
+/** Shortest and longest wait of a retry that found no room, ms. */
+const noRoomMs = { least: 200, most: 30_000 };
 
 export type RetryShare = Readonly<{
   /** A new delivery is tried. */
   live(): void;
   /** May one retry go now? */
   mayRetry(): boolean;
+  /** When one that may not go asks again, ms: about as long as those before it take. `draw`: 0 ≤ x < 1. */
+  againMs(draw: number): number;
 }>;
 
-/** At most a fifth of live traffic, at least one a second: the larger of the two. */
+/** At most a fifth of live traffic, at least five a second: the larger of the two. */
 export const makeRetryShare = (clock: Pick<Clock, 'monotonic'>): RetryShare => {
   let shared = 0;
   let steady = retryBurst;
+  /** Those that found no room, as far as it has not come about since. */
+  let turnedAway = 0;
   let at = clock.monotonic();
   return {
     live: () => {
@@ -30,14 +36,21 @@ export const makeRetryShare = (clock: Pick<Clock, 'monotonic'>): RetryShare => {
     },
     mayRetry: () => {
       const now = clock.monotonic();
-      steady = Math.min(retryBurst, steady + ((now - at) / 1_000) * retriesPerSecond);
+      const gained = ((now - at) / 1_000) * retriesPerSecond;
+      steady = Math.min(retryBurst, steady + gained);
+      turnedAway = Math.max(0, turnedAway - gained);
       at = now;
       // Five fifths must make a whole in spite of binary fractions.
-      if (Math.max(shared, steady) < 1 - 1e-9) return false;
+      if (Math.max(shared, steady) < 1 - 1e-9) {
+        turnedAway += 1;
+        return false;
+      }
       shared = Math.max(0, shared - 1);
       steady = Math.max(0, steady - 1);
       return true;
     },
+    againMs: (draw) =>
+      Math.min(noRoomMs.most, noRoomMs.least + draw * 2 * (turnedAway / retriesPerSecond) * 1_000),
   };
 };
 

@@ -3,8 +3,6 @@ import type { Clock } from '../clock.ts';
 import type { Deliver, Snapshot, WebhookRoute } from '../snapshot.ts';
 import { makeLane, type Lane } from './lane.ts';
 
-/** How long a claim lasts at least, ms; longer where a lane's tries may take longer. */
-const leaseMsMin = 60_000;
 const leaseMsMax = 600_000;
 /** A try ends so long before its lease, ms. */
 export const leaseMarginMs = 5_000;
@@ -22,12 +20,15 @@ const tryMs = (snapshot: Snapshot, route: WebhookRoute, deliver: Deliver): numbe
   return own + ofTarget(route.enrich?.target);
 };
 
-/** How long claims under this configuration last, ms. */
+/**
+ * How long claims under this configuration last, ms: as long as a gateway may be silent (`store.lease`)
+ * before another does its work, and longer where a try may take longer.
+ */
 export const leaseMsOf = (snapshot: Snapshot): number => {
   const all = snapshot.webhooks.flatMap((route) =>
     route.deliver.map((deliver) => tryMs(snapshot, route, deliver) + 2 * leaseMarginMs),
   );
-  return Math.min(leaseMsMax, Math.max(leaseMsMin, ...all));
+  return Math.min(leaseMsMax, Math.max(snapshot.store.leaseMs, ...all));
 };
 
 export type Lanes = Readonly<{

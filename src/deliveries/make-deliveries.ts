@@ -45,8 +45,11 @@ export type Deliveries = Readonly<{
   /** Something may be due: call it after each commit of events, and after each act of a person. */
   wake(): void;
   start(): void;
-  /** Begins nothing new, waits at most so long for what is under way, writes what became of it. */
-  stop(deadlineMs: number): Promise<void>;
+  /**
+   * Begins nothing new, waits at most so long for what is under way, writes what became of it. Senders
+   * that wait for an answer get theirs until the doors are shut.
+   */
+  stop(deadlineMs: number, doorsShut: Promise<void>): Promise<void>;
   /** After a snapshot was swapped in. */
   reconcile(snapshot: Snapshot): void;
   ask: Ask;
@@ -110,12 +113,12 @@ export const makeDeliveries = (deps: DeliveriesDeps): Deliveries => {
       pruning.start();
       counter.changed();
     },
-    stop: async (deadlineMs) => {
-      stopping = true;
+    stop: async (deadlineMs, doorsShut) => {
       unsubscribe?.();
       pruning.stop();
       counter.stop();
-      await outbox.stop(deadlineMs);
+      await Promise.all([outbox.stop(deadlineMs), doorsShut]);
+      stopping = true;
     },
     reconcile: outbox.reconcile,
     ask: makeAsk({ ...tryDeps, clock, observer, mayStart: () => !stopping }),

@@ -1,10 +1,9 @@
 /**
  * The way in. A message that was verified is read, planned, sealed and kept by group commit: those that
- * come while a commit runs go together in the next one, without a timer. A commit that fails fails all
- * of its batch at once and keeps nothing of it, marks neither, so each sender's next try is welcome.
- * What waits is bounded by number and bytes; beyond it the answer is no, at once.
+ * come while a commit runs go together in the next one, without a timer. A commit that fails keeps
+ * nothing of its batch, marks neither; its messages are then tried once each by themselves, so that one
+ * the store cannot take fails alone. Whoever is told no is welcome to send again. What waits is bounded by number and bytes; beyond it the answer is no, at once.
  */
-import { isUtf8 } from 'node:buffer';
 import type { Clock } from '../clock.ts';
 import { GatewayError } from '../errors.ts';
 import type { ReadEvents } from '../identity/events/event.ts';
@@ -14,8 +13,9 @@ import type { Receiver } from '../signatures/receiver.ts';
 import type { Observer } from '../telemetry/observe.ts';
 import type { EventStore, ReceivedAs, Receiving, SourceState } from './event-store.ts';
 import type { Arrived, Intake, TakenIn } from './intake.ts';
-import { sealEvent } from './kept-event.ts';
+import { sealEvent, type KeptEvent } from './kept-event.ts';
 import { planDeliveries } from './plan-deliveries.ts';
+import { keepArrived, readKept } from './read-kept.ts';
 import { marksOf } from './repeat-marks.ts';
 
 export type IntakeDeps = Readonly<{
@@ -67,21 +67,13 @@ type Pending = Readonly<{
 /** Bytes that one delivery counts for in a batch: about its row with its indexes. */
 const deliveryBytes = 256;
 
+/** Messages tried alone that fail one after the other, after which the rest of their batch is not tried. */
+const failuresMax = 3;
+
 /** Reads the body; a reader that fails is a defect of ours and no reason to lose the message. */
-const readEvents = (
-  deps: IntakeDeps,
-  { route, verified, at }: Arrived,
-  kept: Readonly<{ headers: Readonly<Record<string, string>>; bytes: Buffer }>,
-): ReadEvents => {
-  if (!isUtf8(kept.bytes)) return { unreadable: 'it is not UTF-8' };
-  const { id } = verified;
+const readEvents = (deps: IntakeDeps, { route, at }: Arrived, kept: KeptEvent): ReadEvents => {
   try {
-    return route.reader.read({
-      text: kept.bytes.toString('utf8'),
-      headers: kept.headers,
-      receivedAt: at,
-      messageId: id?.signed === true ? id.value : null,
-    });
+    return readKept(route.reader, kept, at);
   } catch (cause) {
     deps.observer.note('error', 'webhook.unread', { route: route.name, cause });
     return { unreadable: 'its reader failed' };
@@ -94,8 +86,8 @@ const prepare = (deps: IntakeDeps, arrived: Arrived): Receiving => {
   const { keyRing, random, observer } = deps;
   const receiver = route.receiver as Receiver;
   const id = newEventId(at, random);
-  const { headers, body, contents } = receiver.keep(received, verified);
-  const read = readEvents(deps, arrived, { headers, bytes: contents ?? body });
+  const kept = keepArrived(arrived);
+  const read = readEvents(deps, arrived, kept);
   const { fingerprint } = keyRing;
   const { deliver, reader } = route;
   const planned = planDeliveries({ deliver, reader, read, at, fingerprint });
@@ -114,9 +106,6 @@ const prepare = (deps: IntakeDeps, arrived: Arrived): Receiving => {
       beyond: planned.beyond,
     });
   }
-  const { method, url, path, query } = received;
-  const messageId = verified.id?.value ?? null;
-  const kept = { method, url, path, query, headers, messageId, body, contents };
   return {
     event: {
       id,
@@ -131,7 +120,7 @@ const prepare = (deps: IntakeDeps, arrived: Arrived): Receiving => {
       bytes: received.body.length,
       sealed: sealEvent(keyRing, id, kept),
     },
-    marks: marksOf(fingerprint, { route, verified, body: received.body, at }),
+    marks: marksOf(fingerprint, { route, verified, received, at }),
     deliveries: planned.deliveries,
     cancels: planned.cancels,
   };
@@ -159,8 +148,11 @@ const sourcesOf = (batch: readonly Pending[]): readonly SourceState[] => {
   return [...byRoute.values()];
 };
 
+/** A repeat of itself: a commit that seemed to fail had kept it. */
 const takenOf = (as: ReceivedAs, id: EventId): TakenIn =>
-  as.kind === 'duplicate' ? { kind: 'duplicate', id: as.of } : { kind: 'stored', id };
+  as.kind === 'duplicate' && as.of !== id
+    ? { kind: 'duplicate', id: as.of }
+    : { kind: 'stored', id };
 
 /** Makes the intake of a process. */
 export const makeIntake = (deps: IntakeDeps): OpenIntake => {
@@ -206,24 +198,49 @@ export const makeIntake = (deps: IntakeDeps): OpenIntake => {
     }
   };
 
-  const commit = async (batch: readonly Pending[]): Promise<void> => {
+  /** Null where the store took it; else why it did not. */
+  const attempt = async (
+    batch: readonly Pending[],
+  ): Promise<Readonly<{ cause: unknown }> | null> => {
+    let taken: readonly TakenIn[];
     try {
       const results = await deps.store.receive(
         batch.map(({ receiving }) => receiving),
         sourcesOf(batch),
         deps.clock.now(),
       );
-      const taken = batch.map(({ receiving }, index) =>
+      taken = batch.map(({ receiving }, index) =>
         takenOf(results[index] as ReceivedAs, receiving.event.id),
       );
-      release(batch);
-      batch.forEach(({ resolve }, index) => resolve(taken[index] as TakenIn));
-      tell(batch, taken);
     } catch (cause) {
-      release(batch);
-      deps.observer.note('error', 'webhook.unstored', { events: batch.length, cause });
-      const error = new GatewayError('ledger_unavailable', { cause });
-      for (const { reject } of batch) reject(error);
+      return { cause };
+    }
+    release(batch);
+    batch.forEach(({ resolve }, index) => resolve(taken[index] as TakenIn));
+    tell(batch, taken);
+    return null;
+  };
+
+  const giveUp = (batch: readonly Pending[], cause: unknown): void => {
+    if (batch.length === 0) return;
+    release(batch);
+    deps.observer.note('error', 'webhook.unstored', { events: batch.length, cause });
+    const error = new GatewayError('ledger_unavailable', { cause });
+    for (const { reject } of batch) reject(error);
+  };
+
+  const commit = async (batch: readonly Pending[]): Promise<void> => {
+    const failed = await attempt(batch);
+    if (failed === null) return;
+    if (batch.length === 1) return giveUp(batch, failed.cause);
+    let inARow = 0;
+    for (const [index, pending] of batch.entries()) {
+      const alone = await attempt([pending]);
+      inARow = alone === null ? 0 : inARow + 1;
+      if (alone !== null) giveUp([pending], alone.cause);
+      // The store itself is gone: the others would only wait for the same.
+      if (alone !== null && inARow === failuresMax)
+        return giveUp(batch.slice(index + 1), alone.cause);
     }
   };
 

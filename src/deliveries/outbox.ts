@@ -177,6 +177,8 @@ export const makeOutbox = (deps: OutboxDeps): Outbox => {
     } finally {
       pumping = false;
       tellQuiet();
+      // Woken between the last look and here.
+      if (woken) wake();
     }
   };
 
@@ -204,7 +206,7 @@ export const makeOutbox = (deps: OutboxDeps): Outbox => {
       state = 'stopping';
       if (wasRunning) await drain(deadlineMs);
       state = 'stopped';
-      settler.close();
+      await settler.close();
     },
     reconcile: (snapshot) => {
       lanes.reconcile(snapshot);

@@ -16,6 +16,8 @@ export type PlanOrder = Readonly<{
   /** What the read of the source gave; null where the route reads nothing or nobody was found. */
   enriched: Json;
   delivery: Claimed;
+  /** False once the gateway stops: the steps that are left run at the next try. */
+  mayStart(): boolean;
   /** Grows as calls are made. */
   calls: CallMade[];
   /** Monotonic ms; nothing may be sent after it, and the result must be there soon after. */

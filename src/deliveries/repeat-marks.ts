@@ -4,10 +4,11 @@
  *
  * Where the sender gave no id, `id` falls back on the body with its signature, and on the body alone for
  * senders with a static secret. A body alone tells two equal events of a day apart from nothing, so
- * such a mark holds for ten minutes at most, whatever the route says.
+ * such a mark holds for ten minutes at most, whatever the route says. What the sender says in headers
+ * beside it counts with the body: Google sends one body for an update and for the end of the same user.
  */
 import { createHash } from 'node:crypto';
-import type { Verified } from '../signatures/receiver.ts';
+import type { Received, Receiver, Verified } from '../signatures/receiver.ts';
 import type { WebhookRoute } from '../snapshot.ts';
 import type { Mark } from './event-store.ts';
 import { hashOf, type Fingerprint } from './lines.ts';
@@ -32,7 +33,9 @@ const bySignature = (verified: Verified, body: Buffer): readonly Told[] =>
 const byId = ({ id }: Verified): readonly Told[] =>
   id === null || id.value === '' ? [] : [{ how: 'id', value: id.value }];
 
-const byBody = (body: Buffer): readonly Told[] => [{ how: 'body', value: digestOf([body]) }];
+const byBody = (body: Buffer, beside: readonly string[]): readonly Told[] => [
+  { how: 'body', value: digestOf([body, ...beside.map((text) => Buffer.from(text, 'latin1'))]) },
+];
 
 const firstOf = (...choices: readonly (() => readonly Told[])[]): readonly Told[] => {
   for (const choice of choices) {
@@ -42,23 +45,25 @@ const firstOf = (...choices: readonly (() => readonly Told[])[]): readonly Told[
   return [];
 };
 
-const ways: Readonly<
-  Record<WebhookRoute['dedupe']['by'], (verified: Verified, body: Buffer) => readonly Told[]>
-> = {
-  id: (verified, body) =>
+type Way = (verified: Verified, body: Buffer, beside: readonly string[]) => readonly Told[];
+
+const ways: Readonly<Record<WebhookRoute['dedupe']['by'], Way>> = {
+  id: (verified, body, beside) =>
     firstOf(
       () => byId(verified),
       () => bySignature(verified, body),
-      () => byBody(body),
+      () => byBody(body, beside),
     ),
-  signature: (verified, body) =>
+  signature: (verified, body, beside) =>
     firstOf(
       () => [...byId(verified), ...bySignature(verified, body)],
-      () => byBody(body),
+      () => byBody(body, beside),
     ),
-  body: (_verified, body) => byBody(body),
+  body: (_verified, body, beside) => byBody(body, beside),
   none: () => [],
 };
+
+type Meaning = Pick<Receiver, 'meaningHeaders'>;
 
 /** Marks of one message; `at` is when it came in, wall ms. */
 export const marksOf = (
@@ -66,17 +71,22 @@ export const marksOf = (
   {
     route,
     verified,
-    body,
+    received: { headers, body },
     at,
   }: Readonly<{
-    route: Pick<WebhookRoute, 'name' | 'dedupe'>;
+    route: Pick<WebhookRoute, 'name' | 'dedupe'> & Readonly<{ receiver: Meaning | null }>;
     verified: Verified;
-    body: Buffer;
+    received: Pick<Received, 'headers' | 'body'>;
     at: number;
   }>,
-): readonly Mark[] =>
-  ways[route.dedupe.by](verified, body).map(({ how, value }) => {
+): readonly Mark[] => {
+  const beside = (route.receiver?.meaningHeaders ?? []).flatMap((name) => {
+    const value = headers[name];
+    return value === undefined ? [] : [`${name}:${value}`];
+  });
+  return ways[route.dedupe.by](verified, body, beside).map(({ how, value }) => {
     const { windowMs } = route.dedupe;
     const heldMs = how === 'body' ? Math.min(windowMs, bodyWindowMsMax) : windowMs;
     return { mark: hashOf(fingerprint, 'repeat', [route.name, how, value]), until: at + heldMs };
   });
+};

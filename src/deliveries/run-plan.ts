@@ -5,11 +5,13 @@
  * a try after a crash, a lost lease or a time-out writes nothing twice; a wish that changed since (the
  * source was read again) is another change. A create's key knows no values: there is one for a delivery.
  *
- * Doubt: the change is read back. Where it holds the plan goes on; what takes access away is sent again;
- * the rest waits until recovery has settled it.
+ * Doubt: the change is read back. Where it holds the plan goes on. Where it does not, what takes access
+ * away is sent again at once, and every other change of a resource that is there once the target had
+ * `settleAfter` to show it: nothing else would ever settle it. A create in doubt waits for a person.
  */
 import { createHash } from 'node:crypto';
 import type { Clock } from '../clock.ts';
+import { LRUCache } from 'lru-cache';
 import { errorTable, GatewayError, isRefusal, type Refusal } from '../errors.ts';
 import { rfcKnobs, type Knobs } from '../identity/dialects/knobs.ts';
 import { isMutation, type Mutation, type Operation } from '../identity/operation.ts';
@@ -17,7 +19,14 @@ import { eventVariables } from '../identity/events/variables.ts';
 import { isRevocation } from '../identity/scim/effects.ts';
 import { matchingOf } from '../identity/scim/readback.ts';
 import type { ResourceType } from '../identity/scim/schema-model.ts';
-import { deliveryId, newRequestId, newSpanId, type Random, type RequestId } from '../ids.ts';
+import {
+  deliveryId,
+  newRequestId,
+  newSpanId,
+  type LedgerId,
+  type Random,
+  type RequestId,
+} from '../ids.ts';
 import type { Doors, Outcome } from '../passage/doors.ts';
 import type { Client, PlanStep, Route } from '../snapshot.ts';
 import type { Observer } from '../telemetry/observe.ts';
@@ -38,15 +47,19 @@ export type RunPlanDeps = Readonly<{
 const ledgerIdsMax = 64;
 /** Calls of one try that are told of. */
 const callsMax = 256;
+/** Doubts remembered; one that is forgotten waits once more. */
+const doubtsMax = 10_000;
 
 /** One try of a plan, on its way. */
 type Run = Readonly<{
   deps: RunPlanDeps;
   order: PlanOrder;
   client: Client;
-  /** Nothing goes out any more. */
-  isOver(): boolean;
+  /** Why nothing goes out any more; null while it may. */
+  over(): 'timeout' | 'shutting_down' | null;
   ledgerIds: Set<string>;
+  /** Since when a change in doubt is known not to hold, monotonic ms: from the first call on. */
+  differsSince(id: LedgerId): number;
 }>;
 
 /** A step on its route. */
@@ -134,7 +147,7 @@ const pass = async (
       remote: '',
       idempotencyKey,
       publicBase: `${publicUrl || `http://${listen.host}:${listen.port}`}${route.path}`,
-      abandoned: run.isOver,
+      abandoned: () => run.over() !== null,
     },
   });
   if (outcome.ledger !== null) run.ledgerIds.add(outcome.ledger.id);
@@ -146,11 +159,14 @@ const pass = async (
   return outcome;
 };
 
-/** The end of a passage that was refused; a deadline that ran out is told as that. */
-const refusedAt = ({ run, step }: At, { reply, retryAfterSeconds }: Outcome): StepEnd | null => {
-  if (!isRefusal(reply)) return null;
-  return run.isOver() ? againFor('timeout', null) : endOf(step, reply, retryAfterSeconds);
+const overOf = (run: Run): StepEnd | null => {
+  const over = run.over();
+  return over === null ? null : againFor(over, null);
 };
+
+/** The end of a passage that was refused; a deadline that ran out is told as that. */
+const refusedAt = ({ run, step }: At, { reply, retryAfterSeconds }: Outcome): StepEnd | null =>
+  isRefusal(reply) ? (overOf(run) ?? endOf(step, reply, retryAfterSeconds)) : null;
 
 type Found = Exclude<ReturnType<typeof hitsOf>, 'several'>;
 type Sought = Readonly<{ found: Found }> | Readonly<{ end: StepEnd }>;
@@ -205,6 +221,13 @@ const settleAfterOf = ({ run, route }: At): number =>
 /** A change that was sent. `again` is '' but where this claim has sent it anew. */
 type Sent = Readonly<{ change: Mutation; outcome: Outcome; again: string }>;
 
+/** Did the target have its time since the change was first seen not to hold? */
+const hadItsTime = (at: At, { ledger }: Outcome): boolean => {
+  if (ledger === null) return false;
+  const { run } = at;
+  return run.deps.clock.monotonic() - run.differsSince(ledger.id) >= settleAfterOf(at);
+};
+
 /** It is not known whether the target made it. */
 const inDoubt = async (at: At, { change, outcome, again }: Sent): Promise<StepEnd | null> => {
   const reason = isRefusal(outcome.reply) ? outcome.reply.refused : 'target_timeout';
@@ -214,7 +237,8 @@ const inDoubt = async (at: At, { change, outcome, again }: Sent): Promise<StepEn
   if (outcome.replayed !== true) return later;
   const standing = await readBack(at, change, outcome);
   if (standing === 'holds') return null;
-  return standing === 'differs' && revoking && again === '' ? send(at, change, anew(at)) : later;
+  if (standing !== 'differs' || again !== '' || change.verb === 'create') return later;
+  return revoking || hadItsTime(at, outcome) ? send(at, change, anew(at)) : later;
 };
 
 /** `verify`: where the route's own rule has not compared already. */
@@ -317,17 +341,21 @@ const internalClient = ({ snapshot, plan }: PlanOrder): Client | null => {
 
 const runSteps = async (run: Run): Promise<StepEnd | null> => {
   for (const step of run.order.plan.steps) {
-    if (run.isOver()) return againFor('timeout', null);
-    const end = await runStep(run, step);
+    const end = overOf(run) ?? (await runStep(run, step));
     if (end !== null) return end;
   }
   return null;
 };
 
 /** Makes the runner. It rejects on defects alone; a store that is away is tried again later. */
-export const makeRunPlan =
-  (deps: RunPlanDeps): RunPlan =>
-  async (order): Promise<PlanResult> => {
+export const makeRunPlan = (deps: RunPlanDeps): RunPlan => {
+  const doubts = new LRUCache<LedgerId, number>({ max: doubtsMax });
+  const differsSince = (id: LedgerId): number => {
+    const since = doubts.get(id) ?? deps.clock.monotonic();
+    doubts.set(id, since);
+    return since;
+  };
+  return async (order): Promise<PlanResult> => {
     const client = internalClient(order);
     if (client === null) {
       const detail = `The client ${order.plan.as} of this plan is not there, or not internal.`;
@@ -335,11 +363,15 @@ export const makeRunPlan =
     }
     const { clock } = deps;
     const deadline = Math.min(order.deadline, clock.monotonic() + order.plan.deadlineMs);
-    const isOver = (): boolean => clock.monotonic() >= deadline;
-    const run: Run = { deps, order, client, isOver, ledgerIds: new Set() };
+    const over: Run['over'] = () => {
+      if (clock.monotonic() >= deadline) return 'timeout';
+      return order.mayStart() ? null : 'shutting_down';
+    };
+    const run: Run = { deps, order, client, over, ledgerIds: new Set(), differsSince };
     const end = await runSteps(run).catch((error: unknown): StepEnd => {
       if (error instanceof GatewayError) return againFor(error.refusal.refused, null);
       throw error;
     });
     return { ...(end ?? { kind: 'done' }), ledgerIds: [...run.ledgerIds].slice(-ledgerIdsMax) };
   };
+};

@@ -28,11 +28,12 @@ type Terms = Readonly<{
 
 type Next = Settling['next'];
 
-/** How long an uncounted failure wants peace, ms. */
-export const restOf = (outcome: Outcome): number | null =>
-  outcome.kind === 'again' && !outcome.counted
-    ? Math.min(retryAfterMsMax, outcome.retryAfterMs ?? restMs)
-    : null;
+/** How long an uncounted failure wants peace, ms. What a gateway leaves that stops, another may take at once. */
+export const restOf = (outcome: Outcome): number | null => {
+  if (outcome.kind !== 'again' || outcome.counted) return null;
+  if (outcome.reason === 'shutting_down') return 0;
+  return Math.min(retryAfterMsMax, outcome.retryAfterMs ?? restMs);
+};
 
 /** What becomes of a delivery after this outcome; dates are whole ms. */
 export const nextOf = (

@@ -12,11 +12,7 @@ import type { Claimed, Settling } from './outbox-store.ts';
 import type { Settler } from './settler.ts';
 import { attemptRow, nextOf, restOf, resultOf } from './settling.ts';
 import type { TryOrder } from './try-delivery.ts';
-import type { Outcome, Tried } from './tried.ts';
-
-/** Spread of retries that found the budget spent, ms. */
-const budgetMsMin = 1_000;
-const budgetSpreadMs = 30_000;
+import { dead, type Outcome, type Tried } from './tried.ts';
 
 export type TriesDeps = Readonly<{
   clock: Clock;
@@ -134,7 +130,9 @@ export const makeTries = (deps: TriesDeps): Tries => {
     const begun = { lane, order, spanId: newSpanId(deps.random), startedAt: now() };
     let tried: Tried;
     try {
-      tried = await deps.tryOnce(order);
+      // The last one took its gateway down, or lost its lease: it is not let at this one.
+      const spent = claimed.attempt > lane.deliver().attemptsMax;
+      tried = spent ? { outcome: dead('tries_spent'), ledgerIds: [] } : await deps.tryOnce(order);
     } catch (cause) {
       observer.note('error', 'deliveries.try.failed', { lane: lane.name, cause });
       // The next version may know better: it is tried again as far as tries go.
@@ -150,8 +148,7 @@ export const makeTries = (deps: TriesDeps): Tries => {
       if (lane === undefined || !deps.mayStart()) return giveBack(claimed, leaseEnd, 0);
       if (claimed.attempt === 1) lane.retries.live();
       else if (!lane.retries.mayRetry()) {
-        const spread = deps.jitter() * budgetSpreadMs;
-        return giveBack(claimed, leaseEnd, budgetMsMin + spread);
+        return giveBack(claimed, leaseEnd, lane.retries.againMs(deps.jitter()));
       }
       lane.began();
       running += 1;

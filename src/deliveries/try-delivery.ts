@@ -3,10 +3,9 @@
  * `when`, put off to its date, dropped where later news of the same subject overtook it, and then
  * passed on or run as a plan. Every end is a value; what throws here is a defect.
  */
-import { isUtf8 } from 'node:buffer';
 import type { Clock } from '../clock.ts';
 import type { EventId } from '../ids.ts';
-import type { LifecycleEvent, ReadEvents } from '../identity/events/event.ts';
+import type { LifecycleEvent } from '../identity/events/event.ts';
 import { isSuperseded } from '../identity/events/order-of-events.ts';
 import { eventVariables } from '../identity/events/variables.ts';
 import type { Json } from '../identity/json-value.ts';
@@ -16,6 +15,7 @@ import { isCounted } from './backoff.ts';
 import type { Enriched, Enricher } from './enrich.ts';
 import { passOn } from './forward.ts';
 import { openEvent, type KeptEvent } from './kept-event.ts';
+import { bytesOfItem, readKept } from './read-kept.ts';
 import { noTarget, outcomeOf, type OneTry, type TryDeps } from './one-try.ts';
 import type { Claimed, OutboxStore } from './outbox-store.ts';
 import type { PlanResult, RunPlan } from './plan-runner.ts';
@@ -56,14 +56,6 @@ const open = (keyRing: KeyRing, id: EventId, sealed: Sealed): KeptEvent | null =
   }
 };
 
-/** As at receipt: what is no UTF-8 is not read with other characters in the place of its own. */
-const readKept = (route: WebhookRoute, kept: KeptEvent, at: number): ReadEvents => {
-  const bytes = kept.contents ?? kept.body;
-  if (!isUtf8(bytes)) return { unreadable: 'it is not UTF-8' };
-  const { headers, messageId } = kept;
-  return route.reader.read({ text: bytes.toString('utf8'), headers, receivedAt: at, messageId });
-};
-
 /** The item of a kept event with its bytes; null where the mapping does not find it (any more). */
 const openItem = (
   route: WebhookRoute,
@@ -71,14 +63,14 @@ const openItem = (
   at: number,
   item: number,
 ): Opened | null => {
-  const read = readKept(route, kept, at);
+  const { reader } = route;
+  const read = readKept(reader, kept, at);
   if ('unreadable' in read) {
     return item === 0 ? { kept, item: null, bytes: kept.body, unreadable: read.unreadable } : null;
   }
   const event = read.events[item];
   if (event === undefined) return null;
-  const envelope = read.events.length > 1 ? read.envelope(item) : null;
-  const bytes = envelope === null ? kept.body : Buffer.from(envelope);
+  const bytes = bytesOfItem(reader, kept, read, { item, at });
   return { kept, item: event, bytes, unreadable: null };
 };
 
@@ -174,6 +166,7 @@ const runPlanOf = async (
     event,
     enriched,
     delivery: claimed,
+    mayStart: one.mayStart,
     calls: one.calls,
     deadline,
   });

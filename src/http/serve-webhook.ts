@@ -1,8 +1,9 @@
 /**
  * One message at a webhook route, from bytes to bytes (webhooks.md §4.1; the order is the point): route
- * and snapshot once, method, limits, capped raw bytes, unsigned handshakes, the signature, signed
- * handshakes, the durable commit, and only then a yes. Before a message is verified nothing of it is
- * written or remembered but one count of its address. A sender learns that it was refused, not why;
+ * and snapshot once, method, the limit of strangers, capped raw bytes, unsigned handshakes, the signature,
+ * the route's own limit, signed handshakes, the durable commit, and only then a yes. Before a message is
+ * verified nothing of it is written or remembered but one count of its address; what the route may take
+ * is counted behind the signature, so that no stranger can use it up. A sender learns that it was refused, not why;
  * faults of ours are 503, so that it tries again. Never throws.
  */
 import type { Clock, ClockWatch } from '../clock.ts';
@@ -77,7 +78,7 @@ const admit = (deps: WebhookDeps, { exchange, seen, route }: Visit): Receiver | 
       });
 };
 
-/** Takes one message from the route's own limit. */
+/** Takes one verified message from the route's own limit. */
 const takeLimit = async (deps: WebhookDeps, doors: WebhookDoors, visit: Visit) => {
   const { limit, name } = visit.route;
   if (limit === null) return null;
@@ -92,10 +93,17 @@ const takeLimit = async (deps: WebhookDeps, doors: WebhookDoors, visit: Visit) =
   });
 };
 
+/** node:http gives `set-cookie` as a list, also where a stranger sends it in a request. */
+const withoutLists = (headers: Exchange['headers']): Exchange['headers'] => {
+  if (headers['set-cookie'] === undefined) return headers;
+  const { 'set-cookie': _list, ...texts } = headers;
+  return texts;
+};
+
 const receivedOf = ({ exchange, seen, route }: Visit, body: Buffer): Received => {
   const { method, path, query } = exchange;
   const base = seen.snapshot.server.publicUrl || `http://${exchange.headers['host']}`;
-  const { 'set-cookie': _list, ...headers } = exchange.headers;
+  const headers = withoutLists(exchange.headers);
   const url = `${base}${route.path}${query === '' ? '' : `?${query}`}`;
   return { method, url, path, query, headers, body };
 };
@@ -158,12 +166,13 @@ const walk = async (deps: WebhookDeps, visit: Visit): Promise<Came> => {
   const receiver = admit(deps, visit);
   if (isRefusal(receiver)) return receiver;
   const doors = deps.webhooks as WebhookDoors;
-  const limited = await takeLimit(deps, doors, visit);
-  if (limited !== null) return limited;
-  const body = await exchange.bytes(route.bodyBytesMax);
-  if (isRefusal(body)) return body;
-  const received = receivedOf(visit, body ?? Buffer.alloc(0));
   const charge = () => doors.strangers.charge(route.name, seen.remote, deps.clock.monotonic());
+  const body = await exchange.bytes(route.bodyBytesMax);
+  if (isRefusal(body)) {
+    if (statusOf(body) < 500) charge();
+    return body;
+  }
+  const received = receivedOf(visit, body ?? Buffer.alloc(0));
   const greeting = receiver.greet(received);
   if (greeting !== null) {
     charge();
@@ -173,10 +182,13 @@ const walk = async (deps: WebhookDeps, visit: Visit): Promise<Came> => {
   const asked = receiver.verify(received, at);
   const verdict = 'kind' in asked ? asked : await asked;
   if (verdict.kind !== 'verified') {
-    if (verdict.kind === 'refused') charge();
+    // Also where a key cannot be had: whoever names keys that are not there would knock for nothing.
+    charge();
     return unverified(receiver, visit, verdict);
   }
   visit.keyId = verdict.keyId;
+  const limited = await takeLimit(deps, doors, visit);
+  if (limited !== null) return limited;
   const answer = receiver.answer(received, verdict);
   if (answer !== null) return greeted(doors, visit, answer);
   const { snapshot, traceId, spanId } = seen;

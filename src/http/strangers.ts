@@ -12,7 +12,7 @@ import type { CompiledLimit } from '../policy/decision.ts';
 export type Strangers = Readonly<{
   /** Seconds until another message of this address is read at this route; 0 = now. `now` is monotonic ms. */
   wait(route: string, address: string, now: number): number;
-  /** One message could not be verified, or was a handshake that nobody signs. */
+  /** One message could not be read or verified, or was a handshake that nobody signs. */
   charge(route: string, address: string, now: number): void;
   /** Addresses counted now. */
   size(): number;

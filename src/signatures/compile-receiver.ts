@@ -4,7 +4,7 @@
  * a message that cannot be read is refused, and nothing throws.
  */
 import { conclude } from './conclude.ts';
-import { checkKept, keptHeaders } from './kept-message.ts';
+import { checkKept, keptHeaders, meaningHeaders } from './kept-message.ts';
 import type {
   Greeting,
   KeyFetcher,
@@ -71,6 +71,7 @@ const receiverOf = (parts: ReceiverParts, fetcher: KeyFetcher): Receiver => {
   const contents = new WeakMap<Verified, Buffer>();
   const keptCheck = checkKept(parts, fetcher);
   const { withoutSecret } = compiled;
+  const headersOf = keptHeaders(parts);
   /** The key that matched comes first. */
   const contextFor = (keyId: string | null): HandshakeContext => ({
     keys: [...keys.filter(({ id }) => id === keyId), ...keys.filter(({ id }) => id !== keyId)],
@@ -95,7 +96,7 @@ const receiverOf = (parts: ReceiverParts, fetcher: KeyFetcher): Receiver => {
       quietly(() => handshake?.answer?.(received, verified, contextFor(verified.keyId)) ?? null),
     refusalForm: sender.refusalForm,
     keep: (received, verified) => ({
-      headers: keptHeaders(parts, received, verified.keyId),
+      headers: headersOf(received, verified.keyId),
       body: withoutSecret === null ? received.body : withoutSecret(received.body, verified.keyId),
       contents: contents.get(verified) ?? null,
     }),
@@ -107,6 +108,7 @@ const receiverOf = (parts: ReceiverParts, fetcher: KeyFetcher): Receiver => {
           : conclude(parts, { received, proof }, at),
       ),
     dedupe: sender.dedupe,
+    meaningHeaders: meaningHeaders(sender),
     answersWithinMs: sender.answersWithinMs,
   };
 };

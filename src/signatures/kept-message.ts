@@ -6,47 +6,52 @@
 import type { KeyFetcher, Received, Unverified } from './receiver.ts';
 import type { ReceiverParts } from './receiver-parts.ts';
 import type { CompiledScheme, Proof } from './scheme.ts';
+import type { Sender } from './sender.ts';
 
 /** What stands where a static secret stood in a message that is kept; the id of its key follows. */
 const keptMark = 'sallyport-key:';
 
-/** What a body is, and what CloudEvents say of theirs in headers (binary mode). */
-const alwaysKept = [
-  'content-type',
-  'content-encoding',
-  ...['id', 'type', 'source', 'subject', 'time'].map((name) => `ce-${name}`),
+/** What CloudEvents say of theirs in headers (binary mode). */
+const cloudEvent = ['id', 'type', 'source', 'subject', 'time'].map((name) => `ce-${name}`);
+/** And what a body is. */
+const alwaysKept = ['content-type', 'content-encoding', ...cloudEvent];
+
+/** Headers that say what a message of this sender means. */
+export const meaningHeaders = ({ keeps = [] }: Pick<Sender, 'keeps'>): readonly string[] => [
+  ...cloudEvent,
+  ...keeps,
 ];
 
-/** Headers that are kept, beside those that hold secrets. */
-const keptNames = (
-  { sender, compiled }: ReceiverParts,
-  received: Received,
-): ReadonlySet<string> => {
+/** Headers that are kept of every message of a route. */
+const namesOf = ({ sender, compiled }: ReceiverParts): readonly string[] => {
   const places = [sender.id?.at, sender.time?.at, sender.sequence, sender.retry];
-  return new Set([
+  return [
     ...alwaysKept,
-    ...(compiled.readHeaders?.(received) ?? []),
     ...places.flatMap((at) =>
       at !== undefined && at !== null && 'header' in at ? [at.header] : [],
     ),
     ...(sender.keeps ?? []),
-  ]);
+    ...compiled.secretHeaders,
+  ];
 };
 
-/** Headers of a kept message; null prototype. */
+/** Compiles what makes the headers of a kept message; null prototype. */
 export const keptHeaders = (
   parts: ReceiverParts,
-  received: Received,
-  keyId: string,
-): Readonly<Record<string, string>> => {
-  const secret = new Set(parts.compiled.secretHeaders);
-  const names = new Set([...keptNames(parts, received), ...secret]);
-  const headers: Record<string, string> = Object.create(null) as Record<string, string>;
-  for (const name of names) {
-    const value = received.headers[name];
-    if (value !== undefined) headers[name] = secret.has(name) ? `${keptMark}${keyId}` : value;
-  }
-  return headers;
+): ((received: Received, keyId: string) => Readonly<Record<string, string>>) => {
+  const { compiled } = parts;
+  const secret = new Set(compiled.secretHeaders);
+  const always = new Set(namesOf(parts));
+  return (received, keyId) => {
+    const kept: Record<string, string> = Object.create(null) as Record<string, string>;
+    const keep = (name: string): void => {
+      const value = received.headers[name];
+      if (value !== undefined) kept[name] = secret.has(name) ? `${keptMark}${keyId}` : value;
+    };
+    always.forEach(keep);
+    compiled.readHeaders?.(received).forEach(keep);
+    return kept;
+  };
 };
 
 /** The check of messages whose secrets were replaced: by the ids in their places. */

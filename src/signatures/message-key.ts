@@ -7,6 +7,7 @@ import {
   createHmac,
   createPrivateKey,
   createPublicKey,
+  createSecretKey,
   sign,
   timingSafeEqual,
   verify,
@@ -108,7 +109,8 @@ export const readMessageKey = (
   if (secret.length < secretBytesMin) {
     return { problem: `${id} is shorter than ${secretBytesMin} bytes` };
   }
-  const mac = (base: Buffer): Buffer => createHmac('sha256', secret).update(base).digest();
+  const secretKey = createSecretKey(secret);
+  const mac = (base: Buffer): Buffer => createHmac('sha256', secretKey).update(base).digest();
   return {
     algorithms: ['hmac-sha256'],
     verify: (algorithm, base, signature) => {

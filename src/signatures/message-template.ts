@@ -62,8 +62,7 @@ export type TemplateOptions = z.output<typeof templateOptions>;
 export type SignedGroup = Readonly<{
   time: string | null;
   signatures: readonly Buffer[];
-  /** Each as the pieces to be joined. */
-  messages: readonly (readonly Buffer[])[];
+  messages: readonly Buffer[];
 }>;
 
 export type ReadMessage =
@@ -85,9 +84,7 @@ export type MessageTemplate = Readonly<{
   /** Never throws. */
   read(received: Received): ReadMessage;
   /** Null where a message of ours cannot have what the template asks for. */
-  print:
-    | ((outgoing: Outgoing, sign: (message: readonly Buffer[]) => Buffer) => Record<string, string>)
-    | null;
+  print: ((outgoing: Outgoing, sign: (message: Buffer) => Buffer) => Record<string, string>) | null;
 }>;
 
 const refused = (
@@ -143,14 +140,26 @@ type Values = Readonly<{
   headers: Readonly<Record<string, string>>;
 }>;
 
-const joined = (parts: readonly Part[], values: Values): readonly Buffer[] =>
-  parts.map((one) => {
-    if (one === 'body') return values.body;
-    if (one === 'form') return values.form;
-    if (isText(one)) return Buffer.from(one.text, 'latin1');
-    const text = isHeader(one) ? values.headers[one.header] : values[one];
-    return Buffer.from(text ?? '', 'latin1');
-  });
+const noBytes = Buffer.alloc(0);
+
+/** The bytes of one part: a message's own buffer, or text of one byte a character. */
+const pieceOf = (one: Part, values: Values): Buffer | string => {
+  if (one === 'body') return values.body;
+  if (one === 'form') return values.form;
+  if (isText(one)) return one.text;
+  return (isHeader(one) ? values.headers[one.header] : values[one]) ?? '';
+};
+
+/** The bytes that are signed. Written at once: a hash that is fed piece by piece takes twice the time. */
+const joined = (parts: readonly Part[], values: Values): Buffer => {
+  const pieces = parts.map((one) => pieceOf(one, values));
+  const message = Buffer.allocUnsafe(pieces.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const piece of pieces) {
+    at += typeof piece === 'string' ? message.write(piece, at, 'latin1') : piece.copy(message, at);
+  }
+  return message;
+};
 
 /** Ids and headers of the parts, or what is wrong with them. */
 const textsFlaw = (options: TemplateOptions, headers: Readonly<Record<string, string>>) => {
@@ -175,6 +184,7 @@ export const compileTemplate = (
   const { parts, id, time, signature } = options;
   const timePair = time !== undefined && 'pair' in time ? time.pair : null;
   const timeHeader = time !== undefined && 'header' in time ? time.header : null;
+  const presentation = { ...signature, timePair };
 
   const read = (received: Received): ReadMessage => {
     const { headers } = received;
@@ -193,14 +203,14 @@ export const compileTemplate = (
     const signedId = id === undefined ? null : (headers[id.header] ?? null);
     const urls = options.urlPorts === true ? urlsWithAndWithoutPort(received.url) : [received.url];
     const groups: SignedGroup[] = [];
-    for (const group of readGroups(presented, { ...signature, timePair })) {
+    for (const group of readGroups(presented, presentation)) {
       const text = timePair === null ? sentAt : group.time;
       if (time !== undefined && (text === null || parseTime(text, time.unit) === null)) continue;
       const signatures = group.signatures
         .map((one) => decodeSignature(one, signature.encoding))
         .filter((one) => one !== null);
       if (signatures.length === 0) continue;
-      const values = { ...received, id: signedId, time: text, form: form ?? Buffer.alloc(0) };
+      const values = { ...received, id: signedId, time: text, form: form ?? noBytes };
       const messages = urls.map((url) => joined(parts, { ...values, url }));
       groups.push({ time: text, signatures, messages });
     }
@@ -211,7 +221,7 @@ export const compileTemplate = (
 
   const print: MessageTemplate['print'] = (outgoing, sign) => {
     const sentAt = time === undefined ? null : printTime(outgoing.at, time.unit);
-    const values = { ...outgoing, time: sentAt, form: Buffer.alloc(0), headers: {} };
+    const values = { ...outgoing, time: sentAt, form: noBytes, headers: {} };
     const bytes = sign(joined(parts, values));
     const text = `${signature.prefix ?? ''}${encodeSignature(bytes, signature.encoding)}`;
     const pair = signature.pair === undefined ? text : `${signature.pair}=${text}`;

@@ -1,4 +1,5 @@
 /** Puts together what a receiver is made of, or says everything that keeps it from being one. */
+import { z } from 'zod';
 import { customSender } from './custom-sender.ts';
 import type { KeyFetcher, KeyMaterial } from './receiver.ts';
 import { keyProblems, settingsProblems, type ReceiverProblem } from './receiver-problems.ts';
@@ -35,6 +36,15 @@ const extrasOf = (settings: WebhookSettings, { settings: own }: Sender) =>
       .map((key) => [key, settings[key]]),
   );
 
+/** Those of a sender's own settings that are options of its scheme; others are for its handshake. */
+const optionsAmong = (
+  extras: ReceiverParts['extras'],
+  { options }: Scheme,
+): ReceiverParts['extras'] => {
+  const shape = options instanceof z.ZodObject ? options.shape : {};
+  return Object.fromEntries(Object.entries(extras).filter(([key]) => Object.hasOwn(shape, key)));
+};
+
 /** Where a scheme's problem stands: at the key that it names, else at the template or the whole. */
 const placeOf = (message: string, settings: WebhookSettings): readonly (string | number)[] =>
   keySlots(settings).find(({ id }) => message.startsWith(`${id} `))?.path ??
@@ -58,7 +68,7 @@ export const assembleParts = (
   // Options of a custom template were parsed with the route file.
   const parsed = custom
     ? { success: true as const, data: sender.scheme.options }
-    : scheme.options.safeParse({ ...sender.scheme.options, ...extras });
+    : scheme.options.safeParse({ ...sender.scheme.options, ...optionsAmong(extras, scheme) });
   const problems = [
     ...keyProblems(settings, keys, scheme),
     ...settingsProblems(settings, sender),

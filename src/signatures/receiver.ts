@@ -97,6 +97,8 @@ export type Receiver = Readonly<{
   verifyKept(kept: Received, at: number): Verdict | Promise<Verdict>;
   /** How repeats are told unless the route says otherwise. */
   dedupe: Readonly<{ by: DedupeBy; windowMs: number }>;
+  /** Headers that say, beside the body, what a message means: equal bodies under others are two events. */
+  meaningHeaders: readonly string[];
   /** Longest time a sender of synchronous hooks waits, ms; null = it does not wait for an answer. */
   answersWithinMs: number | null;
 }>;

@@ -8,9 +8,9 @@ import type { CompiledScheme, Proof } from './scheme.ts';
 export type TemplateKey = Pick<KeyMaterial, 'id' | 'notBefore' | 'until'> &
   Readonly<{
     /** The signature among these that is of this message, in its one canonical form, or null. */
-    match(message: readonly Buffer[], signatures: readonly Buffer[]): Buffer | null;
+    match(message: Buffer, signatures: readonly Buffer[]): Buffer | null;
     /** Null where the key can only verify. */
-    sign: ((message: readonly Buffer[]) => Buffer) | null;
+    sign: ((message: Buffer) => Buffer) | null;
   }>;
 
 /** Keys of a scheme, or why one of them is none. */

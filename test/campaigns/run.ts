@@ -17,6 +17,7 @@ import { campaign as oracle } from './oracle.ts';
 import { campaign as order } from './order.ts';
 import { campaign as outages } from './outages.ts';
 import { campaign as targets } from './targets.ts';
+import { campaign as webhookCluster } from './webhook-cluster.ts';
 import { campaign as webhooks } from './webhooks.ts';
 
 /** Every campaign; a new one is a file and a line here. */
@@ -35,6 +36,7 @@ const campaigns: readonly Campaign[] = [
   asleep,
   clocks,
   webhooks,
+  webhookCluster,
 ];
 
 const print = (line: string): void => {
@@ -45,7 +47,7 @@ const usage = (problem: string): 2 => {
   print(problem);
   print('usage: npm run campaign -- NAME [--rounds N] [--seed S]');
   for (const { name, claim, roundsDefault } of campaigns) {
-    print(`  ${name.padEnd(12)} ${claim} (${roundsDefault} rounds)`);
+    print(`  ${name.padEnd(15)} ${claim} (${roundsDefault} rounds)`);
   }
   return 2;
 };

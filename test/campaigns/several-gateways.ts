@@ -51,6 +51,8 @@ export type SeveralOptions = Readonly<{
   /** Route file with a SQLite store, which is replaced. */
   config: string;
   lease: string;
+  /** What the route file asks of the environment beside what every campaign has. */
+  env?: Readonly<Record<string, string>>;
   /** Slow the disk down later. */
   slow?: boolean;
   /** Connections of each gateway's client; 0 = start no gateways, only lay their homes. */
@@ -122,7 +124,8 @@ const openSeveral = async (options: SeveralOptions): Promise<Several> => {
       database: 'postgres',
     };
     const store = storeOn(place, { lease: options.lease, sharedLimits });
-    const homes = await makeHomes(options.gateways, options.config, store);
+    const env = { ...store.env, ...options.env };
+    const homes = await makeHomes(options.gateways, options.config, { ...store, env });
     closers.push(() => Promise.all(homes.map((home) => home.remove())));
     const token = await issueLoadKey(homes[0] as Home);
     const sit = async (home: Home): Promise<Seat> => {

@@ -11,7 +11,10 @@ import { Pool } from 'undici';
 export type SentEvent = Readonly<{ subject: string; number: number; plan: boolean }>;
 
 /** One try and what came of it: a status, or null where the connection broke. */
-export type Posted = Readonly<{ status: number; duplicate: boolean }> | null;
+type Posted = Readonly<{ status: number; duplicate: boolean; seat: number }> | null;
+
+/** Which gateway acknowledged it, and how. */
+export type Sent = Readonly<{ duplicate: boolean; seat: number }>;
 
 /** 24 bytes, base64 behind the prefix: what `secrets:` of the route hold. */
 export const senderSecret = `whsec_${Buffer.alloc(24, 'campaign').toString('base64')}`;
@@ -40,12 +43,15 @@ export const messageId = (event: SentEvent): string =>
 export const bodyOf = (event: SentEvent): string =>
   JSON.stringify({ type: 'user.updated', data: event });
 
-/** Posts to whatever gateway runs at the moment. */
+/** Posts to whatever gateways run at the moment. */
 export type WebhookSender = Readonly<{
-  /** Gateways come and go: where to from now on; null = nowhere, and everybody waits. */
-  point(base: string | null): Promise<void>;
-  /** Tries until 2xx; says whether the last answer called it a duplicate. */
-  send(event: SentEvent): Promise<Readonly<{ duplicate: boolean; tries: number }>>;
+  /** Gateways come and go: where this seat is from now on; null = nowhere. Without any, everybody waits. */
+  point(base: string | null, seat?: number): Promise<void>;
+  /**
+   * Tries until 2xx, beginning at seat `turn` (modulo all) and one seat further with each try. Says which
+   * seat took it, and whether it called it a duplicate.
+   */
+  send(event: SentEvent, turn?: number): Promise<Sent>;
   /** Answers that were neither 2xx nor 503. */
   unexpected(): readonly number[];
   close(): Promise<void>;
@@ -55,14 +61,18 @@ const pauseMs = 20;
 /** So many answers that no sender expects end the campaign. */
 const unexpectedMax = 100;
 
-/** A sender of `connections` connections for messages to `path`. */
+/** A sender of `connections` connections to each gateway, for messages to `path`. */
 export const makeWebhookSender = (path: string, connections: number): WebhookSender => {
-  let pool: Pool | null = null;
+  const pools: (Pool | null)[] = [];
   const state = { closed: false };
   const unexpected: number[] = [];
-  const post = async (event: SentEvent): Promise<Posted> => {
-    const to = pool;
-    if (to === null) return null;
+  /** The seat whose turn it is, or the next one with a gateway. */
+  const seatOf = (turn: number): number | undefined =>
+    pools.map((_, index) => (turn + index) % pools.length).find((seat) => pools[seat] !== null);
+  const post = async (event: SentEvent, turn: number): Promise<Posted> => {
+    const seat = seatOf(turn);
+    const to = seat === undefined ? null : pools[seat];
+    if (seat === undefined || to === null || to === undefined) return null;
     const body = bodyOf(event);
     const at = Math.floor(Date.now() / 1_000);
     try {
@@ -75,6 +85,7 @@ export const makeWebhookSender = (path: string, connections: number): WebhookSen
       });
       await answer.body.dump();
       return {
+        seat,
         status: answer.statusCode,
         duplicate: answer.headers['sallyport-duplicate'] === 'true',
       };
@@ -83,16 +94,16 @@ export const makeWebhookSender = (path: string, connections: number): WebhookSen
     }
   };
   return {
-    point: async (base) => {
-      const before = pool;
-      pool = base === null ? null : new Pool(base, { connections, pipelining: 1 });
+    point: async (base, seat = 0) => {
+      const before = pools[seat];
+      pools[seat] = base === null ? null : new Pool(base, { connections, pipelining: 1 });
       await before?.destroy();
     },
-    send: async (event) => {
-      for (let tries = 1; !state.closed; tries += 1) {
-        const posted = await post(event);
+    send: async (event, turn = 0) => {
+      for (let tries = 0; !state.closed; tries += 1) {
+        const posted = await post(event, turn + tries);
         if (posted !== null && posted.status >= 200 && posted.status < 300) {
-          return { duplicate: posted.duplicate, tries };
+          return { duplicate: posted.duplicate, seat: posted.seat };
         }
         if (posted !== null && posted.status !== 503) unexpected.push(posted.status);
         if (unexpected.length > unexpectedMax)
@@ -104,7 +115,7 @@ export const makeWebhookSender = (path: string, connections: number): WebhookSen
     unexpected: () => unexpected,
     close: async () => {
       state.closed = true;
-      await pool?.destroy();
+      await Promise.all(pools.map((pool) => pool?.destroy()));
     },
   };
 };

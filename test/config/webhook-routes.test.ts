@@ -337,7 +337,7 @@ test('every sender can be written; without a key none is let in; those nobody co
 test('one delivery answers a sender that waits, and something is said where it does not', async () => {
   const inline = (answer: string, ...lines: readonly string[]): string =>
     webhooks({
-      webhook: `{ scheme: okta-inline, secrets: ['\${env:HOOK}']${answer} }`,
+      webhook: `{ scheme: okta-inline-hook, secrets: ['\${env:HOOK}']${answer} }`,
       event: '{}',
       deliver: [...lines, '{ name: leave, plan: leaver }']
         .map((line) => `      - ${line}\n`)
@@ -360,7 +360,7 @@ test('one delivery answers a sender that waits, and something is said where it d
     'gateway.yaml:20:51: one delivery of a route can answer (routes.hook.deliver[1].answers)',
   ]);
   assert.deepEqual(await problemsOf(inline(', answer: { within: 4s, otherwise: {} }')), [
-    'gateway.yaml:15:81: this sender waits for at most 3000 ms (routes.hook.webhook.answer.within)',
+    'gateway.yaml:15:86: this sender waits for at most 3000 ms (routes.hook.webhook.answer.within)',
   ]);
 });
 

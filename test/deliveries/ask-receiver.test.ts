@@ -12,6 +12,7 @@ import {
   type Answering,
   type Scene,
 } from './outbox-fixture.ts';
+import { testReceiver } from '../support/webhooks.ts';
 
 const arrivedAt = (scene: Scene, snapshot: Snapshot, ago = 0): Arrived => {
   const [route] = snapshot.webhooks;
@@ -48,7 +49,7 @@ const asking = async (t: Parameters<typeof openScene>[0], answer: Answering) => 
   const snapshot = makeSnapshot(
     [makeForward({ answers: true })],
     [makeTarget('n8n', receiver.url)],
-    { answer: { withinMs: 2_500, otherwise: {} } },
+    { answer: { withinMs: 2_500, otherwise: {} }, receiver: testReceiver() },
   );
   const scene = await openScene(t, snapshot);
   const ask = (ago = 0) =>

@@ -73,7 +73,7 @@ describe('a lane', () => {
 });
 
 describe('the share of retries', () => {
-  it('is one a second where nothing is new', () => {
+  it('is five a second where nothing is new', () => {
     const clock = manualClock();
     const share = makeRetryShare(clock);
     let gone = 0;
@@ -81,7 +81,7 @@ describe('the share of retries', () => {
       clock.advance(100);
       if (share.mayRetry()) gone += 1;
     }
-    assert.ok(gone >= 60 && gone <= 71, `${gone} retries in a minute`);
+    assert.ok(gone >= 300 && gone <= 311, `${gone} retries in a minute`);
   });
 
   it('is a fifth of what is new where that is more', () => {
@@ -94,5 +94,40 @@ describe('the share of retries', () => {
       for (let one = 0; one < 10; one += 1) if (share.mayRetry()) gone += 1;
     }
     assert.ok(gone >= 1_190 && gone <= 1_290, `${gone} retries beside 6,000`);
+  });
+
+  it('sends away for about as long as those before it take', () => {
+    const clock = manualClock();
+    const share = makeRetryShare(clock);
+    for (let one = 0; one < 10; one += 1) assert.ok(share.mayRetry());
+    assert.equal(share.mayRetry(), false);
+    assert.ok(share.againMs(0.5) < 500, 'one waits: it is soon its turn');
+    for (let one = 0; one < 99; one += 1) share.mayRetry();
+    const waits = share.againMs(0.999);
+    assert.ok(waits > 30_000 * 0.9 && waits <= 40_000, `${waits} ms behind a hundred`);
+    clock.advance(20_000);
+    assert.ok(share.mayRetry());
+    assert.ok(share.againMs(0.999) < 500, 'they had their turn');
+  });
+
+  it('lets all that wait go within about the time their number asks for', () => {
+    const clock = manualClock();
+    const share = makeRetryShare(clock);
+    let state = 7;
+    const draw = (): number => (state = (state * 16_807) % 2_147_483_647) / 2_147_483_647;
+    const dueAt = Array.from({ length: 110 }, () => 0);
+    let gone = 0;
+    for (let at = 0; at < 60_000; at += 20) {
+      for (const [index, due] of dueAt.entries()) {
+        if (due > at) continue;
+        const goes = share.mayRetry();
+        dueAt[index] = goes ? Number.POSITIVE_INFINITY : at + share.againMs(draw());
+        if (goes) gone += 1;
+      }
+      if (gone === 110) break;
+      clock.advance(20);
+    }
+    // A hundred beyond the burst, five a second.
+    assert.ok(clock.monotonic() >= 19_900 && clock.monotonic() < 45_000, `${clock.monotonic()} ms`);
   });
 });

@@ -132,7 +132,8 @@ describe('group commit', () => {
 
   it('that fails keeps nothing, tells everyone of it, and the next goes through', async () => {
     const { memory, intake, told } = makeScene();
-    memory.fail(1);
+    // The batch, and each of it alone.
+    memory.fail(3);
     const both = await Promise.allSettled([
       intake.take(arrived()),
       intake.take(arrived({ id: 'b' })),
@@ -142,6 +143,60 @@ describe('group commit', () => {
     assert.equal(told.woken, 0);
     assert.deepEqual(intake.held(), { events: 0, bytes: 0 });
     assert.equal((await intake.take(arrived())).kind, 'stored');
+  });
+
+  it('that fails for one message keeps the others: nobody can hold up a batch for ever', async () => {
+    const { memory } = makeScene();
+    const receive: EventStore['receive'] = (batch, sources, now) =>
+      batch.some(({ event }) => event.sender === 'poison')
+        ? Promise.reject(new GatewayError('ledger_unavailable'))
+        : memory.receive(batch, sources, now);
+    const { intake, told } = makeScene({ store: { receive } });
+    const route = webhookRoute();
+    const poison = { ...route, receiver: { ...route.receiver, sender: 'poison' } } as WebhookRoute;
+    const messages = ['a', 'b', 'c', 'd'].map((id) =>
+      intake.take(arrived(id === 'b' ? { id, route: poison } : { id })),
+    );
+    const ends = await Promise.allSettled(messages);
+    assert.deepEqual(
+      ends.map(({ status }) => status),
+      ['fulfilled', 'rejected', 'fulfilled', 'fulfilled'],
+    );
+    assert.equal(memory.kept.length, 3);
+    assert.deepEqual(
+      told.notes.filter((note) => note === 'webhook.unstored'),
+      ['webhook.unstored'],
+    );
+    assert.deepEqual(intake.held(), { events: 0, bytes: 0 });
+  });
+
+  it('that fails for the store is gone is not tried for each of hundreds', async () => {
+    const { memory, intake, told } = makeScene();
+    memory.fail(Infinity);
+    const ends = await Promise.allSettled(
+      Array.from({ length: 200 }, (_, one) => intake.take(arrived({ id: `o${one}` }))),
+    );
+    assert.ok(ends.every(({ status }) => status === 'rejected'));
+    assert.deepEqual(memory.batches, [200, 1, 1, 1]);
+    assert.equal(told.notes.length, 4);
+    assert.deepEqual(intake.held(), { events: 0, bytes: 0 });
+  });
+
+  it('whose commit held although it seemed to fail is stored, not a repeat of itself', async () => {
+    const { memory } = makeScene();
+    let first = true;
+    const receive: EventStore['receive'] = async (batch, sources, now) => {
+      const kept = await memory.receive(batch, sources, now);
+      if (!first) return kept;
+      first = false;
+      throw new GatewayError('ledger_unavailable');
+    };
+    const { intake } = makeScene({ store: { receive } });
+    const both = await Promise.all([intake.take(arrived()), intake.take(arrived({ id: 'b' }))]);
+    assert.deepEqual(
+      both.map(({ kind }) => kind),
+      ['stored', 'stored'],
+    );
   });
 
   it('says no at once where too much waits, by number and by bytes', async () => {

@@ -194,7 +194,7 @@ export const makeSnapshot = (
     version: createHash('sha256').update(String(targets.length)).digest('hex').slice(0, 12),
     targets: Object.fromEntries(targets.map((target) => [target.name, target])),
     plans: { leaver: { name: 'leaver', as: 'internal', deadlineMs: 20_000, steps: [] } },
-    store: { retention: { ledgerMs: 1e9, bodiesMs: 1e9, deliveriesMs: 1e9 } },
+    store: { leaseMs: 60_000, retention: { ledgerMs: 1e9, bodiesMs: 1e9, deliveriesMs: 1e9 } },
     webhooks: [
       {
         name: 'hr',
@@ -337,7 +337,7 @@ export const openSceneOn = async (
   deliveries.start();
   t.after(async () => {
     await targets.close(0);
-    const stopped = deliveries.stop(0);
+    const stopped = deliveries.stop(0, Promise.resolve());
     clock.advance(1);
     await stopped;
   });

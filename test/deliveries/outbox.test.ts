@@ -175,6 +175,24 @@ describe('the outbox', () => {
     assert.equal(receiver.got[1]?.headers['sallyport-attempt'], '2');
   });
 
+  it('lets what takes its gateway down again and again not go on for ever', async (t) => {
+    const receiver = await startReceiver(t, (got, response) => {
+      if (numberOf(got) === 2) response.writeHead(204).end();
+    });
+    const targets = [makeTarget('n8n', receiver.url)];
+    const scene = await openScene(t, makeSnapshot([makeForward({ attemptsMax: 3 })], targets));
+    await scene.receive('{"subject":"a","n":1}');
+    await scene.receive('{"subject":"a","n":2}');
+    for (let life = 1; life <= 3; life += 1) {
+      await scene.until(() => receiver.got.length === life);
+      scene.restart();
+    }
+    await scene.until(async () => (await scene.states())['delivered'] === 1);
+    assert.deepEqual(await scene.states(), { dead: 1, delivered: 1 });
+    assert.deepEqual(receiver.got.map(numberOf), [1, 1, 1, 2]);
+    assert.equal(scene.told.find(({ result }) => result === 'dead')?.reason, 'tries_spent');
+  });
+
   it('writes no outcome of a try whose lease has run out', async (t) => {
     const receiver = await startReceiver(t, (_got, response, ordinal) => {
       if (ordinal > 1) response.writeHead(204).end();
@@ -289,7 +307,7 @@ describe('the outbox', () => {
     await scene.receive('{"subject":"a"}', { subject: 'a' });
     await scene.receive('{"subject":"b"}', { subject: 'b' });
     await scene.until(() => held.length === 1);
-    const stopped = scene.deliveries().stop(5_000);
+    const stopped = scene.deliveries().stop(5_000, Promise.resolve());
     for (const release of held) release();
     await stopped;
     assert.deepEqual(await scene.states(), { delivered: 1, ready: 1 });
@@ -309,7 +327,7 @@ describe('the outbox', () => {
     );
     await scene.receive('{"subject":"a"}');
     await scene.until(() => receiver.got.length === 1);
-    const stopped = scene.deliveries().stop(5_000);
+    const stopped = scene.deliveries().stop(5_000, Promise.resolve());
     await scene.settled();
     scene.clock.advance(5_000);
     await stopped;

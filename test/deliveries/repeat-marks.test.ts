@@ -15,9 +15,17 @@ type Message = Readonly<{
   id?: string | null;
   signature?: string | null;
   body?: string;
+  headers?: Readonly<Record<string, string>>;
 }>;
 
-const marks = ({ by, route = 'hr', id = 'a', signature = 'sig', body = '{}' }: Message) => {
+const marks = ({
+  by,
+  route = 'hr',
+  id = 'a',
+  signature = 'sig',
+  body = '{}',
+  headers = {},
+}: Message) => {
   const verified: Verified = {
     kind: 'verified',
     keyId: 'secrets[0]',
@@ -28,9 +36,13 @@ const marks = ({ by, route = 'hr', id = 'a', signature = 'sig', body = '{}' }: M
     retry: 0,
   };
   return marksOf(testKeyRing.fingerprint, {
-    route: { name: route, dedupe: { by, windowMs } },
+    route: {
+      name: route,
+      dedupe: { by, windowMs },
+      receiver: { meaningHeaders: ['x-goog-resource-state', 'ce-id'] },
+    },
     verified,
-    body: Buffer.from(body),
+    received: { headers, body: Buffer.from(body) },
     at,
   });
 };
@@ -87,6 +99,24 @@ describe('marks', () => {
       false,
     ],
     ['the body alone', { by: 'body', id: 'a' }, { by: 'body', id: 'b', signature: 'c' }, true],
+    [
+      'one body under two states of Google',
+      { by: 'body', headers: { 'x-goog-resource-state': 'update' } },
+      { by: 'body', headers: { 'x-goog-resource-state': 'delete' } },
+      false,
+    ],
+    [
+      'one body under two ids of CloudEvents, no id of its own',
+      { by: 'id', id: null, signature: null, headers: { 'ce-id': '1' } },
+      { by: 'id', id: null, signature: null, headers: { 'ce-id': '2' } },
+      false,
+    ],
+    [
+      'one body under another header that means nothing',
+      { by: 'body', headers: { 'x-request-id': '1' } },
+      { by: 'body', headers: { 'x-request-id': '2' } },
+      true,
+    ],
     ['nothing at all', { by: 'none' }, { by: 'none' }, false],
   ];
   for (const [name, one, other, expected] of table) {

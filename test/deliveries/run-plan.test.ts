@@ -319,6 +319,26 @@ describe('other steps', () => {
   });
 });
 
+describe('a plan whose gateway stops', () => {
+  it('begins no step any more, and goes on where it was at the next try', async () => {
+    const id = await addUser(mail);
+    const retitle: StepText = {
+      do: 'update',
+      find: { userName: 'enriched.workEmail' },
+      set: { title: '"Gone"' },
+    };
+    const goes: StepText = { do: 'deactivate', find: { userName: 'enriched.workEmail' } };
+    const run = { steps: [retitle, goes], enriched: { workEmail: mail }, event };
+    const mayStart = (): boolean => stored(id)?.['title'] !== 'Gone';
+    const stopped = await bench.run({ ...run, mayStart });
+    assert.equal(stopped.kind === 'again' && stopped.reason, 'shutting_down');
+    assert.equal(stored(id)?.['active'], true);
+    const next = await bench.run({ ...run, attempt: 2, token: 2 });
+    assert.equal(next.kind, 'done', JSON.stringify(next));
+    assert.equal(stored(id)?.['active'], false);
+  });
+});
+
 describe('doubt', () => {
   /** By name: the sandbox cannot search e-mails once a user has none. */
   const goes: StepText = { do: 'deactivate', find: { userName: 'enriched.workEmail' } };
@@ -356,6 +376,33 @@ describe('doubt', () => {
     assert.equal(second.kind, 'done', JSON.stringify(second));
     assert.equal(stored(id)?.['active'], false);
     assert.equal(second.ledgerIds.length, 2);
+  });
+
+  it('of a change that was not made sends it again once the target had its time', async () => {
+    const id = await addUser(mail);
+    const renames: StepText = {
+      do: 'update',
+      find: { userName: 'enriched.workEmail' },
+      set: { title: '"New"' },
+    };
+    const run = { steps: [renames], enriched: { workEmail: mail }, event };
+    const cut = bench.proxy.cutNext({ marker: 'PATCH ', when: 'before' });
+    assert.equal((await bench.run(run)).kind, 'again');
+    await cut;
+    // As after a crash: nobody knows how long it has been so.
+    await bench.restart();
+    const before = writes();
+    const second = await bench.run({ ...run, attempt: 2, token: 2 });
+    assert.equal(second.kind, 'again', 'it may be on its way still');
+    assert.equal(writes(), before);
+    await new Promise((resolve) => void setTimeout(resolve, 15));
+    const third = await bench.run({ ...run, attempt: 3, token: 3 });
+    assert.equal(third.kind, 'done', JSON.stringify(third));
+    assert.equal(stored(id)?.['title'], 'New');
+    assert.equal(writes(), before + 1);
+    // Another try of the same delivery finds it made.
+    assert.equal((await bench.run({ ...run, attempt: 4, token: 4 })).kind, 'done');
+    assert.equal(writes(), before + 1);
   });
 
   it('of a create never makes a second resource', async () => {

@@ -43,4 +43,35 @@ describe('two gateways on one store', { skip: 'missing' in postgres && postgres.
     assert.equal(one.told.length + two.told.length, 40);
     assert.ok(two.told.length > 0, 'the other one heard of it');
   });
+
+  it('take over what a dead one had in hand, in order, under the same ids', async (t) => {
+    const together = await openTogether(2);
+    const receiver = await startReceiver(t, (got, response, ordinal) => {
+      // The first to come holds it, and is never heard of again.
+      if (ordinal > 1) response.writeHead(204).end();
+    });
+    const snapshot = makeSnapshot([makeForward()], [makeTarget('n8n', receiver.url)]);
+    const [dying, living] = together.stores;
+    assert.ok(dying !== undefined && living !== undefined);
+    const about = { name: 'test', version: 'v1' };
+    await dying.writers.claim({ ...about, candidate: 'aaaaaaaa', leaseMs: 300 });
+    await living.writers.claim({ ...about, candidate: 'bbbbbbbb', leaseMs: 60_000 });
+    const one = await openSceneOn(t, snapshot, dying);
+    for (const n of [1, 2, 3]) await one.receive(JSON.stringify({ subject: 'a', n }));
+    await one.until(() => receiver.got.length === 1);
+    const two = await openSceneOn(t, snapshot, living, { feed: living.feed });
+    t.after(together.drop);
+    await two.settled();
+    assert.equal(receiver.got.length, 1, 'the claim is in force');
+    await new Promise((resolve) => void setTimeout(resolve, 400));
+    assert.deepEqual(await living.writers.takeOver('bbbbbbbb'), ['aaaaaaaa']);
+    await two.until(async () => (await two.states())['delivered'] === 3);
+    assert.deepEqual(
+      receiver.got.map((got) => bodyOf(got).n),
+      [1, 1, 2, 3],
+    );
+    const [first, again] = receiver.got.map(({ headers }) => headers['webhook-id']);
+    assert.equal(first, again);
+    assert.equal(two.told.length, 3);
+  });
 });

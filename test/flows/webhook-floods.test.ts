@@ -1,10 +1,13 @@
-/** Ten thousand bad messages: nothing is written, and at most two calls go out. */
+/**
+ * Ten thousand bad messages, each from an address of its own, so that every one of them is verified and
+ * none turned away unread: nothing is written, and at most two calls go out.
+ */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { after, before, describe, it } from 'node:test';
 import { systemClock } from '../../src/clock.ts';
 import { makeKeyFetcher, type LiveKeyFetcher } from '../../src/targets/key-fetcher.ts';
-import { startFixture, type Fixture } from '../support/fixture.ts';
+import { startFixture, type Ask, type Fixture } from '../support/fixture.ts';
 import {
   hookConfig,
   hookEnv,
@@ -12,6 +15,7 @@ import {
   startHookReceiver,
   type HookReceiver,
 } from '../support/hooks.ts';
+import { connectRaw } from '../support/raw-http.ts';
 
 const topic = 'arn:aws:sns:eu-central-1:123456789012:hr';
 
@@ -52,6 +56,74 @@ const snsMessage = (index: number): string =>
     SigningCertURL: `https://sns.eu-central-1.amazonaws.com/SimpleNotificationService-${randomBytes(16).toString('hex')}.pem`,
   });
 
+/** One bad message of each kind in turn. */
+const kinds: readonly ((index: number) => Readonly<{ path: string; ask: Ask }>)[] = [
+  (index) => ({
+    path: '/hooks/hr',
+    ask: standardMessage({
+      id: `msg_flood_${index}`,
+      at: Date.now(),
+      body: `{"n":${index}}`,
+      secret: `whsec_${randomBytes(24).toString('base64')}`,
+    }),
+  }),
+  (index) => ({
+    path: '/hooks/idp',
+    ask: {
+      raw: strangeToken(`key-${index}`),
+      headers: { 'content-type': 'application/secevent+jwt' },
+    },
+  }),
+  (index) => ({
+    path: '/hooks/sns',
+    ask: { raw: snsMessage(index), headers: { 'content-type': 'text/plain; charset=UTF-8' } },
+  }),
+];
+
+/** As it goes over the wire, from an address that no other message has. */
+const wireOf = (index: number): string => {
+  const { path, ask } = kinds[index % kinds.length]!(index);
+  const body = String(ask.raw);
+  const headers = {
+    host: 'gateway',
+    'x-forwarded-for': `20.0.${index >> 8}.${index & 255}`,
+    'content-length': String(Buffer.byteLength(body)),
+    ...ask.headers,
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  return `POST ${path} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n${body}`;
+};
+
+const total = 10_000;
+const connections = 16;
+/** Messages under way on one connection. */
+const pipelined = 8;
+
+/** Sends them all; gives how often each status was answered. */
+const flood = async (port: number): Promise<ReadonlyMap<number, number>> => {
+  const statuses = new Map<number, number>();
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: connections }, async () => {
+      const connection = connectRaw(port);
+      let underWay = 0;
+      for (;;) {
+        for (; underWay < pipelined && next < total; underWay += 1) {
+          connection.write(wireOf(next));
+          next += 1;
+        }
+        if (underWay === 0) break;
+        const answer = await connection.answer();
+        assert.ok(answer !== null, 'the gateway hung up');
+        statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
+        underWay -= 1;
+      }
+      connection.socket.destroy();
+    }),
+  );
+  return statuses;
+};
+
 describe('a flood of bad messages', () => {
   let fixture: Fixture;
   let receiver: HookReceiver;
@@ -70,7 +142,11 @@ describe('a flood of bad messages', () => {
     });
     receiver = await startHookReceiver();
     fixture = await startFixture({
-      config: hookConfig(receiver.url, routes),
+      config: (url) =>
+        hookConfig(
+          receiver.url,
+          routes,
+        )(url).replace('maxBody: 64KiB', 'maxBody: 64KiB, trustedProxies: [127.0.0.0/8]'),
       env: hookEnv,
       deps: {
         keyFetcher,
@@ -94,49 +170,10 @@ describe('a flood of bad messages', () => {
 
   it('leaves the tables as they were and asks for keys at most twice', async () => {
     const before = await counts();
-    const statuses = new Map<number, number>();
-    const send = async (index: number): Promise<void> => {
-      const kind = index % 3;
-      const answer =
-        kind === 0
-          ? await fixture.ask(
-              'POST',
-              '/hooks/hr',
-              standardMessage({
-                id: `msg_flood_${index}`,
-                at: Date.now(),
-                body: `{"n":${index}}`,
-                secret: `whsec_${randomBytes(24).toString('base64')}`,
-              }),
-            )
-          : kind === 1
-            ? await fixture.ask('POST', '/hooks/idp', {
-                key: null,
-                raw: strangeToken(`key-${index}`),
-                headers: { 'content-type': 'application/secevent+jwt' },
-              })
-            : await fixture.ask('POST', '/hooks/sns', {
-                key: null,
-                raw: snsMessage(index),
-                headers: { 'content-type': 'text/plain; charset=UTF-8' },
-              });
-      statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1);
-      assert.notEqual(answer.status, 202);
-    };
-    const total = 10_000;
-    let next = 0;
-    await Promise.all(
-      Array.from({ length: 32 }, async () => {
-        while (next < total) await send(next++);
-      }),
-    );
-    assert.equal(
-      [...statuses.values()].reduce((sum, count) => sum + count, 0),
-      total,
-    );
-    for (const status of statuses.keys())
-      assert.ok([400, 401, 429, 503].includes(status), `${status}`);
-    assert.ok(fetched.length <= 2, fetched.join('\n'));
+    const statuses = await flood(fixture.gateway.data.port);
+    // A wrong signature is refused; what cannot be judged without a key that is not to be had, put off.
+    assert.deepEqual(Object.fromEntries(statuses), { 401: 3_334, 503: 6_666 });
+    assert.ok(fetched.length > 0 && fetched.length <= 2, fetched.join('\n'));
     assert.deepEqual(await counts(), before);
   });
 

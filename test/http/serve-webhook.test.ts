@@ -277,16 +277,24 @@ describe('before anything is verified', () => {
     assert.equal((await send(scene, {}, { rawHeaders: harmless })).status, 202);
   });
 
-  it("the route's own limit is 429 with Retry-After, before the body is read", async () => {
+  it("the route's own limit is 429 with Retry-After, and no stranger can use it up", async () => {
     const limit = { key: 'route:hr', policy: 'route', count: 1, seconds: 60, burst: 2 };
     const scene = sceneOf({ limit });
-    await send(scene, { id: 'a' });
-    await send(scene, { id: 'b' });
-    const bytes = () => Promise.reject(new Error('read'));
-    const reply = await send(scene, { id: 'c' }, { bytes });
+    for (let one = 0; one < 5; one++) assert.equal((await knock(scene)).status, 401);
+    assert.equal((await send(scene, { id: 'a' })).status, 202);
+    assert.equal((await send(scene, { id: 'b' })).status, 202);
+    const reply = await send(scene, { id: 'c' });
     assert.equal(reply.status, 429);
     assert.equal(codeOf(reply), 'rate_limited');
     assert.ok(Number(reply.headers['Retry-After'] ?? reply.headers['retry-after']) > 0);
+    assert.equal(scene.store.kept.length, 2);
+  });
+
+  it('a body that is too large counts against its address', async () => {
+    const scene = sceneOf();
+    const bytes = () => Promise.resolve(refuse('body_too_large', 'as the exchange says'));
+    for (let one = 0; one < 300; one++) await send(scene, {}, { bytes });
+    assert.equal((await send(scene, {}, { bytes })).status, 429);
   });
 
   it('a body that is too large or was cut answers as such, one that was read before as our fault', async () => {
@@ -327,7 +335,8 @@ describe('before anything is verified', () => {
       assert.ok(Number(reply.headers['retry-after']) > 0);
       assert.ok(!String(reply.body).includes('KEY'));
     }
-    assert.equal(scene.strangers.size(), 0);
+    // Only the last one had a signature that nobody could judge.
+    assert.equal(scene.strangers.size(), 1);
     assert.equal(errorTable.key_unavailable.retryable, true);
   });
 

@@ -85,6 +85,7 @@ export type Try = Readonly<{
   attempt?: number;
   token?: number;
   deadlineMs?: number;
+  mayStart?: () => boolean;
   change?: (snapshot: Snapshot) => Snapshot;
 }>;
 
@@ -185,6 +186,8 @@ export const startPlanBench = async (
   const changes: PlanChanged[] = [];
   const calls: CallMade[] = [];
   const observer = { planChanged: (record: PlanChanged) => void changes.push(record) };
+  const make = () => makeRunPlan({ doors, clock, random: systemRandom, observer });
+  let runPlan = make();
   return {
     fixture,
     proxy,
@@ -199,19 +202,21 @@ export const startPlanBench = async (
         steps: tried.steps.map(stepOf),
       };
       const seen = snapshot();
-      return makeRunPlan({ doors, clock, random: systemRandom, observer })({
+      return runPlan({
         snapshot: tried.change?.(seen) ?? seen,
         plan,
         event: eventOf(),
         enriched: tried.enriched ?? null,
         delivery: claimedOf(tried, traceId),
         calls,
+        mayStart: tried.mayStart ?? (() => true),
         deadline: clock.monotonic() + 60_000,
       });
     },
     restart: async () => {
       await doors.close();
       doors = open();
+      runPlan = make();
       await doors.load();
     },
     recover: () => doors.recover(),

@@ -75,6 +75,7 @@ export const testReceiver = (more: Partial<Receiver> = {}): Receiver => ({
   }),
   verifyKept: () => ({ kind: 'unavailable', reason: 'not asked for here' }),
   dedupe: { by: 'id', windowMs: 86_400_000 },
+  meaningHeaders: [],
   answersWithinMs: null,
   ...more,
 });

@@ -72,7 +72,7 @@ export type EventReader = Readonly<{
       headers: Readonly<Record<string, string>>;
       /** When it came in, wall ms. */
       receivedAt: number;
-      /** The signed id of the message; ids of single items fall back on it. */
+      /** The sender's id of the message; the id of an item that is alone falls back on it. */
       messageId: string | null;
     }>,
   ): ReadEvents;

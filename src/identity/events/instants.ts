@@ -125,10 +125,6 @@ const readNumber = (value: number, unit: 's' | 'ms'): number | null => {
   return value >= 0 && at <= numberMax ? at : null;
 };
 
-/** Is the text a day alone, with or without an offset? */
-const isDay = (text: string): boolean =>
-  pattern.test(text) && pattern.exec(text)?.[4] === undefined;
-
 /**
  * Milliseconds since the epoch, or null where the value is no instant by this rule. Years before 1900
  * are none: sources write them for "no date". Fractions finer than a millisecond are cut.

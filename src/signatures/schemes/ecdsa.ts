@@ -44,12 +44,11 @@ const readSignature = (der: Buffer): Readonly<{ raw: Buffer; canonical: Buffer }
 
 const matcher =
   (key: KeyObject) =>
-  (message: readonly Buffer[], signatures: readonly Buffer[]): Buffer | null => {
-    const bytes = Buffer.concat(message);
+  (message: Buffer, signatures: readonly Buffer[]): Buffer | null => {
     for (const der of signatures) {
       const signature = readSignature(der);
       if (signature === null) continue;
-      if (verify('sha256', bytes, { key, dsaEncoding: 'ieee-p1363' }, signature.raw))
+      if (verify('sha256', message, { key, dsaEncoding: 'ieee-p1363' }, signature.raw))
         return signature.canonical;
     }
     return null;

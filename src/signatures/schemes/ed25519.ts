@@ -72,16 +72,12 @@ const keyOf = (text: string) => {
   if ('problem' in pair) return pair;
   const { open, secret } = pair;
   return {
-    match: (message: readonly Buffer[], signatures: readonly Buffer[]): Buffer | null => {
-      const bytes = Buffer.concat(message);
+    match: (message: Buffer, signatures: readonly Buffer[]): Buffer | null => {
       const fits = (one: Buffer): boolean =>
-        one.length === signatureLength && verify(null, bytes, open, one);
+        one.length === signatureLength && verify(null, message, open, one);
       return signatures.find(fits) ?? null;
     },
-    sign:
-      secret === null
-        ? null
-        : (message: readonly Buffer[]): Buffer => signWith(null, Buffer.concat(message), secret),
+    sign: secret === null ? null : (message: Buffer): Buffer => signWith(null, message, secret),
   };
 };
 

@@ -25,10 +25,9 @@ const paddings = {
 
 const matcher =
   (key: KeyObject, { algorithm, padding }: Options) =>
-  (message: readonly Buffer[], signatures: readonly Buffer[]): Buffer | null => {
-    const bytes = Buffer.concat(message);
+  (message: Buffer, signatures: readonly Buffer[]): Buffer | null => {
     const fits = (one: Buffer): boolean =>
-      verify(algorithm, bytes, { key, ...paddings[padding] }, one);
+      verify(algorithm, message, { key, ...paddings[padding] }, one);
     return signatures.find(fits) ?? null;
   };
 

@@ -22,13 +22,11 @@ export const topicList = z
   )
   .min(1)
   .max(64);
+/** Versions of the signature: 1 is RSA with SHA-1, which topics use until they are told otherwise; 2 is with SHA-256. */
+export const versionList = z.array(z.literal([1, 2])).min(1);
 const options = z.strictObject({
   topics: topicList,
-  /** 1 is RSA with SHA-1, which topics use until they are told otherwise; 2 is with SHA-256. */
-  versions: z
-    .array(z.enum(['1', '2']))
-    .min(1)
-    .default(['1', '2']),
+  versions: versionList.default([1, 2]),
 });
 type Options = z.output<typeof options>;
 
@@ -58,7 +56,7 @@ const signedMembers: Readonly<Record<string, readonly string[]>> = {
     'Type',
   ],
 };
-const digests: Readonly<Record<string, string>> = { 1: 'RSA-SHA1', 2: 'RSA-SHA256' };
+const digests = { 1: 'RSA-SHA1', 2: 'RSA-SHA256' } as const;
 
 const refuse = (
   code: Extract<Unverified, { kind: 'refused' }>['code'],
@@ -140,12 +138,10 @@ const compile = ({ topics, versions }: Options, { fetcher }: SchemeContext): Com
     const topic = typeof TopicArn === 'string' ? (byArn.get(TopicArn) ?? null) : null;
     if (topic === null) return invalid('the topic is not on the list');
     if (Signature === undefined) return refuse('signature_missing', 'no signature');
-    if (typeof version !== 'string' || !versions.some((one) => one === version)) {
-      return invalid('the version of the signature is not taken');
-    }
-    const digest = digests[version];
+    const taken = versions.find((one) => String(one) === version);
+    if (taken === undefined) return invalid('the version of the signature is not taken');
     const text = canonical(message);
-    if (text === null || digest === undefined) {
+    if (text === null) {
       return refuse('body_malformed', 'a member that is signed is missing or malformed');
     }
     if (typeof Signature !== 'string' || !base64.test(Signature)) {
@@ -162,7 +158,7 @@ const compile = ({ topics, versions }: Options, { fetcher }: SchemeContext): Com
       return invalid('the certificate is not valid now');
     }
     const signature = Buffer.from(Signature, 'base64');
-    if (!holds(digest, text, certificate.key, signature)) {
+    if (!holds(digests[taken], text, certificate.key, signature)) {
       return invalid('the signature does not fit');
     }
     return {

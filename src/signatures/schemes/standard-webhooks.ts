@@ -62,6 +62,7 @@ const compile = (
   { headers }: Options,
   keys: readonly KeyMaterial[],
 ): CompiledScheme | Readonly<{ problem: string }> => {
+  const read = headers.flatMap((name) => [`${name}-id`, `${name}-timestamp`, `${name}-signature`]);
   const sets: Readonly<{ signature: string; kinds: readonly TemplateScheme[] }>[] = [];
   for (const name of headers) {
     const kinds = compileKinds(name, keys);
@@ -75,8 +76,7 @@ const compile = (
       return verdicts.find(({ kind }) => kind === 'proven') ?? verdicts[0] ?? nothingFits;
     },
     secretHeaders: [],
-    readHeaders: () =>
-      headers.flatMap((name) => [`${name}-id`, `${name}-timestamp`, `${name}-signature`]),
+    readHeaders: () => read,
     withoutSecret: null,
     sign: sets[0]?.kinds[0]?.sign ?? null,
   };

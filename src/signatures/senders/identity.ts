@@ -1,6 +1,6 @@
 /** Directories and identity platforms. */
 import { graphHandshake } from '../handshakes/graph.ts';
-import { oktaHandshake } from '../handshakes/okta.ts';
+import { oktaChallenge, oktaHandshake } from '../handshakes/okta.ts';
 import { staticSettings } from '../schemes/static.ts';
 import type { Sender } from '../sender.ts';
 import { bodyHmac, plainSender, timedHmac } from './plain-sender.ts';
@@ -15,11 +15,11 @@ export const identitySenders: readonly Sender[] = [
     confidence: 'documented',
     source: 'okta/okta-developer-docs, concepts/event-hooks, secure-hooks',
     scheme: plain,
-    settings: staticSettings,
+    settings: staticSettings.extend({ challenge: oktaChallenge.optional() }),
     id: { at: { body: 'eventId' }, signed: false },
     time: { at: { body: 'eventTime' }, unit: 'rfc3339', signed: false },
     handshake: oktaHandshake,
-    note: 'Signs nothing. Out of order: `published` of each event tells when.',
+    note: 'Signs nothing. Out of order: `published` of each event tells when. Its GET is answered to anybody; `challenge: secret` asks for the secret there too.',
   }),
   plainSender({
     name: 'okta-inline-hook',

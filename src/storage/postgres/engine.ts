@@ -128,7 +128,7 @@ const storesOn = async (at: PostgresAt, commit: string): Promise<Stores> => {
     freezes: makeFreezeStore(general, schema),
     echoes: makeEchoStore(general),
     events: makeEventStore(deliveries),
-    outbox: makeOutboxStore(deliveries),
+    outbox: makeOutboxStore({ ...deliveries, holder: () => claimed.current?.writer ?? null }),
     webhookRows: makeWebhookWrites(general),
     shared: {
       writers: makeWriterStore(ledger, claimed, channel),

@@ -11,6 +11,8 @@ import { channelOf } from './news.ts';
 import type { TurnKeys } from './turns.ts';
 
 const pollMs = 1_000;
+/** A place is taken before its commit: so many polls later that came, or never will. */
+const pollsUntilCommitted = 10;
 const waits = { lockMs: 1_000, statementMs: 1_000, queryMs: 1_000 };
 const backoffMs = { first: 100, most: 5_000 };
 
@@ -29,6 +31,8 @@ type Hearing = {
   readonly listeners: ReadonlyMap<FeedTopic, Set<Listener>>;
   readonly numbers: Map<string, number>;
   readonly turns: TurnKeys;
+  /** Polls that tell of deliveries still. */
+  placesMoved: number;
 };
 
 const isTopic = (name: string): name is FeedTopic => topics.some((topic) => topic === name);
@@ -57,6 +61,15 @@ const note = (hearing: Hearing, topic: FeedTopic, number: number): void => {
   tell(hearing, topic, null);
 };
 
+/** Tells of deliveries for a while after places were taken; where nothing comes in it is silent. */
+const notePlaces = (hearing: Hearing, number: number): void => {
+  if (hearing.numbers.get('deliveries') !== number) hearing.placesMoved = pollsUntilCommitted;
+  hearing.numbers.set('deliveries', number);
+  if (hearing.placesMoved === 0) return;
+  hearing.placesMoved -= 1;
+  tell(hearing, 'deliveries', null);
+};
+
 /** Makes a feed that is silent until it is started. */
 export const makeFeed = (
   connections: Connections,
@@ -69,7 +82,7 @@ export const makeFeed = (
   const text = `SELECT topic, number FROM ${own}.news
     UNION ALL SELECT 'deliveries', last_value FROM ${own}.deliveries_place`;
   const listeners = new Map(topics.map((topic) => [topic, new Set<Listener>()]));
-  const hearing: Hearing = { listeners, numbers: new Map(), turns };
+  const hearing: Hearing = { listeners, numbers: new Map(), turns, placesMoved: 0 };
   let current: Client | null = null;
   let timer: NodeJS.Timeout | undefined;
   let backoff = backoffMs.first;
@@ -89,7 +102,7 @@ export const makeFeed = (
   const watch = async (client: Client): Promise<void> => {
     try {
       for (const [topic, number] of await readNumbers(client)) {
-        if (topic === 'deliveries') tell(hearing, topic, null);
+        if (topic === 'deliveries') notePlaces(hearing, number);
         else if (isTopic(topic)) note(hearing, topic, number);
       }
       later(pollMs, () => void watch(client));

@@ -29,7 +29,8 @@ const sql = {
           ORDER BY due_at LIMIT wanted.most FOR UPDATE SKIP LOCKED) due
         LIMIT ${bounds.claims}),
       d AS (UPDATE deliveries SET due_at = $3::bigint + $4::bigint,
-          lease_until = ${serverNow} + $4::bigint, attempt = attempt + 1, token = token + 1
+          lease_until = ${serverNow} + $4::bigint, holder = $5, attempt = attempt + 1,
+          token = token + 1
         FROM picked WHERE deliveries.number = picked.number RETURNING deliveries.*)
       SELECT ${claimedColumns} FROM d JOIN events e ON e.id = d.event
         LEFT JOIN event_bodies b ON b.event = d.event ORDER BY d.number`,
@@ -60,7 +61,10 @@ const sql = {
 } satisfies Record<string, Statement>;
 
 const makeClaim =
-  ({ run, transaction }: Sessions, lines: Lines): OutboxStore['claim'] =>
+  (
+    { run, transaction }: Sessions,
+    { lines, holder }: Readonly<{ lines: Lines; holder(): string | null }>,
+  ): OutboxStore['claim'] =>
   async ({ lanes, now, leaseMs }): Promise<readonly Claimed[]> => {
     const joining = await run<{ number: number; line: Buffer }>(sql.joining, [now]);
     if (joining.count > 0)
@@ -75,7 +79,7 @@ const makeClaim =
         );
       });
     const wanted = [lanes.map(({ lane }) => lane), lanes.map(({ max }) => Math.max(0, max))];
-    const { rows } = await run<ClaimedRow>(sql.claim, [...wanted, now, leaseMs]);
+    const { rows } = await run<ClaimedRow>(sql.claim, [...wanted, now, leaseMs, holder()]);
     return rows.map(claimedOf);
   };
 
@@ -181,14 +185,23 @@ const makeSettle =
     return done;
   };
 
-/** Deliveries of all gateways. `hot` is for claims and settlements; `told` hears of what became due. */
+/**
+ * Deliveries of all gateways. `hot` is for claims and settlements; `told` hears of what became due;
+ * `holder` is this gateway's chain, by which others know whose claims end with it.
+ */
 export const makeOutboxStore = (
-  deps: Readonly<{ hot: Sessions; general: Sessions; lines: Lines; told(): void }>,
+  deps: Readonly<{
+    hot: Sessions;
+    general: Sessions;
+    lines: Lines;
+    told(): void;
+    holder(): string | null;
+  }>,
 ): OutboxStore => ({
-  claim: makeClaim(deps.hot, deps.lines),
+  claim: makeClaim(deps.hot, deps),
   settle: makeSettle(deps.hot, deps),
   act: makeAct(deps.general, deps),
-  // Another gateway's claims are in force; its leases end.
+  // Another gateway's claims are in force; they end with its chain (writers.ts), or with their leases.
   releaseAll: () => Promise.resolve(),
   ...makeOutboxReads(deps),
 });

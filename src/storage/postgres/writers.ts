@@ -76,6 +76,12 @@ const sql = {
     text: `WITH moved AS (UPDATE open_entries SET owner = $1 WHERE owner = ANY ($2::text[])
         RETURNING writer) SELECT DISTINCT writer FROM moved`,
   },
+  // Deliveries that they had in hand are due since they came: nobody waits for the ends of those leases.
+  letGo: {
+    text: `WITH held AS (UPDATE deliveries SET lease_until = NULL, due_at = at
+        WHERE state = 1 AND lease_until IS NOT NULL AND holder = ANY ($2::text[]) RETURNING 1)
+      SELECT pg_notify($1, 'deliveries')`,
+  },
   fence: {
     text: `UPDATE writers SET epoch = epoch + 1
       WHERE writer = $1 AND claim = $2 AND state = 'live' RETURNING 1`,
@@ -186,6 +192,8 @@ export const makeWriterStore = (
     live: async () => (await readLive(run)).map(gatewayOf),
     takeOver: async (writer) => {
       const closed = await transaction((inside) => takeOver(inside, writer, claimOf(writer)));
+      // They ended for good: whatever fails here, the leases of single deliveries end by themselves.
+      if (closed.length > 0) await run(sql.letGo, [channel, closed]).catch(() => undefined);
       // Each time, not only of those closed now: a place that was entered too late goes, too. What
       // fails here is made up for by the next call; the chains are closed already.
       await leaveTurnsOfOthers(run, channel).catch(() => undefined);
@@ -198,6 +206,7 @@ export const makeWriterStore = (
       // Otherwise the next gateway's upkeep does it.
       if (mine >= 0) {
         await leaveTurns(run, channel, { writer, except: [] }).catch(() => undefined);
+        await run(sql.letGo, [channel, [writer]]).catch(() => undefined);
       }
     },
     heads: async (after = '') => (await run<ChainHead>(sql.heads, [after])).rows,

@@ -51,7 +51,7 @@ describe('sources', () => {
         'jira',
         'jwt',
         'logto',
-        'okta-inline',
+        'okta-inline-hook',
         'pagerduty',
         'persona',
         'seek',

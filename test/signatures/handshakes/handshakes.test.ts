@@ -13,6 +13,7 @@ import { zoomHandshake } from '../../../src/signatures/handshakes/zoom.ts';
 import type { Greeting, Received, Verified } from '../../../src/signatures/receiver.ts';
 import type { Handshake, HandshakeContext } from '../../../src/signatures/sender.ts';
 import { receive } from '../messages.ts';
+import { receiverWith } from '../receivers.ts';
 
 const verified = (keyId = 'secrets[0]'): Verified => ({
   kind: 'verified',
@@ -78,7 +79,25 @@ describe('okta', () => {
   it('leaves messages alone, with a challenge too', () => {
     const headers = { 'x-okta-verification-challenge': 'abc' };
     assert.equal(greet(oktaHandshake, receive({ headers })), null);
-    assert.equal(oktaHandshake.answer, null);
+    assert.equal(oktaHandshake.answer?.(receive({ headers }), {} as never, context), null);
+  });
+
+  it('asks for the secret where the route wants it: then GET is verified like any message', async () => {
+    const secret = 'okta-secret-7Hq2';
+    const challenge = { 'x-okta-verification-challenge': 'abc' };
+    const get = (headers: Record<string, string>) => receive({ method: 'GET', headers });
+    const open = receiverWith({ scheme: 'okta' }, secret);
+    assert.equal(open.greet(get(challenge))?.status, 200);
+    const closed = receiverWith({ scheme: 'okta', challenge: 'secret' }, secret);
+    assert.equal(closed.greet(get(challenge)), null);
+    assert.equal((await closed.verify(get(challenge), 0)).kind, 'refused');
+    const known = get({ ...challenge, authorization: secret });
+    const verdict = await closed.verify(known, 0);
+    assert.ok(verdict.kind === 'verified');
+    assert.equal(closed.answer(known, verdict)?.body, '{"verification":"abc"}');
+    // A GET is never a message.
+    const bare = get({ authorization: secret });
+    assert.equal(closed.answer(bare, verdict)?.status, 400);
   });
 });
 
