@@ -7,6 +7,8 @@ import type { DeliveryListed } from '../deliveries/outbox-store.ts';
 import { isRefusal, refuse, type Refusal } from '../errors.ts';
 import { parseEventId, type DeliveryKey } from '../ids.ts';
 import type { Verdict } from '../signatures/receiver.ts';
+import { confidenceWords } from '../signatures/sender.ts';
+import { senders } from '../signatures/table.ts';
 import { instant, iso, json, spanOf, text } from './input.ts';
 import { operation, type AdminContext, type AdminOperation } from './operation.ts';
 import { oldestOf, replayedMax, sendAgain, spreadRate } from './replaying.ts';
@@ -20,6 +22,12 @@ type Row = Omit<EventListed, 'kept' | 'deliveries'>;
 
 /** An event as people read it. */
 const readable = (event: Row) => ({ ...event, at: iso(event.at) });
+
+/** How sure it is that the sender signs so; null where the route says it itself. */
+const howSure = (sender: string): string | null => {
+  const known = Object.hasOwn(senders, sender) ? senders[sender] : undefined;
+  return known === undefined ? null : confidenceWords[known.confidence];
+};
 
 type Loaded = NonNullable<Awaited<ReturnType<AdminContext['deliveries']['events']['load']>>>;
 
@@ -59,7 +67,13 @@ const show = async (context: AdminContext, id: string) => {
     body: shownBytes(kept.body),
     contents: kept.contents === null ? null : shownBytes(kept.contents),
   };
-  return json({ ...readable(event), kept: sealed !== null, deliveries, message });
+  return json({
+    ...readable(event),
+    howSure: howSure(event.sender),
+    kept: sealed !== null,
+    deliveries,
+    message,
+  });
 };
 
 const saidOf = (verdict: Verdict) =>
@@ -93,6 +107,7 @@ const verify = async (context: AdminContext, id: string) => {
   return json({
     event: event.id,
     sender: receiver.sender,
+    howSure: howSure(receiver.sender),
     ...saidOf(verdict),
     matchedThen: event.keyId,
   });

@@ -170,7 +170,7 @@ const collect = (given: string, before: readonly string[] = []): readonly string
 /** Adds `explain` to the program. */
 export const addExplain = (program: Command, run: Run): void => {
   const command = reaching(program.command('explain [method] [path]'))
-    .description('what a call would mean and whether it would pass; sends nothing')
+    .description('what a call or webhook would mean and whether it would pass; sends nothing')
     .option('--client <name>', 'the client that would call')
     .option('--body <file>', 'the body it, or the sender of a webhook, would send')
     .option('--before <file>', 'the current resource, as the target would show it')

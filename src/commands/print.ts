@@ -8,9 +8,18 @@ const unsafe =
 export const escaped = (text: string): string =>
   text.replace(unsafe, (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`);
 
+/** Numbers by name, as deliveries by state. */
+const isCounts = (value: unknown): value is Readonly<Record<string, number>> =>
+  typeof value === 'object' &&
+  value !== null &&
+  Object.values(value).every((each) => typeof each === 'number');
+
+const told = ([name, count]: readonly [string, number]): string => `${count} ${name}`;
+
 const cell = (value: unknown): string => {
   if (value === null || value === undefined) return '-';
   if (Array.isArray(value)) return value.map(cell).join(',');
+  if (isCounts(value)) return Object.entries(value).map(told).join(', ') || '-';
   return typeof value === 'string' ? value : JSON.stringify(value);
 };
 

@@ -1,13 +1,7 @@
 /** What is told of a webhook as text for people. Pure. */
-import type { Confidence } from '../signatures/sender.ts';
+import { confidenceWords } from '../signatures/sender.ts';
 import { printSections, wrapped, type Section } from './explain-text.ts';
 import type { ShownDelivery, ShownStep, WebhookFacts } from './explain-webhook.ts';
-
-const sure: Readonly<Record<Confidence, string>> = {
-  vector: 'by example',
-  documented: 'documented',
-  unverified: 'UNVERIFIED: nobody has confirmed how it signs',
-};
 
 const pairs = (values: Readonly<Record<string, unknown>>): string =>
   Object.entries(values)
@@ -73,7 +67,7 @@ const days = (ms: number): string =>
 /** The text of `explain` for one webhook. */
 export const printWebhook = (facts: WebhookFacts): string => {
   const { sender, repeats, events, items, beyond } = facts;
-  const label = sender.confidence === null ? 'by its template' : sure[sender.confidence];
+  const label = sender.confidence === null ? 'by its template' : confidenceWords[sender.confidence];
   return printSections([
     { label: 'route', lines: [`${facts.route}, which takes webhooks`] },
     { label: 'sender', lines: [`${sender.title} (${label})`] },

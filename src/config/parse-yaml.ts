@@ -32,7 +32,10 @@ const messages: ReadonlyMap<string, string> = new Map([
   ['MISSING_CHAR', 'a closing bracket, quote or comma is missing, or a space after a colon'],
   ['BAD_SCALAR_START', 'put text that begins with this character in quotes'],
   ['BAD_DQ_ESCAPE', 'no such escape in double quotes'],
-  ['BLOCK_AS_IMPLICIT_KEY', 'the value of a key begins on its own line, or a colon is too much'],
+  [
+    'BLOCK_AS_IMPLICIT_KEY',
+    'the value of a key begins on its own line, or a colon is too much: put quotes around a text that holds one',
+  ],
   ['MULTILINE_IMPLICIT_KEY', 'a key stands on one line'],
   ['RESOURCE_EXHAUSTION', 'nested too deeply'],
   ['BAD_DIRECTIVE', 'directives (%) are not allowed'],

@@ -38,8 +38,12 @@ export type TryOrder = Readonly<{
   one: OneTry;
 }>;
 
-/** An event that was opened. `item` is null where nobody can say what it means. */
-type Opened = Readonly<{ kept: KeptEvent; item: LifecycleEvent | null; bytes: Buffer }>;
+/** An event that was opened. `item` is null where nobody can say what it means; `unreadable` says why. */
+type Opened = Readonly<{ kept: KeptEvent; bytes: Buffer }> &
+  (
+    | Readonly<{ item: LifecycleEvent; unreadable: null }>
+    | Readonly<{ item: null; unreadable: string }>
+  );
 
 const without = (outcome: Outcome): Tried => ({ outcome, ledgerIds: [] });
 
@@ -49,10 +53,13 @@ const openItem = (
   { kept, read }: Reading,
   { item, at }: Readonly<{ item: number; at: number }>,
 ): Opened | null => {
-  if ('unreadable' in read) return item === 0 ? { kept, item: null, bytes: kept.body } : null;
+  if ('unreadable' in read) {
+    return item === 0 ? { kept, item: null, bytes: kept.body, unreadable: read.unreadable } : null;
+  }
   const event = read.events[item];
   if (event === undefined) return null;
-  return { kept, item: event, bytes: bytesOfItem(reader, kept, read, { item, at }) };
+  const bytes = bytesOfItem(reader, kept, read, { item, at });
+  return { kept, item: event, bytes, unreadable: null };
 };
 
 /** A webhook that cannot be read, as conditions see it. */
@@ -192,7 +199,9 @@ export const tryDelivery = async (deps: DeliveryDeps, order: TryOrder): Promise<
   const opened = openItem(route, reading, { item: place, at });
   if (opened === null) return without(dead('item_unknown'));
   const { item } = opened;
-  if (item === null && deliver.kind === 'plan') return without(dead('event_unreadable'));
+  if (item === null && deliver.kind === 'plan') {
+    return without(dead('event_unreadable', opened.unreadable));
+  }
   const enriched = await enrichItem(deps, order, item);
   if (enriched.kind === 'failed') return without(enriched.outcome);
   const { value } = enriched;

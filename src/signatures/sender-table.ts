@@ -1,5 +1,5 @@
 /** The senders as a table of the README. */
-import type { Confidence, Place, Sender } from './sender.ts';
+import { confidenceWords, type Confidence, type Place, type Sender } from './sender.ts';
 import { schemes, senders } from './table.ts';
 
 const code = (text: string): string => `\`${text}\``;
@@ -44,11 +44,8 @@ const written = (ms: number): string => {
 const repeats = ({ dedupe }: Sender): string =>
   dedupe.by === 'none' ? 'none' : `${dedupe.by}, ${written(dedupe.windowMs)}`;
 
-const sure: Readonly<Record<Confidence, string>> = {
-  vector: 'by example',
-  documented: 'documented',
-  unverified: '**unverified**',
-};
+const sure = (confidence: Confidence): string =>
+  confidence === 'unverified' ? `**${confidenceWords[confidence]}**` : confidenceWords[confidence];
 
 /** Heading and rows: name, what it is, scheme, headers, repeats, window, handshake, answer, how sure, note. */
 export const senderTable = (): readonly (readonly string[])[] => [
@@ -73,7 +70,7 @@ export const senderTable = (): readonly (readonly string[])[] => [
     sender.toleranceMs === null ? '' : written(sender.toleranceMs),
     sender.handshake === null ? '' : code(sender.handshake.name),
     String(sender.ack.status),
-    sure[sender.confidence],
+    sure(sender.confidence),
     sender.note,
   ]),
 ];

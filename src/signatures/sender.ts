@@ -30,6 +30,13 @@ export type Confidence =
   /** Believed, not confirmed: shown wherever the sender is. */
   | 'unverified';
 
+/** How people are told. */
+export const confidenceWords: Readonly<Record<Confidence, string>> = {
+  vector: 'by example',
+  documented: 'documented',
+  unverified: 'unverified',
+};
+
 /** What a handshake works with. `keys`: those valid now. */
 export type HandshakeContext = Readonly<{
   keys: readonly KeyMaterial[];

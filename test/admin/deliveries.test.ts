@@ -235,6 +235,7 @@ describe('deliveries and events for people', () => {
     assert.deepEqual(await rowsOf('/events?until=2000-01-01'), []);
     assert.equal((await ask('viewer', 'GET', `/events/${event}`)).status, 403);
     const shown = await ask('operator', 'GET', `/events/${event}`);
+    assert.equal(shown.body['howSure'], 'by example');
     const message = shown.body['message'] as Record<string, unknown>;
     assert.deepEqual(message['body'], { text: '{"employees":[{"id":"7\u202e"}]}' });
     assert.match(JSON.stringify(message['headers']), /x-bamboohr-signature/);
@@ -254,6 +255,7 @@ describe('deliveries and events for people', () => {
     assert.deepEqual(holds.body, {
       event: old,
       sender: 'bamboohr',
+      howSure: 'by example',
       ok: true,
       keyId: 'secrets[0]',
       code: null,

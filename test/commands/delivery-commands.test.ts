@@ -64,6 +64,7 @@ const reads = async (admin: boolean): Promise<void> => {
     events.map(({ id }) => id),
     [event],
   );
+  assert.match((await run(['events', 'list'], admin)).out, / true {2}1 ready, 1 waiting$/m);
   const message = await run(['events', 'show', event], admin);
   assert.equal(message.code, 0, message.err);
   assert.ok(!message.out.includes('\u202e'), 'no bidi character reaches the terminal');

@@ -29,6 +29,21 @@ for (const file of ['gateway.yaml', ...examples]) {
 }
 
 const example = await readFile(`${folder}gateway.yaml`, 'utf8');
+
+test('the webhook route of config/gateway.yaml is fine once the # is taken off', async () => {
+  const at = example.indexOf('  # hr:\n');
+  const written = example.slice(at).replaceAll(/^ {2}# /gm, '  ');
+  const text = (example.slice(0, at) + written).replace(
+    '\ntargets:\n',
+    '\ntargets:\n  n8n: { baseUrl: https://n8n.example.com }\n',
+  );
+  const { snapshot, problems, warnings } = await load(text, { resolve: false, env: {} });
+  assert.deepEqual([...problems, ...warnings].map(printProblem), []);
+  assert.deepEqual(
+    snapshot?.webhooks.map(({ name }) => name),
+    ['hr'],
+  );
+});
 const lines = example.split('\n');
 
 const mutation = fc.oneof(

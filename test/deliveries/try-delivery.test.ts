@@ -243,6 +243,16 @@ describe('a try', () => {
     assert.equal(dead?.reason, 'event_unreadable');
   });
 
+  it('runs no plan of what is no UTF-8, though it would read with other characters in place', async (t) => {
+    const { scene, orders } = await withPlans(t, json(200, {}));
+    const body = Buffer.from('{"subject":"J\xfcrgen"}', 'latin1');
+    const event = await scene.receive(body, { names: ['leave'] });
+    await scene.until(async () => (await scene.states())['dead'] === 1);
+    assert.deepEqual(orders, []);
+    const shown = await scene.stores.outbox.show({ event, item: 0, name: 'leave' });
+    assert.equal(shown?.attempts[0]?.detail, 'it is not UTF-8');
+  });
+
   it('is dead where its bytes are gone, and where the mapping knows the item no more', async (t) => {
     const receiver = await startReceiver(t);
     const scene = await openScene(

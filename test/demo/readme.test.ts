@@ -81,6 +81,25 @@ test('the README shows what test and diff print of the change it describes', asy
   }
 });
 
+test('the README shows a webhook file that passes check, and what explain says of its message', async () => {
+  const [file = ''] = [...readme.matchAll(/```yml\n([^]*?)```/g)].map((match) => match[1] ?? '');
+  const { problems, warnings } = await check(file);
+  assert.deepEqual([...problems, ...warnings].map(printProblem), []);
+  const folder = await mkdtemp(join(tmpdir(), 'sallyport-readme-'));
+  try {
+    const config = join(folder, 'gateway.yaml');
+    const body = join(folder, 'leave.json');
+    await writeFile(config, file);
+    await writeFile(body, /^\$ LEFT='(.*)'$/m.exec(readme)?.[1] ?? '');
+    const ask = ['explain', 'POST', '/hooks/hr', '--body', body, '--config', config];
+    const ran = await runInProcess(ask);
+    assert.equal(ran.code, 0, ran.err);
+    assert.ok(readme.includes(`\n${ran.out}\`\`\``), ran.out);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});
+
 test('the folders and files that the README links to are there', async () => {
   const links = [...readme.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)].map((match) => match[1] ?? '');
   assert.ok(links.length > 5);
