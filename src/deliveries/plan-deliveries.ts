@@ -120,6 +120,8 @@ export const planDeliveries = (given: Given): Planned => {
   const deliver = given.deliver.filter((entry) => entry.kind === 'plan' || !entry.answers);
   if ('unreadable' in read) return planUnreadable({ ...given, deliver });
   const { events } = read;
+  // Nobody to tell: what happened is kept, and nothing has to be found by whom it is about.
+  if (deliver.length === 0) return { items: events.length, deliveries: [], cancels: [], beyond: 0 };
   const most = Math.min(itemsMax, Math.floor(deliveriesMax / Math.max(1, deliver.length)));
   const collected = collect();
   const cancels: Cancel[] = [];

@@ -11,8 +11,11 @@ export type RouteFileOptions = Readonly<{
   capture: boolean;
   /** A condition on what the user will be; it needs the current user where one is changed. */
   condition: boolean;
-  /** A route `/hooks/hr` for webhooks; with a URL, its events are passed on to there. Null = none. */
-  webhooks: Readonly<{ receiver: string | null }> | null;
+  /**
+   * A route `/hooks/hr` for webhooks; with a URL, its events are passed on to there, or `announced`: take
+   * effect in a hundred years. Null = none.
+   */
+  webhooks: Readonly<{ receiver: string | null; announced?: boolean }> | null;
 }>;
 
 /** What webhooks of a bench are signed with; behind `whsec_` in the environment. */
@@ -56,7 +59,7 @@ const webhookRoute = ({ webhooks }: RouteFileOptions): string =>
     : `  hr:
     path: /hooks/hr
     webhook: { scheme: standard-webhooks, secrets: ["\${env:WEBHOOK_SECRET}"] }
-    event: { kind: '"mover"', subject: event.raw.data.subject }
+    event: { kind: '"mover"', subject: event.raw.data.subject${webhooks.announced === true ? `, effectiveAt: '"2126-01-01"'` : ''} }
 ${webhooks.receiver === null ? '' : '    deliver:\n      - { name: pass, to: receiver, path: /in, sign: { scheme: standard-webhooks, secret: "${env:WEBHOOK_SECRET}" }, concurrent: 32 }\n'}`;
 
 /** The route file. The measured route is `/scim/r0`, its client `c0`. */

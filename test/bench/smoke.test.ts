@@ -40,6 +40,19 @@ test(
   },
 );
 
+test(
+  'webhooks and deliveries, one short round',
+  { skip: process.platform === 'linux' ? false : 'CPU of other processes is read from /proc' },
+  async () => {
+    const figures = await runBench(['webhooks', 'deliveries'], short);
+    // Deliveries on PostgreSQL too, where its server is installed.
+    assert.ok(figures.length === 6 || figures.length === 8, String(figures.length));
+    for (const { what, least, median } of figures) {
+      assert.ok(Number.isFinite(least) && Number.isFinite(median) && least > 0, what);
+    }
+  },
+);
+
 test('the engines, one short round against their peer', async () => {
   const figures = await runBench(['engines'], short);
   assert.equal(figures.length, 8);

@@ -19,6 +19,7 @@ import type { WebhookRow } from '../webhook-tables.ts';
 import { startWorker, type Calls } from './calls.ts';
 import type { Fault } from './faults.ts';
 import { makeMerging, type SortedRun } from './lookups.ts';
+import { packBatch } from './packed-batch.ts';
 
 export type SqliteStores = Stores &
   Readonly<{
@@ -140,7 +141,7 @@ const makeEventStore = (writer: Calls, reader: Calls, noteWritten: NoteWritten):
       0,
     );
     noteWritten(bytes);
-    return (await writer.call('receiveEvents', batch, sources, now)) as Awaited<
+    return (await writer.move('receiveEvents', packBatch(batch), sources, now)) as Awaited<
       ReturnType<EventStore['receive']>
     >;
   },

@@ -5,6 +5,7 @@
  */
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Database } from 'better-sqlite3';
+import type { SourceState } from '../../deliveries/event-store.ts';
 import type { Appended, Head, LedgerBatch } from '../../ledger/store.ts';
 import { answerCalls, codeOf } from './calls.ts';
 import {
@@ -21,6 +22,7 @@ import { makeEventWrites } from './events.ts';
 import { makeFaults, sqliteError, type Fault } from './faults.ts';
 import { makeLookupWrites } from './lookups.ts';
 import { makeOutboxWrites } from './outbox.ts';
+import { unpackBatch, type PackedBatch } from './packed-batch.ts';
 import { makeRetentionSlices } from './retention.ts';
 import {
   makeEchoWrites,
@@ -103,11 +105,11 @@ const append = (batch: LedgerBatch, options: Readonly<{ reserve: boolean }>): Ap
   return { kind: 'committed', reserve: hasReserve(path) };
 };
 
-const receive = (...given: Parameters<Handle['events']['receiveEvents']>) =>
+const receive = (packed: PackedBatch, sources: readonly SourceState[], now: number) =>
   using(({ events, database }) => {
     if (faults.full('receive')) throw sqliteError('SQLITE_FULL');
     faults.pass('receive', 'before');
-    const received = events.receiveEvents(...given);
+    const received = events.receiveEvents(unpackBatch(packed), sources, now);
     faults.pass('receive', 'after');
     noteCommit(database);
     return received;

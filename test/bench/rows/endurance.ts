@@ -2,11 +2,15 @@
 import { setTimeout as after } from 'node:timers/promises';
 import { cpuMs, residentMiB } from '../child.ts';
 import { figureOf, type Figure } from '../figures.ts';
+import type { GatewaySide } from '../gateway-side.ts';
 import { sideOf } from '../requests.ts';
 import type { Scene } from '../scene.ts';
+import { webhookOrder } from './webhooks.ts';
 
 const few = 10_000;
 const sliceSeconds = 1;
+/** A receiver that is never called. */
+const nowhere = 'http://127.0.0.1:9';
 
 export const memory = async (scene: Scene): Promise<readonly Figure[]> => {
   const gateway = await scene.gateway();
@@ -35,10 +39,11 @@ export const memory = async (scene: Scene): Promise<readonly Figure[]> => {
   ];
 };
 
-export const idle = async (scene: Scene): Promise<readonly Figure[]> => {
-  const { rounds, seconds, warmUpSeconds } = scene.effort;
-  const gateway = await scene.gateway();
-  await scene.load.run({ ...sideOf(gateway, 'create').order, seconds: warmUpSeconds });
+/** CPU of a gateway that nobody asks anything, in percent of a core, round by round. */
+const idleShares = async (
+  { effort: { rounds, seconds } }: Scene,
+  gateway: GatewaySide,
+): Promise<readonly number[]> => {
   await after(seconds * 1_000);
   const shares: number[] = [];
   for (let round = 0; round < rounds; round += 1) {
@@ -46,11 +51,26 @@ export const idle = async (scene: Scene): Promise<readonly Figure[]> => {
     await after(seconds * 1_000);
     shares.push((cpuMs(gateway.pid) - before) / (seconds * 10));
   }
+  return shares;
+};
+
+export const idle = async (scene: Scene): Promise<readonly Figure[]> => {
+  const { warmUpSeconds: seconds } = scene.effort;
+  const target = { kind: 'at most', value: 1 } as const;
+  const gateway = await scene.gateway();
+  await scene.load.run({ ...sideOf(gateway, 'create').order, seconds });
+  const shares = await idleShares(scene, gateway);
+  await gateway.stop();
+  const announced = await scene.gateway({ webhooks: { receiver: nowhere, announced: true } });
+  const { requests } = await scene.load.run({ ...webhookOrder(announced.port), seconds });
+  const waiting = await idleShares(scene, announced);
   return [
-    figureOf(shares, {
-      what: 'idle CPU, of a core',
+    figureOf(shares, { what: 'idle CPU, of a core', unit: '%', target }),
+    figureOf(waiting, {
+      what: 'the same with deliveries that wait for their date',
       unit: '%',
-      target: { kind: 'at most', value: 1 },
+      target,
+      note: `${requests.toLocaleString('en')} of them`,
     }),
   ];
 };
