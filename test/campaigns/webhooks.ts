@@ -27,8 +27,10 @@ import { makeWebhookSender, type WebhookSender } from './webhook-sender.ts';
 const eventsPerRound = 667;
 const subjectsPerRound = 40;
 const connections = 24;
-/** When the kill comes after the gateway is up, ms. */
-const killAfterMs = { least: 200, most: 900 };
+/** The kill comes after so many acknowledgements more: it hits a gateway at work on any machine. */
+const killAfter = { least: 20, most: 400 };
+/** But no later than this after the gateway is up, ms. */
+const killMsMax = 15_000;
 /** The outbox has this long to run empty once nobody kills it any more, ms per round. */
 const drainMs = (rounds: number): number => 60_000 + 4_000 * rounds;
 
@@ -41,12 +43,15 @@ const startOn = async (home: Home, sender: WebhookSender): Promise<GatewayProces
 const killOften = async (
   home: Home,
   sender: WebhookSender,
-  given: Readonly<{ kills: number; draw: () => number }>,
+  given: Readonly<{ kills: number; draw: () => number; acknowledged(): number }>,
 ): Promise<number> => {
   let kills = 0;
   while (kills < given.kills) {
     const gateway = await startOn(home, sender);
-    await after(killAfterMs.least + given.draw() * (killAfterMs.most - killAfterMs.least));
+    const wait = killAfter.least + given.draw() * (killAfter.most - killAfter.least);
+    const enough = given.acknowledged() + wait;
+    const latest = performance.now() + killMsMax;
+    while (given.acknowledged() < enough && performance.now() < latest) await after(5);
     await gateway.end('SIGKILL');
     await sender.point(null);
     kills += 1;
@@ -67,7 +72,11 @@ const run = async ({ rounds, seed, print }: CampaignOptions) => {
   try {
     await makeUsers(target, subjects);
     const { sending, all } = beginSending(sender, subjects, { messages, draw });
-    const kills = await killOften(home, sender, { kills: rounds, draw });
+    const kills = await killOften(home, sender, {
+      kills: rounds,
+      draw,
+      acknowledged: () => sending.done,
+    });
     print(`${kills} kills while ${sending.done} of ${subjects * messages} messages were sent`);
     const gateway = await startOn(home, sender);
     await all;
