@@ -29,7 +29,7 @@ describe('a claim', () => {
     );
   });
 
-  it('ends within ten minutes', () => {
-    assert.equal(leaseMsOf(under(3_600_000, '2s')), 600_000);
+  it('ends within two hours', () => {
+    assert.equal(leaseMsOf(under(10_800_000, '2s')), 7_200_000);
   });
 });

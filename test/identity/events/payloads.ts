@@ -151,7 +151,7 @@ export const payloads: readonly Payload[] = [
   },
   {
     title: 'Microsoft Graph: changes of people, of a group, and what befalls the subscription',
-    sender: 'graph',
+    sender: 'ms-graph',
     body: {
       value: [
         { changeType: 'deleted', resource: 'Users/1', resourceData: { id: '1' }, tenantId: 't' },

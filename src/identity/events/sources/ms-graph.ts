@@ -27,7 +27,7 @@ const refine = (reading: Reading, { item }: Item): Reading => {
 
 export const msGraph = mapping({
   name: 'ms-graph',
-  senders: ['graph', 'ms-graph-rich'],
+  senders: ['ms-graph-rich'],
   confidence: 'documented',
   source: 'microsoft-graph-docs-contrib change-notifications-*, lifecycle events',
   forms: ['json'],
