@@ -275,10 +275,10 @@ describe('the outbox', () => {
     await scene.settled();
     assert.equal(receiver.got.length, tried, 'not one while it rests');
     broken = false;
-    await scene.until(() => now === 1, 1_000);
+    await scene.until(() => now === 1, 100);
     const widths: number[] = [];
     for (const expected of [1, 2, 4]) {
-      await scene.until(() => now >= expected, 1_000);
+      await scene.until(() => now >= expected, 100);
       await scene.settled();
       widths.push(now);
       for (const release of waiting.splice(0)) release();
@@ -288,7 +288,7 @@ describe('the outbox', () => {
     await scene.until(async () => {
       for (const release of waiting.splice(0)) release();
       return (await scene.states())['delivered'] === 20;
-    }, 1_000);
+    }, 100);
     assert.ok(most <= 8);
     const counted = scene.told.filter(({ result }) => result === 'again').length;
     const listed = await scene.stores.outbox.list({ limit: 100 });
