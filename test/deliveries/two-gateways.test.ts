@@ -15,7 +15,18 @@ const bodyOf = ({ body }: Got) => JSON.parse(body.toString()) as { subject: stri
 describe('two gateways on one store', { skip: 'missing' in postgres && postgres.missing }, () => {
   it('share the work, keep each line in order and send nothing twice', async (t) => {
     const together = await openTogether(2);
-    const receiver = await startReceiver(t);
+    const held: (() => void)[] = [];
+    let shared = false;
+    const receiver = await startReceiver(t, (_got, response) => {
+      const answer = (): void => void response.writeHead(204).end();
+      if (shared) return answer();
+      held.push(answer);
+      // Twice what one of them may have under way: the other one has heard of it.
+      if (held.length < 8) return undefined;
+      shared = true;
+      for (const each of held.splice(0)) each();
+      return undefined;
+    });
     const snapshot = makeSnapshot(
       [makeForward({ concurrent: 4 })],
       [makeTarget('n8n', receiver.url)],
@@ -31,6 +42,7 @@ describe('two gateways on one store', { skip: 'missing' in postgres && postgres.
         await one.receive(JSON.stringify({ subject, n }), { subject });
       }
     }
+    await one.until(() => shared);
     await one.until(async () => (await one.states())['delivered'] === 40, 20);
     assert.equal(receiver.got.length, 40);
     for (const subject of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) {
@@ -41,7 +53,7 @@ describe('two gateways on one store', { skip: 'missing' in postgres && postgres.
       );
     }
     assert.equal(one.told.length + two.told.length, 40);
-    assert.ok(two.told.length > 0, 'the other one heard of it');
+    assert.ok(two.told.length >= 4, 'the other one heard of it');
   });
 
   it('take over what a dead one had in hand, in order, under the same ids', async (t) => {
