@@ -301,12 +301,14 @@ describe('hostile messages', () => {
   });
 
   it('without end use up the patience with their address, and nothing else', async () => {
-    let last = 0;
-    for (let one = 0; one < 450 && last !== 429; one++)
-      last = (
-        await send('/hooks/okta', { headers: { 'x-okta-verification-challenge': 'abc' } }, 'GET')
-      ).status;
-    assert.equal(last, 429);
+    const headers = { 'x-okta-verification-challenge': 'abc' };
+    const statuses = new Set<number>();
+    // Patience comes back at 50 a second: so many at once as no machine is too slow for.
+    for (let wave = 0; wave < 100 && !statuses.has(429); wave += 1) {
+      const sent = Array.from({ length: 50 }, () => send('/hooks/okta', { headers }, 'GET'));
+      for (const { status } of await Promise.all(sent)) statuses.add(status);
+    }
+    assert.ok(statuses.has(429), [...statuses].join());
     assert.equal((await send('/hooks/hr', standard('msg_after'))).status, 202);
   });
 
