@@ -34,15 +34,24 @@ export const sealEvent = (keyRing: KeyRing, id: EventId, event: KeptEvent): Seal
   return keyRing.seal(Buffer.concat(parts), contextOf(id));
 };
 
-/** Opens it; null where no key of the ring fits or a byte was changed. */
+type Head = Omit<KeptEvent, 'body' | 'contents'> & { body: number; contents: number | null };
+
+const headOf = (json: string): Head | null => {
+  try {
+    return JSON.parse(json) as Head;
+  } catch {
+    return null;
+  }
+};
+
+/** Opens it; null where no key of the ring fits, a byte was changed or it is packed in another way. */
 export const openEvent = (keyRing: KeyRing, id: EventId, sealed: Sealed): KeptEvent | null => {
   const plain = keyRing.open(sealed, contextOf(id));
   if (plain === null || plain.length < 4) return null;
   const bodyAt = 4 + plain.readUInt32BE(0);
-  const { body, contents, ...head } = JSON.parse(plain.toString('utf8', 4, bodyAt)) as Omit<
-    KeptEvent,
-    'body' | 'contents'
-  > & { body: number; contents: number | null };
+  const packed = headOf(plain.toString('utf8', 4, bodyAt));
+  if (packed === null) return null;
+  const { body, contents, ...head } = packed;
   return {
     ...head,
     body: plain.subarray(bodyAt, bodyAt + body),

@@ -24,14 +24,6 @@ export type OpenAndRead = (
   version: Snapshot['version'],
 ) => Reading | null;
 
-const open = (keyRing: KeyRing, id: EventId, sealed: Sealed): KeptEvent | null => {
-  try {
-    return openEvent(keyRing, id, sealed);
-  } catch {
-    return null;
-  }
-};
-
 const hasMany = ({ read }: Reading): boolean => 'events' in read && read.events.length > 1;
 
 /** Remembers nothing yet. */
@@ -45,7 +37,7 @@ export const makeOpenAndRead = (keyRing: KeyRing): OpenAndRead => {
     const key = `${version}\n${route.name}\n${id}\n${at}`;
     const before = known.get(key);
     if (before !== undefined) return before;
-    const kept = open(keyRing, id, sealed);
+    const kept = openEvent(keyRing, id, sealed);
     if (kept === null) return null;
     const read = readKept(route.reader, kept, at);
     const reading = { kept, read };

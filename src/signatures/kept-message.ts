@@ -3,13 +3,11 @@
  * only the headers that somebody will read. They are proven again by that id; the seal they lie under
  * vouches that nobody wrote it there.
  */
+import { keptMark, markOf } from './kept-mark.ts';
 import type { KeyFetcher, Received, Unverified } from './receiver.ts';
 import type { ReceiverParts } from './receiver-parts.ts';
 import type { CompiledScheme, Proof } from './scheme.ts';
 import type { Sender } from './sender.ts';
-
-/** What stands where a static secret stood in a message that is kept; the id of its key follows. */
-const keptMark = 'sallyport-key:';
 
 /** What CloudEvents say of theirs in headers (binary mode). */
 const cloudEvent = ['id', 'type', 'source', 'subject', 'time'].map((name) => `ce-${name}`);
@@ -46,7 +44,7 @@ export const keptHeaders = (
     const kept: Record<string, string> = Object.create(null) as Record<string, string>;
     const keep = (name: string): void => {
       const value = received.headers[name];
-      if (value !== undefined) kept[name] = secret.has(name) ? `${keptMark}${keyId}` : value;
+      if (value !== undefined) kept[name] = secret.has(name) ? markOf(keyId) : value;
     };
     always.forEach(keep);
     compiled.readHeaders?.(received).forEach(keep);
@@ -61,7 +59,7 @@ export const checkKept = (parts: ReceiverParts, fetcher: KeyFetcher): CompiledSc
     compiled.withoutSecret === null
       ? null
       : scheme.compile(options, {
-          keys: keys.map((key) => ({ ...key, text: `${keptMark}${key.id}` })),
+          keys: keys.map((key) => ({ ...key, text: markOf(key.id) })),
           fetcher,
           toleranceMs,
         });

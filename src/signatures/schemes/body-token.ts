@@ -2,6 +2,7 @@
  * A token that every item of a JSON body presents as it is (Microsoft Graph's `clientState`). Nothing
  * of the message is signed; one item without it makes the whole body one that nobody vouches for.
  */
+import { markOf } from '../kept-mark.ts';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { keysValidAt } from '../key-list.ts';
@@ -46,7 +47,7 @@ const holds = (value: Json | undefined, marks: ReadonlyMap<string, string>): boo
 
 /** Replaces every token by its key's mark: in the text, so that the rest stays as it came. */
 const replacer = (keys: readonly KeyMaterial[]) => {
-  const marks = new Map(keys.map(({ id, text }) => [text, `sallyport-key:${id}`]));
+  const marks = new Map(keys.map(({ id, text }) => [text, markOf(id)]));
   return (body: Buffer): Buffer => {
     let text = body.toString('utf8');
     for (const [token, mark] of marks)

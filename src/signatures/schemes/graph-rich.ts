@@ -5,6 +5,7 @@
  * passes only with `clientState`, and only if no item has contents: life cycle notifications.
  * Keys of the route that are PEM open contents; any other is a `clientState`.
  */
+import { keptMark, markOf } from '../kept-mark.ts';
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { z } from 'zod';
 import { isArray, isObject, type Json, type JsonObject } from '../../identity/json-value.ts';
@@ -32,7 +33,6 @@ type Options = z.output<typeof options>;
 const bodyBytesMax = 4_194_304;
 const itemsMax = 1_000;
 const tokensMax = 16;
-const keptMark = 'sallyport-key:';
 const issuerTemplates = [
   'https://sts.windows.net/{tenant}/',
   'https://login.microsoftonline.com/{tenant}/v2.0',
@@ -181,7 +181,7 @@ const withoutSecret = (body: Buffer, keyId: string): Buffer => {
   const message = readObject(body, bodyBytesMax);
   const items = message?.['value'];
   if (message === null || !isArray(items)) return body;
-  const mark = `${keptMark}${keyId}`;
+  const mark = markOf(keyId);
   const value = items.map((item) =>
     isObject(item) && item['clientState'] !== undefined ? { ...item, clientState: mark } : item,
   );
