@@ -12,6 +12,8 @@ export type RequestId = Branded<'RequestId'>;
 export type KeyId = Branded<'KeyId'>;
 export type EventId = Branded<'EventId'>;
 export type DeliveryId = Branded<'DeliveryId'>;
+export type HoldId = Branded<'HoldId'>;
+export type OverrideId = Branded<'OverrideId'>;
 /** 32 lower-case hex digits (W3C Trace Context). Ours begin with 48 bits of milliseconds. */
 export type TraceId = Branded<'TraceId'>;
 /** 16 lower-case hex digits. */
@@ -69,16 +71,38 @@ export const newTraceId = (now: number, random: Random): TraceId =>
 
 export const newSpanId = (random: Random): SpanId => random(8).toString('hex') as SpanId;
 
+const timed = (now: number, random: Random): string =>
+  now.toString(16).padStart(12, '0').slice(-12) + random(6).toString('hex');
+
 const eventPattern = /^evt_([0-9a-f]{24})$/;
 const deliveryPattern = /^dlv_([0-9a-f]{24})_([0-9a-z]{1,6})_([a-z0-9][a-z0-9_-]{0,62})$/;
 
 /** `evt_` + 48-bit milliseconds + 6 random bytes, in hex: new ids come at the end of an index. */
 export const newEventId = (now: number, random: Random): EventId =>
-  `evt_${now.toString(16).padStart(12, '0').slice(-12)}${random(6).toString('hex')}` as EventId;
+  `evt_${timed(now, random)}` as EventId;
 
 /** The text as an event id, or null if it is none. */
 export const parseEventId = (id: string): EventId | null =>
   eventPattern.test(id) ? (id as EventId) : null;
+
+const holdPattern = /^hld_([0-9a-f]{24})$/;
+const overridePattern = /^ovr_([0-9a-f]{24})$/;
+
+/** `hld_` + 48-bit milliseconds + 6 random bytes, in hex. */
+export const newHoldId = (now: number, random: Random): HoldId =>
+  `hld_${timed(now, random)}` as HoldId;
+
+/** The text as a hold id, or null if it is none. */
+export const parseHoldId = (id: string): HoldId | null =>
+  holdPattern.test(id) ? (id as HoldId) : null;
+
+/** `ovr_` + 48-bit milliseconds + 6 random bytes, in hex. */
+export const newOverrideId = (now: number, random: Random): OverrideId =>
+  `ovr_${timed(now, random)}` as OverrideId;
+
+/** The text as an override id, or null if it is none. */
+export const parseOverrideId = (id: string): OverrideId | null =>
+  overridePattern.test(id) ? (id as OverrideId) : null;
 
 /** What a delivery id names: the item of an event (0 = first), and the `deliver:` entry it goes by. */
 export type DeliveryKey = Readonly<{ event: EventId; item: number; name: string }>;

@@ -11,6 +11,7 @@ import type { ResourceType } from './identity/scim/schema-model.ts';
 import type { SharedLimitsAt } from './limits/shared-at.ts';
 import type { Json } from './identity/json-value.ts';
 import type { CompiledLimit, Grants } from './policy/decision.ts';
+import type { Approval, DecisionPoint, TenantSafety } from './policy/safety.ts';
 import type { DedupeBy, Receiver, Signer } from './signatures/receiver.ts';
 import type { TargetSettings } from './targets/settings.ts';
 
@@ -40,6 +41,8 @@ export type Target = Readonly<{
   unconfigured: string | null;
   limitReads: CompiledLimit | null;
   limitWrites: CompiledLimit | null;
+  /** Guards, protection and privilege of its tenant; null = no rule. */
+  safety: TenantSafety | null;
 }>;
 
 export type Client = Readonly<{
@@ -53,6 +56,24 @@ export type Client = Readonly<{
   pin: AddressPin | null;
   limitReads: CompiledLimit | null;
   limitWrites: CompiledLimit | null;
+}>;
+
+/** What is told of new holds, and where: signed webhooks without values. */
+export type HoldNotice = Readonly<{
+  name: string;
+  target: string;
+  /** Below the target's baseUrl. */
+  path: string;
+  signer: Signer | null;
+}>;
+
+/** `holds:` of the route file. */
+export type HoldSettings = Readonly<{
+  /** Pending ones of one client; more are refused. */
+  pendingMax: number;
+  /** Of what a guard holds, ms; a route's `approval` has its own. */
+  expiresMs: number;
+  notify: readonly HoldNotice[];
 }>;
 
 /** Defined where the rates are counted. */
@@ -73,6 +94,12 @@ export type Route = Readonly<{
   turns: 'gateway' | 'shared';
   /** Actions after which the resource is read back and compared (`verify:`); empty where none. */
   verify: ReadonlySet<string>;
+  /** When it is read back again, ms after the change, and how often after the last of them; empty = only at once. */
+  verifyAgain: Readonly<{ afterMs: readonly number[]; everyMs: number | null }>;
+  /** Mutations that wait for people; null = none by themselves. */
+  approval: Approval | null;
+  /** Asked after our own decision; closed where it fails. */
+  decisionPoint: DecisionPoint | null;
   deletes: 'passthrough' | 'deactivate';
   /** Words of the types the target does not have: their lists are answered empty (C12). */
   emptyLists: ReadonlySet<string>;
@@ -206,6 +233,9 @@ export type Snapshot = Readonly<{
   webhooks: readonly WebhookRoute[];
   /** By name; null prototype. */
   plans: Readonly<Record<string, Plan>>;
+  /** By tenant; null prototype. Only tenants with rules. */
+  tenants: Readonly<Record<string, TenantSafety>>;
+  holds: HoldSettings;
 }>;
 
 /** Where a store lies. */

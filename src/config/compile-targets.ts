@@ -118,6 +118,7 @@ export const compileTarget = (
     }).slice(0, 16),
     credentials,
     unconfigured,
+    safety: null,
     limitReads: limitOf(limitSetting(settings, 'reads'), `target:${name}:reads`, 'target-reads'),
     limitWrites: limitOf(
       limitSetting(settings, 'writes'),

@@ -192,6 +192,8 @@ const compile = (
     routes,
     webhooks,
     plans,
+    tenants: record<never>([]),
+    holds: { pendingMax: 1_000, expiresMs: 86_400_000, notify: [] },
   });
 };
 

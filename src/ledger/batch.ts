@@ -166,6 +166,7 @@ export const encodeBatch = (
         ? null
         : keyRing.seal(Buffer.from(bodies.join('\n'), 'utf8'), bodiesContext(writer, first)),
     entries,
+    claims: [],
     outcomes,
     lookups: pack(lookups),
   };

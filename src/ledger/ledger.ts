@@ -2,6 +2,7 @@
  * The ledger as the rest of the house uses it. `open` returns only when the intent is on disk.
  */
 import type { LedgerId } from '../ids.ts';
+import type { Claims, Unclaimed } from './claims.ts';
 import type {
   ActRecord,
   DenialRecord,
@@ -46,6 +47,15 @@ export interface Ledger {
    * `revocation` may use the disk reserve.
    */
   open(intent: IntentRecord, options: Readonly<{ revocation: boolean }>): Promise<LedgerId>;
+  /**
+   * As `open`, where the intent may be written only if its claims hold: windows that have room, a hold
+   * that is still to be released. They are checked and taken in the transaction that writes the intent;
+   * `Unclaimed` = certainly not written.
+   */
+  openClaiming(
+    intent: IntentRecord,
+    options: Readonly<{ revocation: boolean; claims: Claims }>,
+  ): Promise<LedgerId | Unclaimed>;
   /** Takes an outcome for writing within 20 ms; never throws and never waits for the disk. */
   settle(outcome: OutcomeRecord): void;
   /** Records a denial; repeats beyond 60 a minute per client and rule are counted into one record. */

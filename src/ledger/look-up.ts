@@ -47,6 +47,13 @@ const rowOf = (
   normalised: record.kind === 'intent' ? record.normalised : [],
   repairs: record.kind === 'intent' ? record.repairs : [],
   code: record.kind === 'denial' ? record.code : null,
+  hold:
+    record.hold === undefined
+      ? null
+      : typeof record.hold === 'string'
+        ? record.hold
+        : record.hold.id,
+  reverses: record.kind === 'intent' ? (record.reverses ?? []) : [],
 });
 
 const isEntry = (record: ChainedRecord | null): record is ChainedIntent | DenialRecord =>

@@ -226,6 +226,7 @@ export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
       await lease.release();
     },
     open: (intent, options): Promise<LedgerId> => queue.durable(dated(intent), options.revocation),
+    openClaiming: () => Promise.reject(new GatewayError('internal')),
     settle: (outcome): void => soon(dated(outcome), true),
     deny: (denial): void => denials.take(dated(denial)),
     act: (act): Promise<LedgerId> => queue.durable(dated(act), true),

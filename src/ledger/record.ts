@@ -55,6 +55,12 @@ export type IntentRecord = Readonly<{
   repairs: readonly string[];
   /** Rules that shadow mode let pass. */
   shadowed: readonly string[];
+  /** Hold it was released from, and who approved. */
+  hold?: Readonly<{ id: string; approvals: readonly string[] }>;
+  /** Break-glass override that let it hit a protected subject. */
+  override?: string;
+  /** Entries that it takes back. */
+  reverses?: readonly string[];
   /** What locates the subject again (`/Users/2819c223`, or the matching attribute of a create); sealed with the body. */
   body: IntentBody;
 }>;
@@ -98,7 +104,10 @@ export type OutcomeRecord = Readonly<{
   attempts: number;
 }>;
 
-/** A refusal of an authenticated caller. Repeats are counted into one record. */
+/**
+ * A refusal of an authenticated caller, or a mutation that waits for people (`code: mutation_held`, with
+ * its hold). Repeats of refusals are counted into one record, holds never.
+ */
 export type DenialRecord = Readonly<{
   kind: 'denial';
   at: number;
@@ -118,6 +127,8 @@ export type DenialRecord = Readonly<{
   configVersion: string;
   /** 1, or how many alike were counted into this record. */
   count: number;
+  /** The hold it waits in; only with `mutation_held`. */
+  hold?: string;
 }>;
 
 /** A person's act, a read of evidence, or the gateway's own (start, stop, configuration). */
@@ -160,4 +171,8 @@ export type LedgerRow = Readonly<{
   repairs: readonly string[];
   /** Error code of a denial; null for what was not denied. */
   code: string | null;
+  /** Hold it waits in, or was released from; null for others. */
+  hold: string | null;
+  /** Entries that it takes back; empty for others. */
+  reverses: readonly string[];
 }>;

@@ -5,6 +5,7 @@
  */
 import type { LedgerId } from '../ids.ts';
 import type { Sealed } from '../sealing.ts';
+import type { Claims, Unclaimed } from './claims.ts';
 import type { EntryOutcome, SettledBy } from './record.ts';
 
 /** Index row of an intent or a denial. */
@@ -48,6 +49,12 @@ export type LedgerBatch = Readonly<{
   bodies: Sealed | null;
   entries: readonly EntryIndex[];
   outcomes: readonly OutcomeIndex[];
+  /**
+   * What must hold for intents of this batch, in order of their sequence; checked and taken in the
+   * batch's own transaction, one after the other. Outcomes `not-sent` and `rejected` in a batch give
+   * back what their entries took from windows.
+   */
+  claims: readonly (Claims & Readonly<{ sequence: number }>)[];
   /** Keyed look-ups, packed: 16 bytes key, 4 bytes writer, 6 bytes sequence of the entry found. */
   lookups: Buffer;
 }>;
@@ -73,12 +80,17 @@ export type Head = Readonly<{
 
 /**
  * `full`: certainly not written, the disk has no room. `closed`: certainly not written, another gateway
- * closed the chain. A rejection leaves it unknown: ask `head`.
+ * closed the chain. `unclaimed`: certainly not written, these intents ask for what is not to be had; the
+ * rest may be written without them. A rejection leaves it unknown: ask `head`.
  */
 export type Appended =
   | Readonly<{ kind: 'committed'; reserve: boolean }>
   | Readonly<{ kind: 'full' }>
-  | Readonly<{ kind: 'closed' }>;
+  | Readonly<{ kind: 'closed' }>
+  | Readonly<{
+      kind: 'unclaimed';
+      items: readonly Readonly<{ sequence: number; why: Unclaimed }>[];
+    }>;
 
 /** A stored batch. `bodies` is null where there were none, where they are pruned or not asked for. */
 export type StoredBatch = Readonly<{

@@ -34,7 +34,9 @@ export type Purpose = Attempted['call']['purpose'];
 
 const stands = ({ standing }: Pick<DispatchDeps, 'standing'>, actor: Actor, now: number): boolean =>
   now < actor.client.expiresAt &&
-  (actor.kind === 'plan' ? actor.client.internal : standing.keyStands(actor.keyId, now));
+  (actor.kind === 'client'
+    ? standing.keyStands(actor.keyId, now)
+    : actor.kind !== 'plan' || actor.client.internal);
 
 /**
  * The check right before the first byte: null lets it go. A mutation (`entry` is what it is recorded

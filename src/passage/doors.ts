@@ -3,11 +3,12 @@
  * and in-doubt are values here, not exceptions. Types only; `pass.ts` walks.
  */
 import type { Refusal } from '../errors.ts';
-import type { KeyId, LedgerId, RequestId, SpanId, TraceId } from '../ids.ts';
+import type { HoldId, KeyId, LedgerId, RequestId, SpanId, TraceId } from '../ids.ts';
 import type { NormalisedPath } from '../identity/attributes/profile.ts';
 import type { Action, Operation } from '../identity/operation.ts';
 import type { Bulk, BulkOperation } from '../identity/scim/bulk.ts';
 import type { Presented } from '../identity/scim/present.ts';
+import type { Resource } from '../identity/scim/schema-model.ts';
 import type { EntryOutcome, SettledBy } from '../ledger/record.ts';
 import type { LimitState } from '../limits/limiter.ts';
 import type { Grants } from '../policy/decision.ts';
@@ -15,15 +16,44 @@ import type { Client, Route, Snapshot } from '../snapshot.ts';
 import type { RequestSettled } from '../telemetry/observe.ts';
 
 /**
- * Who walks: the client of a request with its key, or a plan as an internal client, which has none:
- * it stands as long as it is internal and has not expired. Freezes stop both.
+ * Who walks: the client of a request with its key; a plan as an internal client, which has none: it
+ * stands as long as it is internal and has not expired; a person who undoes or restores, with all
+ * grants but no way around guards, protection, holds and freezes; or a client whose held mutation people
+ * released, rebuilt by its name: it stands as long as it is configured and has not expired. Freezes stop all.
  */
 export type Actor = Readonly<{
   client: Client;
   /** What the client holds on this route; undefined = nothing. */
   grants: Grants | undefined;
 }> &
-  (Readonly<{ kind: 'client'; keyId: KeyId }> | Readonly<{ kind: 'plan'; keyId: null }>);
+  (
+    | Readonly<{ kind: 'client'; keyId: KeyId }>
+    | Readonly<{ kind: 'plan' | 'person' | 'released'; keyId: null }>
+  );
+
+/** A held mutation on its way out: what people approved, and what it must still be. */
+export type Release = Readonly<{
+  hold: HoldId;
+  /** Version of the hold, taken in the ledger's transaction. */
+  version: number;
+  /** Rule that held it: it does not hold it again; every other rule is asked anew. */
+  rule: string;
+  /** Hash of the mutation that was approved (binding.ts). */
+  mutation: Buffer;
+  /** Hash of the before-image that was approved; null where none was known. */
+  before: Buffer | null;
+  /** Version of the configuration under which it was approved. */
+  configVersion: string;
+  /** Names of those who approved. */
+  approvals: readonly string[];
+}>;
+
+/** Why a release did not go out: it is decided anew, with what is there now. */
+export type Unreleased = Readonly<{
+  why: 'mutation-changed' | 'before-changed' | 'config-changed' | 'taken';
+  before: Resource | null;
+  after: Resource | null;
+}>;
 
 /** Where a passage comes from. */
 export type Origin = Readonly<{
@@ -47,6 +77,10 @@ export type Passage = Readonly<{
   actor: Actor;
   operation: Operation;
   origin: Origin;
+  /** Where people released it. */
+  release?: Release;
+  /** Undo: the entries that it takes back, and the current resource it was planned for (binding.ts). */
+  undo?: Readonly<{ reverses: readonly LedgerId[]; before: Buffer | null }>;
 }>;
 
 /** The entry of a mutation, and what its outcome says. */
@@ -70,7 +104,7 @@ export type Outcome = Readonly<{
   operation: Operation['verb'] | 'bulk';
   actions: readonly Action[];
   resourceType: string | null;
-  decision: 'allow' | 'deny' | null;
+  decision: 'allow' | 'deny' | 'hold' | null;
   rule: string | null;
   normalised: readonly NormalisedPath[];
   repairs: readonly string[];
@@ -84,6 +118,10 @@ export type Outcome = Readonly<{
   targetMs: number;
   /** Why, for log and trace. */
   internal: string | null;
+  /** The hold it waits in, or was released from. */
+  holdId?: HoldId;
+  /** Why a release did not go out. */
+  unreleased?: Unreleased;
   /** Of a Bulk: each mutation it was unrolled into, with its wall times; else absent. */
   parts?: readonly Tried[];
 }>;

@@ -17,7 +17,7 @@ export type Journey = {
   operation: Operation;
   actions: readonly Action[];
   revocation: boolean;
-  decision: 'allow' | 'deny' | null;
+  decision: 'allow' | 'deny' | 'hold' | null;
   rule: string | null;
   normalised: readonly NormalisedPath[];
   limits: readonly LimitState[];

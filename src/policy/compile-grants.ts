@@ -48,6 +48,7 @@ export const compileGrants = (input: GrantsInput): Readonly<Record<string, Grant
       mode: settings.mode,
       until: settings.until ?? Number.POSITIVE_INFINITY,
       me: settings.me ?? null,
+      urgent: null,
       limitReads:
         reads === undefined ? null : compileLimit(reads, `${bucket}:reads`, 'grant-reads'),
       limitWrites:

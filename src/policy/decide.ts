@@ -265,5 +265,7 @@ const allow = (
     view: unionOf(views),
     limits,
     shadow,
+    shadowed: covers.every(({ grant }) => grant.mode === 'shadow'),
+    urgent: null,
   };
 };

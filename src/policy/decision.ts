@@ -37,6 +37,11 @@ export type CompiledGrant = Readonly<{
   me: string | null;
   limitReads: CompiledLimit | null;
   limitWrites: CompiledLimit | null;
+  /**
+   * Revocations by this grant count here and not in the tenant's guards, until this window is used up;
+   * then they are like any other.
+   */
+  urgent: Readonly<{ count: number; ms: number }> | null;
 }>;
 
 /** Ready for `limits.take`. */
@@ -88,6 +93,10 @@ export type Decision =
       view: AttributeSet;
       limits: readonly CompiledLimit[];
       shadow: readonly Denial[];
+      /** Are all actions covered by grants in shadow mode? Then guards only look on as well. */
+      shadowed: boolean;
+      /** Where one grant with `urgent` covers all actions: its window. */
+      urgent: Readonly<{ key: string; count: number; ms: number }> | null;
     }>
   | (Denial & Readonly<{ allowed: false }>);
 
@@ -95,7 +104,13 @@ export type Decision =
 export type Denial = Readonly<{
   code: Extract<
     ErrorCode,
-    'action_denied' | 'attribute_denied' | 'condition_denied' | 'internal' | 'clock_untrusted'
+    | 'action_denied'
+    | 'attribute_denied'
+    | 'condition_denied'
+    | 'subject_protected'
+    | 'guard_tripped'
+    | 'internal'
+    | 'clock_untrusted'
   >;
   rule: string;
   detail: string;

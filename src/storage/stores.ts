@@ -3,11 +3,17 @@ import type { KeyStore } from '../callers/store.ts';
 import type { LastGoodStore } from '../config/store.ts';
 import type { EventStore } from '../deliveries/event-store.ts';
 import type { OutboxStore } from '../deliveries/outbox-store.ts';
+import type { CheckStore } from '../drift/check-store.ts';
+import type { HoldStore } from '../holds/hold-store.ts';
 import type { LossStore } from '../ledger/loss-store.ts';
 import type { LedgerStore } from '../ledger/store.ts';
 import type { WriterStore } from '../ledger/writer-store.ts';
 import type { EchoStore } from '../passage/echo-store.ts';
 import type { TurnStore } from '../passage/turn-store.ts';
+import type { UseStore } from '../reports/use-store.ts';
+import type { MarkStore } from '../safety/mark-store.ts';
+import type { OverrideStore } from '../safety/override-store.ts';
+import type { PopulationStore } from '../safety/population-store.ts';
 import type { StoreFeed } from '../store-feed.ts';
 import type { FreezeStore } from '../targets/store.ts';
 import type { WebhookCopying } from './webhook-tables.ts';
@@ -21,6 +27,12 @@ export type Stores = Readonly<{
   echoes: EchoStore;
   events: EventStore;
   outbox: OutboxStore;
+  holds: HoldStore;
+  protectionMarks: MarkStore;
+  overrides: OverrideStore;
+  populations: PopulationStore;
+  checks: CheckStore;
+  uses: UseStore;
   /** Rows of both, for `store copy`. */
   webhookRows: WebhookCopying;
   /** What gateways need to share the store; null where one process owns it. */
@@ -31,6 +43,12 @@ export type Stores = Readonly<{
   /** Ends every connection and worker; what was promised is on disk already. */
   close(): Promise<void>;
 }>;
+
+/** In-between of the contract: the safety stores are not opened yet. */
+export type SafetyStores = Pick<
+  Stores,
+  'holds' | 'protectionMarks' | 'overrides' | 'populations' | 'checks' | 'uses'
+>;
 
 /** What `store status` tells of a store it did not change. */
 export type StoreStatus = Readonly<{

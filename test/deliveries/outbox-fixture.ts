@@ -146,6 +146,7 @@ export const makeTarget = (
   searchesAsAsked: true,
   plainWrites: true,
   tenant: url,
+  safety: null,
   digest: `${name} ${url} ${JSON.stringify(settings)}`,
   credentials: [],
   unconfigured: null,

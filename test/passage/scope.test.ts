@@ -33,6 +33,7 @@ const holder = (rules: readonly Rule[], until = Number.POSITIVE_INFINITY) => {
       limitReads: null,
       me: null,
       limitWrites: null,
+      urgent: null,
     })),
     needsBefore: () => false,
     needsGroupName: () => false,

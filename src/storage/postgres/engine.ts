@@ -1,7 +1,7 @@
 /** PostgreSQL as an engine: opened, migrated and looked at. */
 import { GatewayError } from '../../errors.ts';
 import { readMigrations } from '../migrations.ts';
-import type { Engine, Stores, StoreStatus } from '../stores.ts';
+import type { Engine, Stores, StoreStatus, SafetyStores } from '../stores.ts';
 import { makeAppends, type Claimed } from './append.ts';
 import {
   codeOf,
@@ -123,6 +123,7 @@ const storesOn = async (at: PostgresAt, commit: string): Promise<Stores> => {
       ...makeRetention(general, schema),
     },
     losses: makeLossStore(general, schema),
+    ...({} as SafetyStores),
     keys: makeKeyStore(general, schema),
     lastGood: makeLastGoodStore(general),
     freezes: makeFreezeStore(general, schema),

@@ -14,7 +14,7 @@ import type { LedgerStore } from '../../ledger/store.ts';
 import type { EchoStore } from '../../passage/echo-store.ts';
 import { silentFeed } from '../../store-feed.ts';
 import type { FreezeStore } from '../../targets/store.ts';
-import type { Stores } from '../stores.ts';
+import type { Stores, SafetyStores } from '../stores.ts';
 import type { WebhookRow } from '../webhook-tables.ts';
 import { startWorker, type Calls } from './calls.ts';
 import type { Fault } from './faults.ts';
@@ -209,6 +209,7 @@ const stores = (writer: Calls, reader: Calls): SqliteStores => {
       save: [writer, 'saveEchoes'],
       prune: [writer, 'pruneEchoes'],
     }),
+    ...({} as SafetyStores),
     losses: port<LossStore>({
       accept: [writer, 'acceptLoss'],
       acceptedAt: [reader, 'lossAcceptedAt'],
