@@ -14,6 +14,8 @@ export type Taken = Readonly<{
   event: SentEvent;
   /** It was taken: a 2xx went out, or would have, had the connection held. */
   taken: boolean;
+  /** A 2xx went out: nobody has a reason to send it again. */
+  told: boolean;
 }>;
 
 export type FailingReceiver = Readonly<{
@@ -49,7 +51,7 @@ export const startFailingReceiver = async (draw: () => number): Promise<FailingR
     const webhookId = String(request.headers['webhook-id']);
     const chance = draw();
     const taken = chance >= 0.08;
-    arrivals.push({ webhookId, event: data, taken });
+    arrivals.push({ webhookId, event: data, taken, told: chance >= 0.09 });
     if (chance < 0.04) response.writeHead(chance < 0.02 ? 500 : 503).end();
     else if (chance < 0.08) request.socket.destroy();
     // It took the message, and the gateway never hears of it.
