@@ -61,6 +61,7 @@ export const defaultRoutes = {
   grants: 1,
   capture: false,
   condition: true,
+  safety: false,
   webhooks: null,
 };
 

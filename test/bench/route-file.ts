@@ -9,6 +9,8 @@ export type RouteFileOptions = Readonly<{
   clients: number;
   grants: number;
   capture: boolean;
+  /** Guards that count every measured change and never trip, an approval and a protection beside them. */
+  safety: boolean;
   /** A condition on what the user will be; it needs the current user where one is changed. */
   condition: boolean;
   /**
@@ -40,7 +42,7 @@ const routeOf = (index: number, options: RouteFileOptions): string => {
     scim: target
     normalise: workforce
     before: ${capture ? 'capture' : 'needed'}
-    grants:
+${options.safety ? '    approval: { required: ["users:deactivate"] }\n' : ''}    grants:
 ${held.map((name) => `      - { client: ${name}, use: provision, limits: ${limit} }`).join('\n')}`;
 };
 
@@ -62,6 +64,12 @@ const webhookRoute = ({ webhooks }: RouteFileOptions): string =>
     event: { kind: '"mover"', subject: event.raw.data.subject${webhooks.announced === true ? `, effectiveAt: '"2126-01-01"'` : ''} }
 ${webhooks.receiver === null ? '' : '    deliver:\n      - { name: pass, to: receiver, path: /in, sign: { scheme: standard-webhooks, secret: "${env:WEBHOOK_SECRET}" }, concurrent: 32 }\n'}`;
 
+/** Rules of the target: the windows count what is measured, and are never full. */
+const safety = `    guards:
+      - { name: changes, actions: ["users:update", "users:create"], count: 1000000000, in: 1m, per: client }
+      - { name: leaves, actions: ["users:deactivate", "users:delete"], count: 25, in: 1h, slow: { count: 100, in: 7d } }
+`;
+
 /** The route file. The measured route is `/scim/r0`, its client `c0`. */
 export const routeFile = (options: RouteFileOptions): string => `version: 1
 environment: bench
@@ -79,7 +87,7 @@ targets:
     auth: [{ bearer: "\${env:TARGET_TOKEN}" }]
     allowPrivate: [127.0.0.0/8]
     limits: { concurrent: 64, reads: 1000000/s, writes: 1000000/s }
-${receiverTarget(options)}profiles:
+${options.safety ? safety : ''}${receiverTarget(options)}profiles:
   workforce:
     users:
       "*": [trim, nfc]

@@ -2,6 +2,7 @@
 import type { Figure } from './figures.ts';
 import { capture } from './rows/capture.ts';
 import { earlier } from './rows/earlier.ts';
+import { guards } from './rows/guards.ts';
 import { idle, memory } from './rows/endurance.ts';
 import { engines } from './rows/engines.ts';
 import { ledger, routes } from './rows/growth.ts';
@@ -20,6 +21,7 @@ export const rows: readonly Row[] = [
   { name: 'reads', run: reads },
   { name: 'latency', run: latency },
   { name: 'capture', run: capture },
+  { name: 'guards', run: guards },
   { name: 'engines', run: engines },
   { name: 'earlier', run: earlier },
   { name: 'routes', run: routes },

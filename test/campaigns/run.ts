@@ -10,6 +10,7 @@ import { campaign as cluster } from './cluster.ts';
 import { campaign as crash } from './crash.ts';
 import { campaign as differential } from './differential.ts';
 import { campaign as faults } from './faults.ts';
+import { campaign as guards } from './guards.ts';
 import { campaign as garbage } from './garbage.ts';
 import { campaign as liar } from './liar.ts';
 import { campaign as noninterference } from './noninterference.ts';
@@ -37,6 +38,7 @@ const campaigns: readonly Campaign[] = [
   clocks,
   webhooks,
   webhookCluster,
+  guards,
 ];
 
 const print = (line: string): void => {
