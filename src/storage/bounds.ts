@@ -35,6 +35,7 @@ export const bounds = Object.freeze({
   usesSummed: 20_000,
   usesPruned: 10_000,
   useAttributes: 200,
+  placeSlice: 1_000,
 });
 
 /** What a caller asks for, or the most there is. */
