@@ -54,6 +54,8 @@ describe('evidence of a session', () => {
       normalised: rest.normalised,
       repairs: rest.repairs,
       code: null,
+      hold: null,
+      reverses: [],
     });
     assert.deepEqual([...rest.actions].sort(), ['users:deactivate', 'users:update']);
     assert.ok(rest.normalised.some(({ path, rule }) => path === 'title' && rule === 'trim'));

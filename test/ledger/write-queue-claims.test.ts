@@ -4,7 +4,7 @@ import { suite, test } from 'node:test';
 import { ledgerId, type HoldId } from '../../src/ids.ts';
 import { openBodies, openLines } from '../../src/ledger/batch.ts';
 import { noClaims, type Claims } from '../../src/ledger/claims.ts';
-import type { LedgerBatch, StoredBatch } from '../../src/ledger/store.ts';
+import type { LedgerBatch } from '../../src/ledger/store.ts';
 import { denial, intent, keyRing, ledgerDeps, outcome, withLedger } from './fixture.ts';
 import { makeScripted, settle, writer } from './scripted-store.ts';
 
@@ -53,11 +53,11 @@ void suite('intents that claim something', () => {
     assert.deepEqual(answers, ['no hold', 'no hold']);
     const rest = calls[1]?.batch as LedgerBatch;
     assert.deepEqual([rest.first, rest.count, claimed(rest)], [1, 3, [3]]);
-    const linesOf = (batch: LedgerBatch) => openLines(batch as StoredBatch, keyRing);
+    const linesOf = (batch: LedgerBatch) => openLines(batch, keyRing);
     const before = linesOf(first?.batch as LedgerBatch) ?? [];
     assert.deepEqual(linesOf(rest), [before[1], before[2], before[4]]);
     const salts = (batch: LedgerBatch) =>
-      [...(openBodies(batch as StoredBatch, keyRing)?.values() ?? [])].map(({ salt }) => salt);
+      [...(openBodies(batch, keyRing)?.values() ?? [])].map(({ salt }) => salt);
     const printed = salts(first?.batch as LedgerBatch);
     assert.deepEqual(salts(rest), [printed[1], printed[3]]);
     calls[1]?.unclaimed(3);
