@@ -382,7 +382,7 @@ test('a counter is that of tenant, guard, window and whoever is counted', () => 
 });
 
 /** Any list of changes of the members of a group of up to eight. */
-const id = fc.constantFrom(...'abcdefgh');
+const id = fc.constantFrom(...Array.from('abcdefgh'));
 const ids = fc.uniqueArray(id, { maxLength: 8 });
 const change: fc.Arbitrary<Change> = fc.oneof(
   ids.filter((each) => each.length > 0).map((each) => removal(...each)),
