@@ -129,7 +129,7 @@ const said: readonly (readonly [string, string])[] = [
   [withRules('    privileged: {}\n'), 'write groups, attributes or both (targets.t1.privileged)'],
   [
     withRules('    privileged: { attributes: [departmnt] }\n'),
-    'a User has no such attribute here (targets.t1.privileged.attributes[0])',
+    'a User has no such attribute here; did you mean "department"? (targets.t1.privileged.attributes[0])',
   ],
   [
     route('approval: { required: [groups:delet] }'),
@@ -313,6 +313,27 @@ test('quick tests: what no rule speaks of costs nothing, what one must know is r
   assert.equal(privilege.needsBefore(['groups:update']), true);
   assert.equal(privilege.needsBefore(['users:update']), false);
   assert.equal(privilege.concerns(['users:update']), true);
+});
+
+test('what the interface shows is read as it is meant', async () => {
+  const { targets } = await snapshotOf(
+    withRules(`    privileged: { groups: ["*-admins"], attributes: [department] }
+    protected:
+      - { name: breakglass, users: { userName: ["breakglass@*"], memberOf: [Administrators] }, never: [deactivate, delete, password, rename, remove-member] }
+      - { name: admins, groups: { displayName: [Administrators] }, never: [delete, update, add-member, remove-member, replace-members] }
+    guards:
+      - { name: mass-leave, actions: [users:deactivate, users:delete], count: 25, in: 1h, per: client, then: hold }
+`),
+  );
+  const safety = targets['t1']?.safety;
+  const department = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:department';
+  assert.equal(safety?.privileged?.attributes?.covers(department), true);
+  assert.equal(safety.privileged.attributes.covers('title'), false);
+  assert.equal(safety.protections[0]?.filter, 'userName sw "breakglass@"');
+  assert.deepEqual(
+    [...(safety.protections[0]?.never ?? [])],
+    ['users:deactivate', 'users:delete', 'users:password', 'users:rename', 'groups:remove-member'],
+  );
 });
 
 test('a protection changes its digest with what it says, and with nothing else', async () => {
