@@ -31,4 +31,3 @@ export const holdSettings = z.strictObject({
     }),
 });
 export type HoldFileSettings = z.output<typeof holdSettings>;
-export type NoticeSettings = HoldFileSettings['notify'][number];

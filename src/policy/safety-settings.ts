@@ -93,7 +93,6 @@ export const approvalSettings = z.strictObject({
   remember: duration.refine((ms) => ms <= 31 * dayMs, 'at most 31d').prefault('7d'),
   passwords: z.enum(['drop', 'keep']).default('drop'),
 });
-export type ApprovalSettings = z.output<typeof approvalSettings>;
 
 /** `authzen:` of a route: an external decision point. */
 export const authzenSettings = z.strictObject({
@@ -102,7 +101,6 @@ export const authzenSettings = z.strictObject({
   timeout: duration.refine((ms) => ms >= 50 && ms <= 30_000, 'write 50ms to 30s').prefault('2s'),
   actions: actions.optional(),
 });
-export type AuthzenSettings = z.output<typeof authzenSettings>;
 
 /** `verify:` of a route: a list of actions, or with times at which it is looked at again. */
 export const verifySettings = z.union([
@@ -123,4 +121,3 @@ export const verifySettings = z.union([
     })
     .transform(({ every, ...rest }) => ({ ...rest, every: every ?? null, listed: false })),
 ]);
-export type VerifySettings = z.output<typeof verifySettings>;
