@@ -56,6 +56,8 @@ export const foldedTest = (patterns: readonly string[]): NameTest => {
   return (text) => {
     const key = foldKey(text);
     const trimmed = key.trim();
-    return tests.some((test) => test(trimmed) || (trimmed !== key && test(key)));
+    // `team *` matches `team ` and `*-x` matches ` -x`, so a space counts where a pattern asks for it.
+    const spellings = trimmed === key ? [key] : [trimmed, key, key.trimStart(), key.trimEnd()];
+    return tests.some((test) => spellings.some(test));
   };
 };
