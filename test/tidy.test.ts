@@ -80,6 +80,7 @@ const levels: Readonly<Record<string, number>> = {
   'gateway.ts': 6,
   'beginning.ts': 6,
   'webhooks.ts': 6,
+  'safeguards.ts': 6,
   'foundation.ts': 6,
   demo: 7,
   commands: 8,

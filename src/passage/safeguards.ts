@@ -62,6 +62,8 @@ export type HoldRequest = Readonly<{
   expiresMs: number;
   rememberMs: number;
   keepsPasswords: boolean;
+  /** Of an undo: what it takes back, so that its release says so as well. */
+  reverses?: readonly LedgerId[];
 }>;
 
 /** What came of it. */
