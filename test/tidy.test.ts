@@ -81,6 +81,7 @@ const levels: Readonly<Record<string, number>> = {
   'beginning.ts': 6,
   'webhooks.ts': 6,
   'safeguards.ts': 6,
+  'last-good.ts': 6,
   'foundation.ts': 6,
   demo: 7,
   commands: 8,

@@ -57,7 +57,7 @@ export type DeskDeps = Readonly<{
   /** Of a client's keys that are in use: who issued them. */
   issuersOf(client: string): Promise<readonly string[]>;
   /** Who last changed what a client may do; null = not known. */
-  changedBy(client: string): string | null;
+  changedBy(client: string): Promise<string | null>;
   /** Lets an approved hold out; null where no gateway runs here, or not now. */
   release(row: HoldRow): Promise<Released | null>;
 }>;
@@ -67,14 +67,15 @@ export type HoldsDesk = Readonly<{
   /** Pending ones by what they wait for together, the oldest first. */
   batches(): Promise<readonly Batch[]>;
   /** Null: there is none; `unopenable`: no key of the ring fits. */
-  show(
-    id: string,
-    values: boolean,
-  ): Promise<ReturnType<typeof shownHold> | 'unopenable' | null>;
+  show(id: string, values: boolean): Promise<ReturnType<typeof shownHold> | 'unopenable' | null>;
   /** Oldest pending ones of a batch, at most `limit`. */
   pendingOf(batch: string, limit: number): Promise<readonly HoldId[]>;
   /** `version`: of what was looked at (`show`); something else is not approved. */
-  approve(ids: readonly string[], person: Decider, version: string | null): Promise<readonly Decided[]>;
+  approve(
+    ids: readonly string[],
+    person: Decider,
+    version: string | null,
+  ): Promise<readonly Decided[]>;
   reject(ids: readonly string[], person: Decider, reason: string): Promise<readonly Decided[]>;
 }>;
 
@@ -135,9 +136,26 @@ const behindOf = async (deps: DeskDeps, { row, kept }: Opened): Promise<Behind> 
     client,
     owner,
     issuers: await deps.issuersOf(client),
-    changedBy: deps.changedBy(client),
+    changedBy: await deps.changedBy(client),
   };
 };
+
+/** The same question about many holds is asked once. */
+const behindOnce = (deps: DeskDeps) => {
+  const known = new Map<string, Promise<Behind>>();
+  return (found: Opened): Promise<Behind> => {
+    const key = `${found.kept.actor}\n${found.row.client}`;
+    const asked = known.get(key) ?? behindOf(deps, found);
+    known.set(key, asked);
+    return asked;
+  };
+};
+
+type Approving = Readonly<{
+  person: Decider;
+  version: string | null;
+  behind(found: Opened): Promise<Behind>;
+}>;
 
 type Step = Decided | Readonly<{ again: true }> | Readonly<{ approved: HoldRow }>;
 
@@ -145,8 +163,7 @@ type Step = Decided | Readonly<{ again: true }> | Readonly<{ approved: HoldRow }
 const approveOnce = async (
   deps: DeskDeps,
   id: string,
-  person: Decider,
-  version: string | null,
+  { person, version, behind: ask }: Approving,
 ): Promise<Step> => {
   const found = await opened(deps, id);
   if ('ok' in found) return found;
@@ -158,7 +175,7 @@ const approveOnce = async (
   if (version !== null && version !== versionOf(kept, snapshot.version)) {
     return no(id, 'it is not what you looked at any more: show it again', row.state);
   }
-  const behind = await behindOf(deps, found);
+  const behind = await ask(found);
   if (behind.owner === null) return no(id, 'its client is not configured any more', row.state);
   const standing = withStanding(kept, snapshot.version, now);
   const why = mayNotApprove(person, behind, standing.approvals);
@@ -197,11 +214,10 @@ const contended = (id: string): Decided => no(id, 'others change it at this mome
 const approveOne = async (
   deps: DeskDeps,
   id: string,
-  person: Decider,
-  version: string | null,
+  approving: Approving,
 ): Promise<Decided | Readonly<{ approved: HoldRow }>> => {
   for (let tries = 0; tries < triesMax; tries += 1) {
-    const step = await approveOnce(deps, id, person, version);
+    const step = await approveOnce(deps, id, approving);
     if (!('again' in step)) return step;
   }
   return contended(id);
@@ -297,8 +313,9 @@ export const makeHoldsDesk = (deps: DeskDeps): HoldsDesk => {
         .map(({ id }) => id),
     approve: async (ids, person, version) => {
       const steps: (Decided | Readonly<{ id: string; release: Promise<Released | null> }>)[] = [];
+      const approving = { person, version, behind: behindOnce(deps) };
       for (const id of new Set(ids)) {
-        const step = await approveOne(deps, id, person, version);
+        const step = await approveOne(deps, id, approving);
         steps.push('approved' in step ? { id, release: deps.release(step.approved) } : step);
       }
       const { promise: until, resolve } = Promise.withResolvers<null>();

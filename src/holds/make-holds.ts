@@ -59,8 +59,7 @@ export const makeHolds = (deps: HoldsDeps): Holds => {
     const releases: Releases = makeReleases({
       clock,
       observer,
-      release: (row) =>
-        releaseHold({ ...deps, doors, stopping: () => releases.stopping() }, row),
+      release: (row) => releaseHold({ ...deps, doors, stopping: () => releases.stopping() }, row),
     });
     return { releases, rounds: makeHoldRounds({ ...deps, releases }) };
   };

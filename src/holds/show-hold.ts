@@ -2,7 +2,7 @@
  * What people are shown of a hold: row, approvals and, for those who decide, what would change, one
  * attribute a line. Pure. Values leave as they are: whoever prints them escapes them.
  */
-import { isArray, isObject, type Json, type JsonObject } from '../identity/json-value.ts';
+import { isArray, isObject, type Json } from '../identity/json-value.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
 import { excluded, notYou, versionOf, type Behind } from './four-eyes.ts';
 import type { HoldRow } from './hold-store.ts';
@@ -31,7 +31,7 @@ const flat = (resource: Resource | null): ReadonlyMap<string, Json> => {
     const isExtension = name.toLowerCase().startsWith('urn:') && isObject(value);
     if (!isExtension) out.set(name, value);
     else {
-      for (const [inner, each] of Object.entries(value as JsonObject)) {
+      for (const [inner, each] of Object.entries(value)) {
         if (each !== undefined) out.set(`${name}:${inner}`, each);
       }
     }
@@ -39,11 +39,7 @@ const flat = (resource: Resource | null): ReadonlyMap<string, Json> => {
   return out;
 };
 
-const listChange = (
-  path: string,
-  before: readonly Json[],
-  after: readonly Json[],
-): ShownChange => {
+const listChange = (path: string, before: readonly Json[], after: readonly Json[]): ShownChange => {
   const had = new Set(before.map(text));
   const has = new Set(after.map(text));
   return {

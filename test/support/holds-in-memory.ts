@@ -74,9 +74,7 @@ export const holdsInMemory = (): HoldsInMemory => {
       newestFirst()
         .filter((row) => isOpen(row) && row.expiresAt <= now)
         .slice(0, 500)
-        .map((row) =>
-          set({ ...row, state: 'expired', version: row.version + 1, changedAt: now }),
-        ),
+        .map((row) => set({ ...row, state: 'expired', version: row.version + 1, changedAt: now })),
     counts: async () => {
       const out = new Map<string, { client: string; pending: number; oldestAt: number }>();
       for (const { client, at } of newestFirst().filter(isOpen)) {
