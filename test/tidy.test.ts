@@ -146,7 +146,14 @@ describe('imports', () => {
       }),
     );
     // The life of a gateway is one part in several files.
-    const life = ['src/gateway.ts', 'src/beginning.ts', 'src/webhooks.ts', 'src/foundation.ts'];
+    const life = [
+      'src/gateway.ts',
+      'src/beginning.ts',
+      'src/webhooks.ts',
+      'src/safeguards.ts',
+      'src/foundation.ts',
+      'src/last-good.ts',
+    ];
     allow(
       wrong.filter((line) => !line.split(' -> ').every((file) => life.includes(file))),
       'imports go up',

@@ -16,7 +16,6 @@ import type { HoldRow, HoldState, HoldStore } from './hold-store.ts';
 import {
   bindingOf,
   keepMutation,
-  mutationOf,
   openHold,
   sealHold,
   voidApprovals,
@@ -81,30 +80,17 @@ const end = (deps: ReleaseDeps, row: HoldRow, kept: KeptHold, why: string): Prom
   return move(deps, row, ended, { state: 'rejected', why });
 };
 
-/** How often in a row the same operation may come out otherwise than people were told. */
-const changedMax = 3;
-
 /** People are asked anew, about what is there now. */
 const askAgain = (
   deps: ReleaseDeps,
   row: HoldRow,
   kept: KeptHold,
-  { why, before, after, operation: planned }: Unreleased,
+  { why, before, after, operation }: Unreleased,
 ): Promise<Released> => {
   const snapshot = deps.snapshot();
-  const types = snapshot.routes.find(({ name }) => name === row.route)?.types ?? {};
-  const operation = planned ?? mutationOf(kept.operation, types);
-  const voided = voidApprovals(kept, why, deps.clock.now());
-  const stuck =
-    planned === undefined &&
-    voided.voided.slice(-changedMax).filter((one) => one.why === 'mutation-changed').length >=
-      changedMax;
-  if (operation === null || stuck) {
-    return end(deps, row, kept, 'it would not go out as it was approved');
-  }
   const binding = bindingOf(operation, before, row);
   const anew: KeptHold = {
-    ...voided,
+    ...voidApprovals(kept, why, deps.clock.now()),
     operation: keepMutation(operation),
     before,
     after,
@@ -142,12 +128,6 @@ const refused = (
   return end(deps, row, kept, rule === undefined || rule === '' ? code : `${code} (${rule})`);
 };
 
-/** The hold as it stands: a call that joined meanwhile may have moved its version. */
-const again = async (deps: ReleaseDeps, row: HoldRow): Promise<HoldRow> => {
-  const now = await deps.store.read(row.id);
-  return now !== null && now.state === 'approved' ? now : row;
-};
-
 const concluded = async (
   deps: ReleaseDeps,
   row: HoldRow,
@@ -165,14 +145,13 @@ const concluded = async (
     return { kind: 'released', entry, outcome: result };
   }
   if (unreleased?.why === 'taken') return standing(deps, row.id);
-  const moved = await again(deps, row);
-  if (unreleased !== undefined) return askAgain(deps, moved, kept, unreleased);
+  if (unreleased !== undefined) return askAgain(deps, row, kept, unreleased);
   if (outcome.decision === 'hold') {
     return outcome.holdId === undefined || outcome.holdId === row.id
-      ? heldAgain(deps, moved, kept, outcome.rule)
+      ? heldAgain(deps, row, kept, outcome.rule)
       : standing(deps, row.id);
   }
-  if (isRefusal(reply)) return refused(deps, moved, kept, reply);
+  if (isRefusal(reply)) return refused(deps, row, kept, reply);
   // Answered without an entry: nothing was written, nothing can be claimed.
   return { kind: 'later', why: 'internal' };
 };

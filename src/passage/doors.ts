@@ -38,7 +38,7 @@ export type Release = Readonly<{
   version: number;
   /** Rule that held it: it does not hold it again; every other rule is asked anew. */
   rule: string;
-  /** Rules that held it at an earlier release, which people approved since: they do not either. */
+  /** Rules that held it again on its way out, and that people were asked about as well. */
   others?: readonly string[];
   /** Hash of the mutation that was approved (binding.ts). */
   mutation: Buffer;
@@ -53,8 +53,8 @@ export type Release = Readonly<{
 /** Why a release did not go out: it is decided anew, with what is there now. */
 export type Unreleased = Readonly<{
   why: 'mutation-changed' | 'before-changed' | 'config-changed' | 'taken';
-  /** What would go out now, where it was planned: what people are asked about from here on. */
-  operation?: Mutation;
+  /** As it would be held now (`HoldRequest.operation`). */
+  operation: Mutation;
   before: Resource | null;
   after: Resource | null;
 }>;

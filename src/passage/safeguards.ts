@@ -62,7 +62,7 @@ export type HoldRequest = Readonly<{
   expiresMs: number;
   rememberMs: number;
   keepsPasswords: boolean;
-  /** Of an undo: what it takes back, so that its release says so as well. */
+  /** Undo: the entries that it takes back; they come again with its release. */
   reverses?: readonly LedgerId[];
 }>;
 
