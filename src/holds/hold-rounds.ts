@@ -43,6 +43,7 @@ export const makeHoldRounds = (deps: HoldRoundsDeps): HoldRounds => {
   const { store, clock, observer } = deps;
   let timer: Timer | null = null;
   let running: Promise<void> | null = null;
+  let queued: Promise<void> | null = null;
   let stopped = false;
   let silence: (() => void) | null = null;
   let failing = false;
@@ -79,11 +80,20 @@ export const makeHoldRounds = (deps: HoldRoundsDeps): HoldRounds => {
       failing = true;
     }
   };
-  const round = (): Promise<void> => {
-    running ??= work().finally(() => {
+  const begin = (): Promise<void> => {
+    running = work().finally(() => {
       running = null;
     });
     return running;
+  };
+  /** What changed during a round is looked at once more after it. */
+  const round = (): Promise<void> => {
+    if (running === null) return begin();
+    queued ??= running.then(() => {
+      queued = null;
+      return begin();
+    });
+    return queued;
   };
   const arm = (): void => {
     if (stopped) return;
@@ -104,7 +114,7 @@ export const makeHoldRounds = (deps: HoldRoundsDeps): HoldRounds => {
       stopped = true;
       silence?.();
       timer?.cancel();
-      await running;
+      await (queued ?? running);
     },
   };
 };
