@@ -42,7 +42,8 @@ export type IntentRecord = Readonly<{
   operation: string;
   actions: readonly string[];
   resource: Readonly<{ type: string; id: string | null }>;
-  decision: 'allow' | 'hold';
+  /** What was released from a hold was allowed, and says so in `hold`. */
+  decision: 'allow';
   rule: string;
   traceId: TraceId;
   requestId: RequestId;

@@ -16,4 +16,5 @@ export const bounds = Object.freeze({
   acted: 1_000,
   attempts: 10,
   newer: 50,
+  placeSlice: 1_000,
 });
