@@ -106,7 +106,7 @@ const relatedTo = (record: LedgerRecord): readonly string[] => {
   if (hold === undefined && override === undefined && reverses === undefined) return nothing;
   return [
     ...(hold === undefined ? nothing : [hold.id]),
-    ...(override === undefined ? nothing : [override]),
+    ...(override === undefined ? nothing : override.split(' + ')),
     ...(reverses ?? nothing).slice(0, reversesMax),
   ];
 };
