@@ -220,12 +220,17 @@ export type LaneCounted = Readonly<{
   oldestAt: number | null;
 }>;
 
+/** Holds of one client that wait for people. `oldestAt`: when the oldest was held, wall ms. */
+export type HoldsCounted = Readonly<{ client: string; pending: number; oldestAt: number }>;
+
 export interface Observer {
   requestSettled(record: RequestSettled): void;
   deliveryAttempted(record: DeliveryAttempted): void;
   planChanged(record: PlanChanged): void;
   /** All lanes of the store; one that is not named has nothing. */
   deliveriesCounted(record: readonly LaneCounted[]): void;
+  /** All clients of the store; one that is not named has nothing waiting. */
+  holdsCounted(record: readonly HoldsCounted[]): void;
   /** A doubt settled later, outside any request. */
   doubtSettled(
     record: Readonly<{
@@ -264,6 +269,7 @@ export const silentObserver: Observer = Object.freeze({
   deliveryAttempted: () => {},
   planChanged: () => {},
   deliveriesCounted: () => {},
+  holdsCounted: () => {},
   doubtSettled: () => {},
   limitRejected: () => {},
   sourceNoticed: () => {},
