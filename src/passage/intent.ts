@@ -56,6 +56,8 @@ export type IntentFacts = Readonly<{
   keepBefore: boolean;
   expected: unknown;
   shadowed: readonly string[];
+  /** Break-glass overrides that let it hit a protected subject. */
+  overrides: readonly string[];
 }>;
 
 const recordedCall = ({ method, path, query, body }: Call, secret: boolean): RecordedCall => ({
@@ -107,6 +109,7 @@ const common = (journey: Journey) => {
 
 export const intentOf = (journey: Journey, facts: IntentFacts): IntentRecord => {
   const { passage } = journey;
+  const { release, undo } = passage;
   return {
     kind: 'intent',
     at: facts.at,
@@ -119,6 +122,9 @@ export const intentOf = (journey: Journey, facts: IntentFacts): IntentRecord => 
     normalised: journey.normalised,
     repairs: [...new Set(journey.operation.repairs.map((repair) => repair.row))],
     shadowed: facts.shadowed,
+    ...(release === undefined ? {} : { hold: { id: release.hold, approvals: release.approvals } }),
+    ...(facts.overrides.length === 0 ? {} : { override: facts.overrides.join(' + ') }),
+    ...(undo === undefined ? {} : { reverses: undo.reverses }),
     body: bodyOf(journey, facts),
   };
 };
@@ -126,9 +132,9 @@ export const intentOf = (journey: Journey, facts: IntentFacts): IntentRecord => 
 /** The record of a refusal of an authenticated caller, or null for reads that were not denied by policy. */
 export const denialOf = (
   journey: Journey,
-  refusal: Readonly<{ code: string; rule: string }>,
+  refusal: Readonly<{ code: string; rule: string; hold?: string }>,
   at: number,
 ): DenialRecord | null =>
   isMutation(journey.passage.operation) || journey.decision === 'deny'
-    ? { kind: 'denial', at, ...common(journey), code: refusal.code, rule: refusal.rule, count: 1 }
+    ? { kind: 'denial', at, ...common(journey), ...refusal, count: 1 }
     : null;
