@@ -20,7 +20,7 @@ import type { Limiter } from './limits/limiter.ts';
 import { makeMemoryLimiter } from './limits/memory.ts';
 import { openSharedLimiter, type SharedLimiter } from './limits/redis.ts';
 import { makeDoors } from './passage/pass.ts';
-import { noSafeguards, type Safeguards } from './passage/safeguards.ts';
+import type { Safeguards } from './passage/safeguards.ts';
 import { makeSharedTurns } from './passage/shared-turns.ts';
 import { makeTurns, type Turns } from './passage/turns.ts';
 import { checksOf } from './readiness.ts';
@@ -229,7 +229,7 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
     ledger: foundation.ledger,
     keyRing: foundation.keyRing,
     echoStore: foundation.stores.echoes,
-    safeguards: deps.safeguards ?? noSafeguards,
+    safeguards: deps.safeguards ?? safety.safeguards,
     echoesKeptMs: () => parts.snapshot.store.retention.bodiesMs,
     snapshot: () => parts.snapshot,
     standing: {

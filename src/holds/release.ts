@@ -117,14 +117,17 @@ const refused = (
   deps: ReleaseDeps,
   row: HoldRow,
   kept: KeptHold,
-  { refused: code, rule }: Refusal,
+  { refused: code, rule, status }: Refusal,
 ): Promise<Released> | Released => {
   // A thaw must not let out what nobody looks at any more.
   if (code === 'target_frozen') {
     const anew = voidApprovals(kept, code, deps.clock.now());
     return move(deps, row, anew, { state: 'pending', why: code });
   }
-  if (errorTable[code].retryable) return { kind: 'later', why: code };
+  // A fault of ours or of the target is nobody's decision.
+  if (errorTable[code].retryable || (status ?? errorTable[code].status) >= 500) {
+    return { kind: 'later', why: code };
+  }
   return end(deps, row, kept, rule === undefined || rule === '' ? code : `${code} (${rule})`);
 };
 
