@@ -100,7 +100,7 @@ const stopParts = async (parts: Parts, deadlineMs: number): Promise<void> => {
   const [data, ...others] = parts.listeners;
   // Together: a caller that takes all the time there is takes none from what is being delivered.
   const doorsShut = data?.stop(left()) ?? Promise.resolve();
-  await Promise.all([parts.webhooks?.stop(left(), doorsShut), parts.safety?.stop()]);
+  await Promise.all([parts.webhooks?.stop(left(), doorsShut), parts.safety?.stop(left())]);
   await doorsShut;
   await parts.targets.close(left());
   await parts.closeDoors();

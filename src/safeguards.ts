@@ -31,8 +31,8 @@ export type SafetyRooms = Readonly<{
   release(row: HoldRow): Promise<Released | null>;
   /** After recovery was loaded; releases go through these doors. */
   start(doors: Pick<Doors, 'pass'>): void;
-  /** While the doors can still be passed. */
-  stop(): Promise<void>;
+  /** While the doors can still be passed; waits at most so long for what is under way. */
+  stop(deadlineMs: number): Promise<void>;
 }>;
 
 /** Makes them; nothing runs until `start`. */

@@ -48,8 +48,12 @@ export const makeHoldRounds = (deps: HoldRoundsDeps): HoldRounds => {
   let silence: (() => void) | null = null;
   let failing = false;
 
+  let first = true;
+
   const takeUp = async (now: number): Promise<void> => {
-    const approvedBefore = now - leaveAloneMs;
+    // At the start nobody here has them in hand; two gateways at one hold meet at its claim.
+    const approvedBefore = first ? now + 1 : now - leaveAloneMs;
+    first = false;
     const rows = await store.list({ states: ['approved'], approvedBefore, limit: takenMax });
     // Nobody waits for them here: a target that does not answer must not keep others from expiring.
     for (const row of rows) if (deps.releases.isDue(row.id)) void deps.releases.take(row);

@@ -146,6 +146,7 @@ export type Metrics = Readonly<{
     Observer,
     | 'deliveryAttempted'
     | 'planChanged'
+    | 'changeMade'
     | 'deliveriesCounted'
     | 'holdsCounted'
     | 'limitRejected'
@@ -243,6 +244,10 @@ export const makeMetrics = (clock: Clock): Metrics => {
     },
     deliveryAttempted: deliveries.attempted,
     planChanged: (changed) => count(countersOf(instruments, changed)),
+    changeMade: (made) => {
+      count(countersOf(instruments, made));
+      recordAttempts(instruments, made.target, made.attempts);
+    },
     deliveriesCounted: deliveries.counted,
     holdsCounted: (clients) => {
       zero(instruments.holdsPending);

@@ -7,8 +7,10 @@ import { after, before, describe, it } from 'node:test';
 import { issueKey } from '../../src/callers/keys.ts';
 import { systemClock } from '../../src/clock.ts';
 import { isRefusal } from '../../src/errors.ts';
+import { makeHoldsDesk } from '../../src/holds/holds-desk.ts';
 import type { LedgerId } from '../../src/ids.ts';
 import type { Snapshot } from '../../src/snapshot.ts';
+import { silentObserver } from '../../src/telemetry/observe.ts';
 import { mainConfig, startFixture, type Answered, type Fixture } from '../support/fixture.ts';
 import { runInProcess } from '../support/run-program.ts';
 import { base, errorExtension, patch, user } from '../support/scim-calls.ts';
@@ -159,6 +161,36 @@ describe('a change that waits for people', () => {
     assert.equal(await active(id), true);
     assert.equal((await approve('bob', hold))['state'], 'released');
     assert.equal(await active(id), false);
+  });
+
+  it('goes out once where its gateway died between the approval and the release', async () => {
+    const id = await newUser();
+    const hold = heldId(await off(id));
+    const { foundation, context } = fixture.gateway;
+    // The last word is on disk, and then nothing more happens.
+    const desk = makeHoldsDesk({
+      ...context,
+      store: foundation.stores.holds,
+      keyRing: foundation.keyRing,
+      observer: silentObserver,
+      issuersOf: () => Promise.resolve([]),
+      changedBy: () => Promise.resolve(null),
+      release: () => Promise.resolve(null),
+    });
+    const [decided] = await desk.approve([hold], { name: 'bob@example.com', local: false }, null);
+    assert.equal(decided?.state, 'approved');
+    await fixture.restart(systemClock);
+    while ((await active(id)) !== false);
+    const [row] = (await json('bob', 'holds', 'list', '--state', 'all')).value as Record<
+      string,
+      unknown
+    >[];
+    assert.deepEqual([row?.['id'], row?.['state']], [hold, 'released']);
+    const { value } = await json('bob', 'ledger', 'list', '--subject', id);
+    const entries = (value as Record<string, unknown>[]).filter(
+      (entry) => entry['hold'] === hold && entry['decision'] === 'allow',
+    );
+    assert.equal(entries.length, 1);
   });
 
   it('is not approved by whoever applied a change of what its client may do', async () => {

@@ -440,7 +440,7 @@ void test(
       for (const { release } of shared.sent as Scene['sent']) {
         assert.equal(release?.approvals.length, 1);
       }
-      await Promise.all(all.map(({ holds }) => holds.stop()));
+      await Promise.all(all.map(({ holds }) => holds.stop(1_000)));
     } finally {
       await drop();
     }

@@ -125,6 +125,8 @@ export type Scene = Readonly<{
   notes: Readonly<{ event: string; fields: Readonly<Record<string, unknown>> }>[];
   notices: Notice[];
   counted: unknown[];
+  /** Changes told to telemetry. */
+  made: unknown[];
   hold(more?: Partial<HoldRequest>): ReturnType<Holds['holding']['hold']>;
 }>;
 
@@ -152,9 +154,11 @@ export const scene = (
   const notes: Scene['notes'] = [];
   const notices: Notice[] = [];
   const counted: unknown[] = [];
+  const made: unknown[] = [];
   const observer = {
     note: (_level: string, event: string, fields: Readonly<Record<string, unknown>>) =>
       void notes.push({ event, fields }),
+    changeMade: (record: unknown) => void made.push(record),
     holdsCounted: (record: unknown) => void counted.push(record),
   };
   const claim = (release: NonNullable<Passage['release']>, entry: Outcome['ledger']): boolean => {
@@ -236,6 +240,7 @@ export const scene = (
     notes,
     notices,
     counted,
+    made,
     hold: (more = {}) => holds.holding.hold({ ...requestOf(of), ...more }),
   };
 };
