@@ -115,6 +115,38 @@ describe('approval', () => {
   });
 });
 
+describe('two rules', () => {
+  it('are each asked: what was approved for one waits for the other as well', async () => {
+    const fixture = await startFixture({
+      clients: ['full'],
+      config: withRules({
+        target:
+          '    guards: [{ name: leave, actions: [users:deactivate, users:delete], count: 1, in: 1h }]\n',
+        route: '    approval: { required: [users:delete] }\n',
+      }),
+    });
+    try {
+      const [one, two] = await makeUsers(fixture, 'two', 2);
+      const { holds } = fixture.gateway.context;
+      const path = (id: string | undefined) => `${base}/Users/${id}`;
+      const hold = holdOf(await fixture.ask('DELETE', path(one)), approval);
+      const place = await fixture.ask('PATCH', path(two), { body: deactivation });
+      assert.equal(place.status, 200, place.text);
+      const seen = changesSeen(fixture);
+      const [back] = await holds.approve([hold], approver, null);
+      assert.equal(back?.state, 'pending', JSON.stringify(back));
+      const [row] = await rowsOf(fixture, one as string);
+      assert.deepEqual([row?.decision, row?.rule, row?.hold], ['hold', 'guards.leave', hold]);
+      assert.equal(changesSeen(fixture), seen);
+      const [out] = await holds.approve([hold], approver, null);
+      assert.equal(out?.state, 'released', JSON.stringify(out));
+      assert.equal(changesSeen(fixture) - seen, 1);
+    } finally {
+      await fixture.stop();
+    }
+  });
+});
+
 describe('protection', () => {
   const marks = new Map<string, readonly string[]>();
   const found: string[] = [];
@@ -254,7 +286,9 @@ describe('privilege', () => {
     });
     assert.equal(root.status, 201, root.text);
     const remove = patch({ op: 'remove', path: `members[value eq "${id}"]` });
-    const taken = await fixture.ask('PATCH', `${base}/Groups/${root.body['id']}`, { body: remove });
+    const taken = await fixture.ask('PATCH', `${base}/Groups/${String(root.body['id'])}`, {
+      body: remove,
+    });
     assert.equal(errorIn(taken)['code'], 'action_denied');
     const plain = await make(fixture, 'Groups', group('app-plain', [id as string]));
     const fine = await fixture.ask('PATCH', `${base}/Groups/${plain}`, { body: remove });

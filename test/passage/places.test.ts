@@ -29,7 +29,7 @@ const touch = (window: GuardWindow | null, more: Partial<Touch> = {}): Touch => 
   window,
   key: 'tenant\nleave\nfast\nclient',
   amount: 1,
-  shareOf: window?.share == null ? null : 'population',
+  shareOf: window === null || window.share === null ? null : 'population',
   members: null,
   ...more,
 });
