@@ -43,8 +43,8 @@ export type GatewayDeps = Readonly<{
   load(): Promise<Loaded>;
   /** Loads a set of route files that was kept as last good. */
   loadKept(sources: Readonly<Record<string, string>>): Promise<Loaded>;
-  /** What keeps tenants safe; default: nothing does. */
-  safeguards?: Safeguards;
+  /** What stands in for single rooms of safety; default: none. */
+  safeguards?: Partial<Safeguards>;
   /** Refuse to start on a bad file even where a last good one is kept. */
   strict: boolean;
   /** Watch the files; off in tests that reload by hand. */
@@ -229,7 +229,7 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
     ledger: foundation.ledger,
     keyRing: foundation.keyRing,
     echoStore: foundation.stores.echoes,
-    safeguards: deps.safeguards ?? safety.safeguards,
+    safeguards: { ...safety.safeguards, ...deps.safeguards },
     echoesKeptMs: () => parts.snapshot.store.retention.bodiesMs,
     snapshot: () => parts.snapshot,
     standing: {

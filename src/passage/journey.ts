@@ -92,7 +92,14 @@ export const idOf = (operation: Operation): string | null =>
   'id' in operation && operation.id !== undefined ? operation.id : null;
 
 /** Ends a journey with an answer or a refusal. */
-export const endJourney = (journey: Journey, reply: Presented | Refusal): Outcome => ({
+export const endJourney = (journey: Journey, reply: Presented | Refusal): Outcome => {
+  const { holdId, unreleased } = journey;
+  const outcome = plainOutcome(journey, reply);
+  if (holdId === null) return outcome;
+  return { ...outcome, holdId, ...(unreleased === null ? {} : { unreleased }) };
+};
+
+const plainOutcome = (journey: Journey, reply: Presented | Refusal): Outcome => ({
   reply,
   operation: journey.passage.operation.verb,
   actions: journey.actions,
@@ -113,8 +120,6 @@ export const endJourney = (journey: Journey, reply: Presented | Refusal): Outcom
   attempts: journey.attempts,
   targetMs: journey.targetMs,
   internal: journey.internal ?? ('refused' in reply ? (reply.internal ?? null) : null),
-  ...(journey.holdId === null ? {} : { holdId: journey.holdId }),
-  ...(journey.unreleased === null ? {} : { unreleased: journey.unreleased }),
 });
 
 /** The caller went away before anything was recorded: nothing is sent, nothing is answered. */

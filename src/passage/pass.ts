@@ -57,9 +57,18 @@ const walkIn = async (deps: PassageDeps, journey: Journey): Promise<Outcome> => 
     : passRead({ ...walk, operation });
 };
 
+/**
+ * What was held under this very configuration is in canonical values already: a profile that maps one
+ * value to another must not map it twice.
+ */
+const asHeld = (passage: Passage): Passage =>
+  passage.release?.configVersion === passage.snapshot.version && passage.route.profile !== null
+    ? { ...passage, route: { ...passage.route, profile: null } }
+    : passage;
+
 /** One passage, from a canonical operation to its outcome. Rejects only on a defect. */
 const pass = async (deps: PassageDeps, passage: Passage): Promise<Outcome> => {
-  const journey = beginJourney(passage);
+  const journey = beginJourney(asHeld(passage));
   const outcome = await walkIn(deps, journey);
   tellUse(deps, journey);
   return outcome;

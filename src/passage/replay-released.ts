@@ -16,7 +16,8 @@ export const replayReleased = async (walk: MutationWalk, waiting: Outcome): Prom
   if (entry === null) return waiting;
   try {
     const shown = await deps.ledger.show(entry);
-    if (shown === null) return waiting;
+    // Without an outcome it is under way, or its outcome on the way to disk.
+    if (shown === null || shown.row.outcome === null) return waiting;
     const replayed = await replaySettled(walk, settledEntry(shown, ''), true);
     return replayed ?? waiting;
   } catch (error) {

@@ -17,7 +17,7 @@ import { requiresApproval } from './facts.ts';
 import { idOf } from './journey.ts';
 import type { MutationWalk } from './mutation-walk.ts';
 import { placesOf, type Place, type Tripped } from './places.ts';
-import type { Allowed, Approached, Prepared } from './prepare.ts';
+import { standsAlready, type Allowed, type Approached, type Prepared } from './prepare.ts';
 import { judgeSubjects } from './subjects.ts';
 
 /** A mutation that grants let pass, with its facts. */
@@ -165,6 +165,8 @@ const weighGuards = async (
   const none = overrides.length === 0 ? nothingWeighed : { ...nothingWeighed, overrides };
   const touches = touchesBy(walk.journey.passage.actor.client.name, walk.target, final);
   if (touches.length === 0) return none;
+  // What takes access away goes out even where it holds already; then it changes nothing to be counted.
+  if (standsAlready(final, walk.target.knobs) === 'holds') return none;
   const population = await populationOf(walk, final, touches);
   const released = (guard: Guard): boolean => isReleasedFrom(walk, guardRule(guard));
   const { shadowed: trial } = allowed;

@@ -61,7 +61,7 @@ void test('an event of ours is delivered once, signed as a Standard Webhook, and
   const { headers } = got;
   assert.equal(headers['content-type'], 'application/json');
   assert.equal(headers['webhook-id'], `dlv_${event.id.slice(4)}_0_ops`);
-  const signed = `${String(headers['webhook-id'])}.${String(headers['webhook-timestamp'])}.`;
+  const signed = `${headers['webhook-id']}.${String(headers['webhook-timestamp'])}.`;
   const key = Buffer.from(secret.slice('whsec_'.length), 'base64');
   const mac = createHmac('sha256', key).update(signed).update(got.body).digest('base64');
   assert.equal(headers['webhook-signature'], `v1,${mac}`);

@@ -69,6 +69,15 @@ const keptOf = (operation: Mutation): KeptHold => ({
   end: null,
 });
 
+const removal: Mutation = {
+  verb: 'delete',
+  type: userType,
+  id: 'u1',
+  preconditions: {},
+  projection: {},
+  repairs: [],
+};
+
 /** JSON of the value: what counts, whatever its prototype. */
 const plain = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
@@ -93,21 +102,13 @@ void test('a mutation comes out of the seal as it went in, under the same hash',
 
 void test('a seal opens under its own id, with its own keys and unchanged alone', () => {
   const id = newHoldId(1_700_000_000_000, systemRandom);
-  const operation: Mutation = {
-    verb: 'delete',
-    type: userType,
-    id: 'u1',
-    preconditions: {},
-    projection: {},
-    repairs: [],
-  };
-  const sealed = sealHold(keyRing, id, keptOf(operation));
+  const sealed = sealHold(keyRing, id, keptOf(removal));
   assert.ok(sealed !== null && openHold(keyRing, id, sealed) !== null);
   assert.equal(openHold(keyRing, newHoldId(1, systemRandom), sealed), null);
   const altered = Buffer.from(sealed) as typeof sealed;
   altered[sealed.length - 20] = (altered[sealed.length - 20] ?? 0) ^ 1;
   assert.equal(openHold(keyRing, id, altered), null);
-  assert.equal(mutationOf(keepMutation(operation), {}), null);
+  assert.equal(mutationOf(keepMutation(removal), {}), null);
 });
 
 void test('no password is left of any mutation', () => {
@@ -137,8 +138,7 @@ void test('no password is left of any mutation', () => {
 });
 
 void test('of approvals that fell the last twenty lists are remembered', () => {
-  const operation = { verb: 'delete' } as unknown as Mutation;
-  let kept = { ...keptOf({ ...operation, type: userType } as Mutation) };
+  let kept = keptOf(removal);
   for (let at = 0; at < 30; at += 1) {
     const given = { person: `p${at}`, at, configVersion: '', mutation: '', before: null };
     kept = voidApprovals({ ...kept, approvals: [given] }, 'before-changed', at);

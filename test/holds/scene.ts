@@ -30,16 +30,15 @@ export const keyRing = makeKeyRing(
 const farOff = 4_000_000_000_000;
 const frozen = refuse('target_frozen', 'frozen');
 
-const clientOf = (name: string, owner: string): Client =>
-  ({
-    name,
-    settings: { owner, purpose: 'tests', expires: farOff, auth: [], whenHeld: 'refuse' },
-    expiresAt: farOff,
-    internal: false,
-    pin: null,
-    limitReads: null,
-    limitWrites: null,
-  }) as Client;
+const clientOf = (name: string, owner: string): Client => ({
+  name,
+  settings: { owner, purpose: 'tests', expires: farOff, auth: [], whenHeld: 'refuse' },
+  expiresAt: farOff,
+  internal: false,
+  pin: null,
+  limitReads: null,
+  limitWrites: null,
+});
 
 export type World = {
   version: string;
