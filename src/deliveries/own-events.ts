@@ -12,7 +12,7 @@ import { sealEvent } from './kept-event.ts';
 import { hashOf, lineOf, subjectHash } from './lines.ts';
 
 /** Name of the route; lanes are `_sallyport/NAME`. */
-export const ownRouteName = '_sallyport';
+const ownRouteName = '_sallyport';
 const source = 'sallyport';
 
 /** One event of ours. */

@@ -19,7 +19,7 @@ const folded = (name: string): string =>
     .trim();
 
 /** Are these two spellings of one person? */
-export const samePerson = (one: string, other: string): boolean => folded(one) === folded(other);
+const samePerson = (one: string, other: string): boolean => folded(one) === folded(other);
 
 /** What is known of those behind a client. */
 export type Behind = Readonly<{

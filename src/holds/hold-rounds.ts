@@ -12,7 +12,7 @@ import { toldOf } from './make-holding.ts';
 import type { Releases } from './releases.ts';
 
 /** Between two rounds, ms. */
-export const roundMs = 5_000;
+const roundMs = 5_000;
 /** How long the gateway that approved is left to release, ms. */
 const leaveAloneMs = 3_000;
 /** Approved holds that one round takes up. */

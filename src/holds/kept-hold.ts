@@ -12,7 +12,7 @@ import type { Actor, Origin } from '../passage/doors.ts';
 import type { KeyRing, Sealed } from '../sealing.ts';
 
 /** Most bytes inside a seal; what is larger is not held but refused. */
-export const keptBytesMax = 1_048_576;
+const keptBytesMax = 1_048_576;
 
 type WithTypeName<Operation> = Operation extends Mutation
   ? Omit<Operation, 'type'> & Readonly<{ type: string }>
@@ -113,7 +113,7 @@ export const mutationOf = (
 };
 
 /** Is this attribute one that nobody is ever shown (a password)? */
-export const isSecret = (type: ResourceType, { schema, attribute }: Path): boolean => {
+const isSecret = (type: ResourceType, { schema, attribute }: Path): boolean => {
   const name = attribute.toLowerCase();
   const home =
     schema === undefined || schema.toLowerCase() === type.schema.id.toLowerCase()

@@ -17,7 +17,7 @@ export type Notice = Readonly<{
 }>;
 
 /** Between two notices of one batch, ms. */
-export const quietMs = 30_000;
+const quietMs = 30_000;
 /** Wait after the store failed, ms. */
 const againMs = 5_000;
 /** Batches that are noted at once; beyond it each hold is told by itself. */
@@ -49,7 +49,7 @@ const iso = (at: number): string => new Date(at).toISOString();
 const idOf = (hold: HoldId): EventId => `evt_${hold.slice(4)}` as EventId;
 
 /** The notice of the newest hold of a batch, where `count` came since the last one. */
-export const noticeOf = (row: HoldRow, count: number): Notice => ({
+const noticeOf = (row: HoldRow, count: number): Notice => ({
   id: idOf(row.id),
   kind: 'hold.created',
   subject: `${row.client}\n${row.batch}`,

@@ -17,7 +17,7 @@ const own = <Value>(table: Readonly<Record<string, Value>>, name: string): Value
   Object.hasOwn(table, name) ? table[name] : undefined;
 
 /** The client that a hold speaks of, where it stands still. */
-export const clientOf = (
+const clientOf = (
   { client }: Pick<HoldRow, 'client'>,
   snapshot: Pick<Snapshot, 'clients'>,
   now: number,
