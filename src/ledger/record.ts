@@ -58,7 +58,7 @@ export type IntentRecord = Readonly<{
   shadowed: readonly string[];
   /** Hold it was released from, and who approved. */
   hold?: Readonly<{ id: string; approvals: readonly string[] }>;
-  /** Break-glass override that let it hit a protected subject. */
+  /** Break-glass override that let it hit a protected subject; several joined by ` + `. */
   override?: string;
   /** Entries that it takes back. */
   reverses?: readonly string[];
