@@ -5,7 +5,7 @@
  */
 
 /** What news can be of. `turns` brings the key whose line moved; `deliveries`: some became due or ended. */
-export type FeedTopic = 'keys' | 'freezes' | 'turns' | 'losses' | 'deliveries';
+export type FeedTopic = 'keys' | 'freezes' | 'turns' | 'losses' | 'deliveries' | 'protection';
 
 export interface StoreFeed {
   /**

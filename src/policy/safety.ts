@@ -55,7 +55,10 @@ export type Protection = Readonly<{
   memberOf: ((displayName: string) => boolean) | null;
   /** Attributes by which it matches: none of them may change while it protects. */
   keys: AttributeSet;
-  /** What asks a target for candidates; null = all of them have to be looked through. */
+  /**
+   * What asks a target for candidates; null = all of them have to be looked through; '' = nobody: it
+   * matches by ids or membership alone.
+   */
   filter: string | null;
   /** Changes with what the rule says, so that what was resolved for another is resolved anew. */
   digest: string;
