@@ -15,6 +15,7 @@ import { exportLedger } from './ledger/export.ts';
 import { makeLedger, type OwnedLedger } from './ledger/make-ledger.ts';
 import { verifyLedger } from './ledger/verify.ts';
 import { makeKeyRing, type KeyRing } from './sealing.ts';
+import { makeSafetyDesk } from './safety/make-safety.ts';
 import type { Snapshot, StoreSettings } from './snapshot.ts';
 import { engineOf } from './storage/engines.ts';
 import type { Stores } from './storage/stores.ts';
@@ -138,7 +139,7 @@ export const evidenceSource = ({
 
 /** What admin operations use, over an open foundation. */
 export const adminContext = (
-  deps: Pick<FoundationDeps, 'clock' | 'random'>,
+  deps: Pick<FoundationDeps, 'clock' | 'random' | 'observer'>,
   foundation: Foundation,
   snapshot: () => Snapshot,
   config: AdminContext['config'],
@@ -156,6 +157,8 @@ export const adminContext = (
     ledger,
     keys: { store: stores.keys, clock, random, standing: callers },
     freezes,
+    // Over the store alone; a gateway puts its own in place of it.
+    safety: makeSafetyDesk({ ...deps, stores, snapshot }),
     verifyLedger: (since) =>
       verifyLedger(evidenceOfStore(evidence), {
         publicKey,

@@ -213,7 +213,7 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
     snapshot: () => parts.snapshot,
     standing: {
       keyStands: (keyId, now) => foundation.callers.stillStanding(keyId, now),
-      frozen: (scope) => foundation.freezes.frozenBy(scope) !== null,
+      frozen: (scope) => foundation.freezes.frozenBy(scope)?.scope ?? false,
     },
   });
   parts.closeDoors = doors.close;

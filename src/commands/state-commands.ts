@@ -31,7 +31,13 @@ const pick = (
 const keyColumns = ['id', 'holder', 'standing', 'issuedAt', 'expiresAt', 'lastUsedAt', 'issuedBy'];
 const expires = ['--expires <end>', 'a duration such as 90d, or a date'] as const;
 const againRate = ['--rate <rate>', 'how fast they come due (default 10/s)'] as const;
-const scopeOption = ['--scope <scope>', 'tenant, client or route (default: tenant)'] as const;
+const scopeOption = [
+  '--scope <scope>',
+  'tenant, client or route; only needed where the name is of several',
+] as const;
+const reason = ['--reason <text>', 'why; required'] as const;
+const ofTenant = ['--tenant <name>', 'of this tenant'] as const;
+const ofRule = ['--rule <name>', 'of this rule of protection'] as const;
 
 export const stateCommands: readonly StateCommand[] = Object.freeze([
   {
@@ -169,7 +175,7 @@ export const stateCommands: readonly StateCommand[] = Object.freeze([
   {
     usage: 'deliveries discard <id>',
     operation: 'deliveries.discard',
-    options: [['--reason <text>', 'why; required']],
+    options: [reason],
     columns: [],
     input: ([id], options) => ({ id, ...pick(options, ['reason']) }),
   },
@@ -219,20 +225,85 @@ export const stateCommands: readonly StateCommand[] = Object.freeze([
   {
     usage: 'freeze <name>',
     operation: 'freezes.freeze',
-    options: [scopeOption, ['--reason <text>', 'why; required']],
+    options: [scopeOption, reason],
     columns: [],
-    input: ([name], options) => ({
-      name,
-      scope: options['scope'] ?? 'tenant',
-      ...pick(options, ['reason']),
-    }),
+    input: ([name], options) => ({ name, ...pick(options, ['scope', 'reason']) }),
   },
   {
     usage: 'thaw <name>',
     operation: 'freezes.thaw',
     options: [scopeOption],
     columns: [],
-    input: ([name], options) => ({ name, scope: options['scope'] ?? 'tenant' }),
+    input: ([name], options) => ({ name, ...pick(options, ['scope']) }),
+  },
+  {
+    usage: 'protection rules',
+    operation: 'protection.rules',
+    options: [ofTenant],
+    columns: ['tenant', 'rule', 'word', 'resolved', 'at', 'failed', 'marks'],
+    input: (_args, options) => pick(options, ['tenant']),
+  },
+  {
+    usage: 'protection list',
+    operation: 'protection.list',
+    options: [ofTenant, ofRule, ['--limit <count>', 'at most this many (default 200)']],
+    columns: ['tenant', 'rule', 'word', 'id', 'since', 'resolved'],
+    input: (_args, options) => pick(options, ['tenant', 'rule', 'limit']),
+  },
+  {
+    usage: 'protection forget <id>',
+    operation: 'protection.forget',
+    options: [ofTenant, ofRule, ['--type <word>', 'users (default) or groups'], reason],
+    columns: [],
+    input: ([id], options) => ({
+      id,
+      word: options['type'] ?? 'users',
+      ...pick(options, ['tenant', 'rule', 'reason']),
+    }),
+  },
+  {
+    usage: 'protection resolve',
+    operation: 'protection.resolve',
+    options: [],
+    columns: ['tenant', 'rule', 'word', 'resolved', 'at', 'failed', 'marks'],
+    input: () => ({}),
+  },
+  {
+    usage: 'overrides ask <client>',
+    operation: 'overrides.ask',
+    options: [
+      ofTenant,
+      ofRule,
+      ['--subject <id>', 'only for this id at the target (default: every subject of the rule)'],
+      ['--until <end>', 'a duration such as 2h, or an RFC 3339 instant; at most 24 h'],
+      reason,
+    ],
+    columns: [],
+    input: ([client], options) => ({
+      client,
+      ...pick(options, ['tenant', 'rule', 'subject', 'until', 'reason']),
+    }),
+  },
+  {
+    usage: 'overrides approve <id>',
+    operation: 'overrides.approve',
+    options: [],
+    columns: [],
+    input: ([id]) => ({ id }),
+  },
+  {
+    usage: 'overrides end <id>',
+    operation: 'overrides.end',
+    options: [],
+    columns: [],
+    input: ([id]) => ({ id }),
+  },
+  {
+    usage: 'overrides list',
+    operation: 'overrides.list',
+    options: [],
+    columns: ['id', 'state', 'tenant', 'rule', 'client', 'subject', 'by', 'approvedBy', 'until'],
+    input: () => ({}),
   },
   {
     usage: 'clock trust',
@@ -244,7 +315,7 @@ export const stateCommands: readonly StateCommand[] = Object.freeze([
   {
     usage: 'store accept-loss',
     operation: 'store.accept-loss',
-    options: [['--reason <text>', 'why; required']],
+    options: [reason],
     columns: [],
     input: (_args, options) => pick(options, ['reason']),
   },

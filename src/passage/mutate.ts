@@ -21,6 +21,7 @@ import { dispatch, lastCheck } from './dispatch.ts';
 import type { Outcome } from './doors.ts';
 import { echoWrite } from './echo-view.ts';
 import { gatherCurrent, needsCurrent, type Current } from './facts.ts';
+import { frozenRefusal } from './frozen.ts';
 import { intentOf } from './intent.ts';
 import { abandonedRefusal, endJourney } from './journey.ts';
 import type { MutationWalk } from './mutation-walk.ts';
@@ -338,9 +339,8 @@ export const passMutation = async (walk: MutationWalk): Promise<Outcome> => {
   const { deps, journey, target, operation } = walk;
   const { actor, route, origin } = journey.passage;
   const scope = { tenant: target.tenant, route: route.name, client: actor.client.name };
-  if (deps.standing.frozen(scope)) {
-    return turnAway(deps, journey, refuse('target_frozen', 'Changes here are stopped for now.'));
-  }
+  const frozen = deps.standing.frozen(scope);
+  if (frozen !== false) return turnAway(deps, journey, frozenRefusal(frozen));
   const reading = needsCurrent(operation, route, actor.grants, journey.actions, target);
   const asked = [actor.client.limitWrites, target.limitWrites, reading ? target.limitReads : null];
   const limited = await takeLimits(deps, journey, asked, target);

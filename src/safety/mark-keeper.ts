@@ -59,7 +59,7 @@ export const makeMarkKeeper = (deps: {
   const waiting = new Map<string, ProtectionMark>();
   let written: readonly Written[] = [];
   let timer: Timer | null = null;
-  let flushing: Promise<void> | null = null;
+  let flushing: Promise<void> = Promise.resolve();
   let full: ReadonlySet<string> = new Set();
   let failures = 0;
   let overflowing = false;
@@ -89,14 +89,12 @@ export const makeMarkKeeper = (deps: {
     failures = whole ? 0 : failures + 1;
     if (waiting.size < waitingMax) overflowing = false;
   };
-  const flush = async (): Promise<void> => {
-    // One under way may have begun before what is to be written was put.
-    while (flushing !== null) await flushing;
-    flushing = writeAll().finally(() => {
-      flushing = null;
+  // One after another: one under way may have begun before what is to be written was put.
+  const flush = (): Promise<void> => {
+    flushing = flushing.then(writeAll).finally(() => {
       if (waiting.size > 0) arm();
     });
-    await flushing;
+    return flushing;
   };
   const arm = (): void => {
     if (timer !== null || stopped) return;

@@ -32,7 +32,10 @@ export const markKey = ({ tenant, rule, word, id }: MarkName): string =>
 export const makeMarkTable = (marks: readonly ProtectionMark[]): MarkTable => {
   const tenants = new Map<string, Map<string, Entry>>();
   const has = ({ tenant, rule, word, id }: MarkName): boolean =>
-    tenants.get(tenant)?.get(placeOf(word, id))?.some((one) => one.rule === rule) ?? false;
+    tenants
+      .get(tenant)
+      ?.get(placeOf(word, id))
+      ?.some((one) => one.rule === rule) ?? false;
   const add = (mark: ProtectionMark): boolean => {
     if (has(mark)) return false;
     const entries = tenants.get(mark.tenant) ?? new Map<string, Entry>();

@@ -88,7 +88,7 @@ export const makeOverrides = (deps: {
   clock: Clock;
   random: Random;
   observer: Pick<Observer, 'note'>;
-  snapshot(): Snapshot;
+  snapshot: () => Snapshot;
 }): Overrides => {
   const { store, standing, clock, random, observer, snapshot } = deps;
   const unknown = refuse('value_invalid', 'There is no such override.');

@@ -55,10 +55,7 @@ export type RoundsDeps = AskDeps &
   }>;
 
 /** The first target of the tenant that can be used. */
-export const usableTarget = (
-  { targets }: Snapshot,
-  names: readonly string[],
-): Target | null => {
+export const usableTarget = ({ targets }: Snapshot, names: readonly string[]): Target | null => {
   for (const name of names) {
     const target = Object.hasOwn(targets, name) ? targets[name] : undefined;
     if (target?.unconfigured === null) return target;
@@ -68,9 +65,7 @@ export const usableTarget = (
 
 /** A resource type as routes to this target know it, with the extensions it declares. */
 export const typeAt = ({ routes }: Snapshot, target: string, word: string): ResourceType | null => {
-  const route = routes.find(
-    (one) => one.target === target && Object.hasOwn(one.types, word),
-  );
+  const route = routes.find((one) => one.target === target && Object.hasOwn(one.types, word));
   return route?.types[word] ?? (Object.hasOwn(coreTypes, word) ? (coreTypes[word] ?? null) : null);
 };
 
@@ -168,7 +163,7 @@ export const makeResolveRounds = (deps: RoundsDeps): ResolveRounds => {
       await round().catch((cause: unknown) => {
         observer.note('error', 'protection.round.failed', { cause });
       });
-    } while (again && !stopped);
+    } while (again);
   };
   const arm = (ms: number): void => {
     timer?.cancel();
@@ -183,9 +178,10 @@ export const makeResolveRounds = (deps: RoundsDeps): ResolveRounds => {
     });
     return running;
   };
-  const beginAnew = (): Promise<void> => {
+  const beginAnew = async (): Promise<void> => {
+    if (stopped) return;
     if (running !== null) again = true;
-    return begin();
+    await begin();
   };
 
   return {
@@ -202,12 +198,13 @@ export const makeResolveRounds = (deps: RoundsDeps): ResolveRounds => {
       else if (timer === null && running === null && tenants.length > 0) arm(roundMs);
     },
     run: async () => {
-      if (!stopped) await beginAnew();
+      await beginAnew();
       return states();
     },
     states,
     stop: async () => {
       stopped = true;
+      again = false;
       timer?.cancel();
       timer = null;
       await running;
