@@ -32,6 +32,8 @@ export type Listing = Readonly<{
   budget: Budget;
 }>;
 
+/** Times that a list may shrink while it is read. */
+const shrinksMax = 100;
 /** Resources asked for on one page. */
 const pageSize = 200;
 
@@ -71,9 +73,9 @@ const nextPlace = (
       ? null
       : { at: { cursor: nextCursor }, read: read + shown, total: list.totalResults };
   }
-  // Where some went away meanwhile, the rest moved up: those are read again.
+  // Where some went away meanwhile, the rest moved up past the beginning of this page: read it again.
   const gone = Math.max(0, total - list.totalResults);
-  const seen = Math.max(0, read + shown - gone);
+  const seen = gone > 0 ? Math.max(0, read - gone) : read + shown;
   // A total that is not told is that of the page: a full one may have another behind it.
   const more = list.totalStated ? seen < list.totalResults : shown >= count;
   if (shown === 0 || !more) return null;
@@ -97,6 +99,7 @@ export const readAll = async (
   const seen = new Set<string>();
   const first: Page = paging === 'cursor' ? { cursor: '' } : { startIndex: 1 };
   let place: Place | null = { at: first, read: 0, total: 0 };
+  let shrinks = 0;
   while (place !== null) {
     const page: Page = paging === 'none' ? {} : { ...place.at, count };
     const asked = await askTarget(deps, target, { ...search, page });
@@ -115,6 +118,7 @@ export const readAll = async (
     }
     const moved = list.totalResults < place.total;
     place = nextPlace(place, list, { paging, count });
+    if (moved && (shrinks += 1) > shrinksMax) return { failed: 'list_unsteady' };
     if (place !== null && seen.size === before && !moved) return { failed: 'page_repeated' };
   }
   return null;
