@@ -6,6 +6,7 @@
 import { isRefusal, refuse, type Refusal } from '../errors.ts';
 import type { Clock } from '../clock.ts';
 import { newOverrideId, type OverrideId, type Random } from '../ids.ts';
+import { foldKey } from '../policy/fold-key.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { Observer } from '../telemetry/observe.ts';
 import type { Override, OverrideStore } from './override-store.ts';
@@ -38,7 +39,7 @@ const unnamed = refuse(
 
 /** Names of people as one compares them: an owner is written by hand. */
 const samePerson = (one: string, other: string): boolean =>
-  one.normalize('NFKC').trim().toLowerCase() === other.normalize('NFKC').trim().toLowerCase();
+  foldKey(one.trim()) === foldKey(other.trim());
 
 /** Why nobody may ask for this, or null. */
 const wishProblem = (snapshot: Snapshot, wish: OverrideWish, now: number): Refusal | null => {

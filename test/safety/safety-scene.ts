@@ -5,6 +5,7 @@ import { startSandbox, type Sandbox } from '../../src/demo/sandbox.ts';
 import { systemRandom } from '../../src/ids.ts';
 import type { Resource } from '../../src/identity/scim/schema-model.ts';
 import { makeMemoryLimiter } from '../../src/limits/memory.ts';
+import { foldKey } from '../../src/policy/fold-key.ts';
 import type { Protection, TenantSafety } from '../../src/policy/safety.ts';
 import { makeSafety, type Safety } from '../../src/safety/make-safety.ts';
 import type { Snapshot, Target } from '../../src/snapshot.ts';
@@ -17,8 +18,7 @@ export const tenant = 'suite-production';
 const token = 'safety-scene-token-88';
 
 /** One key for names, as the house compares them. */
-export const keyOf = (text: unknown): string =>
-  String(text).normalize('NFKC').toUpperCase().toLowerCase();
+export const keyOf = (text: unknown): string => foldKey(String(text));
 
 /** A rule of protection by hand; it asks for nobody unless told. */
 export const protection = (name: string, more: Partial<Protection> = {}): Protection => ({
