@@ -1,8 +1,7 @@
 /** Counts that guards' shares are of: cached, shared, kept, and not to be inflated within a day. */
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
-import fc from 'fast-check';
-import { rfcKnobs } from '../../src/identity/dialects/knobs.ts';
+import { array, assert as assertAll, integer, nat, property, tuple } from 'fast-check';
 import { userType } from '../../src/identity/scim/schemas.ts';
 import { makeMemoryLimiter } from '../../src/limits/memory.ts';
 import {
@@ -13,18 +12,12 @@ import {
   usableMs,
 } from '../../src/safety/populations.ts';
 import type { Population } from '../../src/safety/population-store.ts';
-import type { Snapshot, Target } from '../../src/snapshot.ts';
-import { makeTestClock, target as targetSource } from '../targets/harness.ts';
+import type { Snapshot } from '../../src/snapshot.ts';
+import { makeTestClock } from '../targets/harness.ts';
+import { suiteTarget } from './safety-scene.ts';
 import { safetyStoresInMemory, type StoresInMemory } from '../support/safety-stores.ts';
 
-const target: Target = {
-  ...targetSource('http://127.0.0.1:1/scim'),
-  ...{ searchesAsAsked: true, plainWrites: true, limitReads: null, limitWrites: null },
-  knobs: rfcKnobs,
-  tenant: 't',
-  credentials: [],
-  safety: null,
-};
+const target = suiteTarget('http://127.0.0.1:1/scim');
 const snapshot = {
   targets: { [target.name]: target },
   routes: [],
@@ -102,22 +95,22 @@ test('who creates users to widen a guard waits a day, over restarts and gateways
   await count();
   world.total = 50_000;
   clock.advance(freshMs + 1);
-  count();
+  void count();
   await settle();
   assert.equal(count(), 500);
   const again = await launch(stores, clock);
   again.world.total = 50_000;
   assert.equal(again.count(), 500, 'kept');
   clock.advance(freshMs + 1);
-  again.count();
+  void again.count();
   await again.settle();
   assert.equal(again.count(), 500);
   again.world.total = 300;
   clock.advance(freshMs + 1);
-  again.count();
+  void again.count();
   await again.settle();
   assert.equal(again.count(), 300, 'a fall counts at once');
-  count();
+  void count();
   await settle();
   assert.equal(count(), 300, 'also at the gateway beside it');
 });
@@ -139,9 +132,9 @@ describe('a population in force', () => {
   });
 
   it('is never more than the lowest count of the last day', () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.tuple(fc.nat(1_000), fc.integer({ min: 1, max: usableMs })), { minLength: 1 }),
+    assertAll(
+      property(
+        array(tuple(nat(1_000), integer({ min: 1, max: usableMs })), { minLength: 1 }),
         (steps) => {
           let state: Parameters<typeof populationAfter>[0] = { kept: null, higher: null };
           let at = 0;

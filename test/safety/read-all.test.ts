@@ -8,16 +8,11 @@ import { makeMemoryLimiter } from '../../src/limits/memory.ts';
 import { countAll, readAll } from '../../src/safety/read-all.ts';
 import type { Target } from '../../src/snapshot.ts';
 import type { Sent, Targets } from '../../src/targets/send.ts';
-import { makeTestClock, target as targetSource } from '../targets/harness.ts';
+import { makeTestClock } from '../targets/harness.ts';
+import { suiteTarget } from './safety-scene.ts';
 
-const target = (knobs: Partial<Knobs> = {}): Target => ({
-  ...targetSource('http://127.0.0.1:1/scim'),
-  ...{ searchesAsAsked: true, plainWrites: true, limitReads: null, limitWrites: null },
-  knobs: { ...rfcKnobs, ...knobs },
-  tenant: 't',
-  credentials: [],
-  safety: null,
-});
+const target = (knobs: Partial<Knobs> = {}): Target =>
+  suiteTarget('http://127.0.0.1:1/scim', { knobs: { ...rfcKnobs, ...knobs } });
 
 const users = (from: number, to: number): readonly Json[] =>
   Array.from({ length: to - from }, (_, at) => ({
@@ -43,7 +38,7 @@ const readFrom = async (
         return answered as Sent;
       }
       const base = { status: 200, headers: {}, readable: true, excerpt: '' };
-      return { kind: 'answered', attempts: 1, answer: { ...base, body: answered as Json } };
+      return { kind: 'answered', attempts: 1, answer: { ...base, body: answered } };
     },
   };
   const slept: number[] = [];
@@ -199,7 +194,7 @@ describe('what cannot be read whole is said', () => {
     ],
   ] as const) {
     it(name, async () => {
-      const read = await readFrom(answer, options as Parameters<typeof readFrom>[1]);
+      const read = await readFrom(answer, options);
       assert.equal(read.failed, failed);
     });
   }

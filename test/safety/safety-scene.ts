@@ -3,6 +3,7 @@ import { request } from 'undici';
 import type { Clock } from '../../src/clock.ts';
 import { startSandbox, type Sandbox } from '../../src/demo/sandbox.ts';
 import { systemRandom } from '../../src/ids.ts';
+import { rfcKnobs } from '../../src/identity/dialects/knobs.ts';
 import type { Resource } from '../../src/identity/scim/schema-model.ts';
 import { makeMemoryLimiter } from '../../src/limits/memory.ts';
 import { foldKey } from '../../src/policy/fold-key.ts';
@@ -78,20 +79,31 @@ const schemaOf = {
   Groups: 'urn:ietf:params:scim:schemas:core:2.0:Group',
 };
 
-const targetAt = (url: string): Target => ({
+/** A target of the tenant that does as RFC 7644 says, without limits. */
+export const suiteTarget = (url: string, more: Partial<Target> = {}): Target => ({
   ...targetSource(url),
-  ...{ searchesAsAsked: true, plainWrites: true, tenant, limitReads: null, limitWrites: null },
   name: 'suite',
-  knobs: targetSource(url).knobs as Target['knobs'],
-  credentials: [
-    {
-      headerName: 'authorization',
-      headerValue: `Bearer ${token}`,
-      expiresAt: Number.POSITIVE_INFINITY,
-    },
-  ],
+  knobs: rfcKnobs,
+  searchesAsAsked: true,
+  plainWrites: true,
+  tenant,
+  credentials: [],
+  limitReads: null,
+  limitWrites: null,
   safety: null,
+  ...more,
 });
+
+const targetAt = (url: string): Target =>
+  suiteTarget(url, {
+    credentials: [
+      {
+        headerName: 'authorization',
+        headerValue: `Bearer ${token}`,
+        expiresAt: Number.POSITIVE_INFINITY,
+      },
+    ],
+  });
 
 /** As much of a snapshot as this room reads. */
 const snapshotOf = (target: Target, safety: TenantSafety): Snapshot =>

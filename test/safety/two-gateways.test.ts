@@ -3,26 +3,16 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isRefusal } from '../../src/errors.ts';
 import { systemRandom } from '../../src/ids.ts';
-import { rfcKnobs } from '../../src/identity/dialects/knobs.ts';
 import { userType } from '../../src/identity/scim/schemas.ts';
 import { makeMemoryLimiter } from '../../src/limits/memory.ts';
 import { systemClock } from '../../src/clock.ts';
 import { makeSafety, type SafetyStores } from '../../src/safety/make-safety.ts';
-import type { Snapshot, Target } from '../../src/snapshot.ts';
+import type { Snapshot } from '../../src/snapshot.ts';
 import { enginesUnderTest, openTogether, postgres, withStores } from '../support/engines.ts';
-import { target as targetSource } from '../targets/harness.ts';
-import { byName, tenant } from './safety-scene.ts';
+import { byName, suiteTarget, tenant } from './safety-scene.ts';
 
 const users = Array.from({ length: 5 }, (_, at) => ({ id: `u${at}`, userName: `vip-${at}` }));
-const target: Target = {
-  ...targetSource('http://127.0.0.1:1/scim'),
-  ...{ searchesAsAsked: true, plainWrites: true, limitReads: null, limitWrites: null },
-  name: 'suite',
-  knobs: rfcKnobs,
-  tenant,
-  credentials: [],
-  safety: null,
-};
+const target = suiteTarget('http://127.0.0.1:1/scim');
 const rule = byName('vips', 'vip-');
 const safety = {
   tenant,
