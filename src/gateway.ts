@@ -12,16 +12,19 @@ import type { Loaded } from './config/load.ts';
 import { makeReloader, type Reloader } from './config/reloader.ts';
 import { watchConfig, type Watch } from './config/watch.ts';
 import { begin, type Beginning, type Good } from './beginning.ts';
-import { adminContext, saveLastGood, type Foundation } from './foundation.ts';
+import { adminContext, type Foundation } from './foundation.ts';
 import { makeDataListener } from './http/data-listener.ts';
 import type { Random } from './ids.ts';
+import { keepLastGood } from './last-good.ts';
 import type { Limiter } from './limits/limiter.ts';
 import { makeMemoryLimiter } from './limits/memory.ts';
 import { openSharedLimiter, type SharedLimiter } from './limits/redis.ts';
 import { makeDoors } from './passage/pass.ts';
+import type { Safeguards } from './passage/safeguards.ts';
 import { makeSharedTurns } from './passage/shared-turns.ts';
 import { makeTurns, type Turns } from './passage/turns.ts';
 import { checksOf } from './readiness.ts';
+import { makeSafetyRooms, type SafetyRooms } from './safeguards.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { KeyFetcher } from './signatures/receiver.ts';
 import { makeTargets, type LiveTargets } from './targets/make-targets.ts';
@@ -40,6 +43,8 @@ export type GatewayDeps = Readonly<{
   load(): Promise<Loaded>;
   /** Loads a set of route files that was kept as last good. */
   loadKept(sources: Readonly<Record<string, string>>): Promise<Loaded>;
+  /** What stands in for single rooms of safety; default: none. */
+  safeguards?: Partial<Safeguards>;
   /** Refuse to start on a bad file even where a last good one is kept. */
   strict: boolean;
   /** Watch the files; off in tests that reload by hand. */
@@ -79,6 +84,7 @@ type Parts = {
   /** Rates that gateways count together. */
   limits: SharedLimiter | null;
   webhooks: Webhooks | null;
+  safety: SafetyRooms | null;
   /** What else ends with the gateway, before its store. */
   readonly enders: (() => void)[];
 };
@@ -94,7 +100,7 @@ const stopParts = async (parts: Parts, deadlineMs: number): Promise<void> => {
   const [data, ...others] = parts.listeners;
   // Together: a caller that takes all the time there is takes none from what is being delivered.
   const doorsShut = data?.stop(left()) ?? Promise.resolve();
-  await parts.webhooks?.stop(left(), doorsShut);
+  await Promise.all([parts.webhooks?.stop(left(), doorsShut), parts.safety?.stop(left())]);
   await doorsShut;
   await parts.targets.close(left());
   await parts.closeDoors();
@@ -123,24 +129,32 @@ const tellExpiries = (observer: Observer, snapshot: Snapshot): void => {
   }
 };
 
-const activate = async (parts: Parts, loaded: Good, cause: string): Promise<void> => {
+const activate = async (
+  parts: Parts,
+  loaded: Good,
+  cause: string,
+  by: string | null,
+): Promise<void> => {
   const { deps, foundation, targets } = parts;
   const { snapshot } = loaded;
   const changed = snapshot.version !== parts.snapshot.version;
   if (changed) {
     // First kept, then recorded, then in force: the ledger names nothing that did not come to be.
-    await saveLastGood(foundation, loaded, deps.clock.now());
+    const at = deps.clock.now();
+    const { keyRing, stores } = foundation;
+    const clients = await keepLastGood({ store: stores.lastGood, keyRing }, loaded, { by, at });
     await foundation.ledger.act({
       kind: 'act',
-      at: deps.clock.now(),
+      at,
       actor: 'gateway',
       act: 'config.activated',
-      details: { version: snapshot.version, was: parts.snapshot.version, cause },
+      details: { version: snapshot.version, was: parts.snapshot.version, cause, by, clients },
     });
   }
   parts.snapshot = snapshot;
   targets.reconcile(snapshot.targets);
   parts.webhooks?.reconcile(snapshot);
+  parts.safety?.reconcile();
   tellExpiries(deps.observer, snapshot);
 };
 
@@ -148,7 +162,7 @@ const reloaderOf = (parts: () => Parts, beginning: Beginning): Reloader =>
   makeReloader(
     {
       load: () => parts().deps.load(),
-      activate: (loaded, cause) => activate(parts(), loaded, cause),
+      activate: (loaded, cause, by) => activate(parts(), loaded, cause, by),
       observe: ({ accepted, version, problems }) => {
         const { observer } = parts().deps;
         observer.configReloaded({ accepted, version, problems: problems.length });
@@ -198,6 +212,16 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
   const { deps, foundation, targets } = parts;
   const { clock, random, observer } = deps;
   const limiter = await openLimiter(parts);
+  const safety = makeSafetyRooms({
+    ...deps,
+    foundation,
+    targets,
+    limiter,
+    snapshot: () => parts.snapshot,
+    wakeOutbox: () => parts.webhooks?.wake(),
+  });
+  parts.safety = safety;
+  await safety.open();
   const doors = makeDoors({
     clock,
     random,
@@ -209,6 +233,7 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
     ledger: foundation.ledger,
     keyRing: foundation.keyRing,
     echoStore: foundation.stores.echoes,
+    safeguards: { ...safety.safeguards, ...deps.safeguards },
     echoesKeptMs: () => parts.snapshot.store.retention.bodiesMs,
     snapshot: () => parts.snapshot,
     standing: {
@@ -246,6 +271,7 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
           config: parts.reloader.status(),
           breakers: targets.state(),
           stopping: parts.stopping,
+          safety: safety.protection.state(),
           limits: parts.limits?.state() ?? null,
         }),
       metrics: deps.metrics,
@@ -288,6 +314,7 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
     closeDoors: () => Promise.resolve(),
     limits: null,
     webhooks: null,
+    safety: null,
     enders: [],
   };
   live = parts;
@@ -310,9 +337,13 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
       () => parts.snapshot,
       {
         status: () => parts.reloader.status(),
-        apply: (version) => parts.reloader.apply(version),
+        apply: (version, by) => parts.reloader.apply(version, by),
       },
-      () => parts.webhooks?.wake(),
+      {
+        wake: () => parts.webhooks?.wake(),
+        release: (row) => parts.safety?.release(row) ?? Promise.resolve(null),
+        safety: () => parts.safety?.protection.desk ?? null,
+      },
     );
     const { doors, data, admin } = await startListeners(parts, context);
     await foundation.ledger.answerForDead((writers) => {
@@ -324,6 +355,7 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
     });
     keepRecovering(parts, () => doors.recover());
     parts.webhooks?.start();
+    parts.safety?.start(doors);
     if (deps.watch) {
       parts.watch = watchConfig({
         ...loaded,

@@ -11,8 +11,10 @@ import { refuse, type Refusal } from '../errors.ts';
 import type { EventStore } from '../deliveries/event-store.ts';
 import type { KeptEvent } from '../deliveries/kept-event.ts';
 import type { OutboxStore } from '../deliveries/outbox-store.ts';
+import type { HoldsDesk } from '../holds/holds-desk.ts';
 import type { EventId } from '../ids.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { ActRecord } from '../ledger/record.ts';
 import type { Verified } from '../ledger/verify.ts';
 import type { Sealed } from '../sealing.ts';
 import type { SafetyDesk } from '../safety/make-safety.ts';
@@ -59,6 +61,8 @@ export type AdminContext = Readonly<{
     /** Something may be due sooner than the outbox believes. */
     wake(): void;
   }>;
+  /** Changes that wait for people. */
+  holds: HoldsDesk;
   /** Accepts, and records, what the store lost; false where nothing is missing. */
   acceptLoss(by: string, reason: string): Promise<boolean>;
   /** What the store lacks, or null. */
@@ -66,7 +70,7 @@ export type AdminContext = Readonly<{
   config: Readonly<{
     status(): ConfigStatus;
     /** Applies what waits; null if nothing (or something else) waits. */
-    apply(version: string | null): Promise<string | null>;
+    apply(version: string | null, by: string): Promise<string | null>;
   }>;
 }>;
 
@@ -91,7 +95,7 @@ export type AdminOperation<Input = never> = Readonly<{
   act(
     input: Input,
     context: Pick<AdminContext, 'snapshot' | 'freezes'>,
-  ): Readonly<Record<string, string | number | boolean | null>> | null;
+  ): ActRecord['details'] | null;
   run(context: AdminContext, person: Person, input: Input): Promise<AdminResult | Refusal>;
 }>;
 

@@ -16,6 +16,7 @@ import type { Snapshot } from '../snapshot.ts';
 import { deliveryOperations } from './delivery-operations.ts';
 import { eventOperations } from './event-operations.ts';
 import { freezeOperations } from './freeze-operations.ts';
+import { holdOperations } from './hold-operations.ts';
 import { instant, instantOf, iso, json, text } from './input.ts';
 import { operation, type AdminOperation } from './operation.ts';
 import { safetyOperations } from './safety-operations.ts';
@@ -311,8 +312,8 @@ const controlOperations: readonly AdminOperation[] = [
     role: 'operator',
     input: z.strictObject({ version: text.optional() }),
     act: ({ version }) => ({ version: version ?? null }),
-    run: async ({ config }, _person, { version }) => {
-      const applied = await config.apply(version ?? null);
+    run: async ({ config }, person, { version }) => {
+      const applied = await config.apply(version ?? null, person.name);
       return applied === null
         ? refuse('value_invalid', 'No such change waits.')
         : json({ applied });
@@ -340,6 +341,7 @@ export const adminOperations: readonly AdminOperation[] = Object.freeze([
   ...ledgerOperations,
   ...freezeOperations,
   ...controlOperations,
+  ...holdOperations,
   ...deliveryOperations,
   ...eventOperations,
   ...safetyOperations,

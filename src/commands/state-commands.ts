@@ -3,30 +3,11 @@
  * how arguments become its input. Adding one is one entry.
  */
 
-/** How one command line becomes the input of one admin operation. */
-export type StateCommand = Readonly<{
-  /** `keys issue <client>` */
-  usage: string;
-  operation: string;
-  /** `[flags, description]` */
-  options: readonly (readonly [flags: string, description: string])[];
-  /** Columns of a list. */
-  columns: readonly string[];
-  /** The answer's `ok` decides: false is exit 1. */
-  verdict?: true;
-  input(
-    args: readonly string[],
-    options: Readonly<Record<string, unknown>>,
-  ): Record<string, unknown>;
-}>;
+import { printHold } from './hold-text.ts';
+import { safetyCommands } from './safety-commands.ts';
+import { pick, type StateCommand } from './state-command.ts';
 
-const pick = (
-  options: Readonly<Record<string, unknown>>,
-  names: readonly string[],
-): Record<string, unknown> =>
-  Object.fromEntries(
-    names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])),
-  );
+export type { StateCommand } from './state-command.ts';
 
 const keyColumns = ['id', 'holder', 'standing', 'issuedAt', 'expiresAt', 'lastUsedAt', 'issuedBy'];
 const expires = ['--expires <end>', 'a duration such as 90d, or a date'] as const;
@@ -36,8 +17,18 @@ const scopeOption = [
   'tenant, client or route; only needed where the name is of several',
 ] as const;
 const reason = ['--reason <text>', 'why; required'] as const;
-const ofTenant = ['--tenant <name>', 'of this tenant'] as const;
-const ofRule = ['--rule <name>', 'of this rule of protection'] as const;
+const batchOptions = [
+  ['--batch <batch>', 'instead of ids: those that wait together, oldest first'],
+  ['--limit <count>', 'at most so many of the batch'],
+] as const;
+const decidedColumns = ['id', 'ok', 'state', 'outcome', 'entry', 'note'];
+
+/** Ids where some are given: commander hands a list of them. */
+const idsOf = (ids: unknown): Record<string, unknown> =>
+  Array.isArray(ids) && ids.length > 0 ? { ids } : {};
+
+const numbered = (picked: Record<string, unknown>): Record<string, unknown> =>
+  picked['limit'] === undefined ? picked : { ...picked, limit: Number(picked['limit']) };
 
 export const stateCommands: readonly StateCommand[] = Object.freeze([
   {
@@ -139,6 +130,55 @@ export const stateCommands: readonly StateCommand[] = Object.freeze([
     input: (_args, options) => pick(options, ['format', 'since', 'until']),
   },
   {
+    usage: 'holds list',
+    operation: 'holds.list',
+    options: [
+      ['--state <state>', 'pending (default), approved, released, rejected, expired … or all'],
+      ['--client <name>', 'only of this client'],
+      ['--batch <batch>', 'only of this batch'],
+      ['--before <id>', 'older than this hold: the next page'],
+      ['--limit <count>', 'at most this many (default 50)'],
+    ],
+    columns: ['id', 'at', 'state', 'client', 'route', 'actions', 'rule', 'calls', 'expiresAt'],
+    input: (_args, options) => pick(options, ['state', 'client', 'batch', 'before', 'limit']),
+  },
+  {
+    usage: 'holds batches',
+    operation: 'holds.batches',
+    options: [],
+    columns: ['batch', 'client', 'rule', 'actions', 'pending', 'oldestAt', 'expiresAt'],
+    input: () => ({}),
+  },
+  {
+    usage: 'holds show <id>',
+    operation: 'holds.show',
+    options: [],
+    columns: [],
+    text: printHold,
+    input: ([id]) => ({ id }),
+  },
+  {
+    usage: 'holds approve [ids...]',
+    operation: 'holds.approve',
+    options: [
+      ...batchOptions,
+      ['--version <version>', 'as `holds show` said; anything else is not approved'],
+    ],
+    columns: decidedColumns,
+    verdict: true,
+    input: ([ids], options) =>
+      numbered({ ...idsOf(ids), ...pick(options, ['batch', 'limit', 'version']) }),
+  },
+  {
+    usage: 'holds reject [ids...]',
+    operation: 'holds.reject',
+    options: [...batchOptions, ['--reason <text>', 'why; required']],
+    columns: decidedColumns,
+    verdict: true,
+    input: ([ids], options) =>
+      numbered({ ...idsOf(ids), ...pick(options, ['batch', 'limit', 'reason']) }),
+  },
+  {
     usage: 'deliveries list',
     operation: 'deliveries.list',
     options: [
@@ -236,75 +276,7 @@ export const stateCommands: readonly StateCommand[] = Object.freeze([
     columns: [],
     input: ([name], options) => ({ name, ...pick(options, ['scope']) }),
   },
-  {
-    usage: 'protection rules',
-    operation: 'protection.rules',
-    options: [ofTenant],
-    columns: ['tenant', 'rule', 'word', 'resolved', 'at', 'failed', 'marks'],
-    input: (_args, options) => pick(options, ['tenant']),
-  },
-  {
-    usage: 'protection list',
-    operation: 'protection.list',
-    options: [ofTenant, ofRule, ['--limit <count>', 'at most this many (default 200)']],
-    columns: ['tenant', 'rule', 'word', 'id', 'since', 'resolved'],
-    input: (_args, options) => pick(options, ['tenant', 'rule', 'limit']),
-  },
-  {
-    usage: 'protection forget <id>',
-    operation: 'protection.forget',
-    options: [ofTenant, ofRule, ['--type <word>', 'users (default) or groups'], reason],
-    columns: [],
-    input: ([id], options) => ({
-      id,
-      word: options['type'] ?? 'users',
-      ...pick(options, ['tenant', 'rule', 'reason']),
-    }),
-  },
-  {
-    usage: 'protection resolve',
-    operation: 'protection.resolve',
-    options: [],
-    columns: ['tenant', 'rule', 'word', 'resolved', 'at', 'failed', 'marks'],
-    input: () => ({}),
-  },
-  {
-    usage: 'overrides ask <client>',
-    operation: 'overrides.ask',
-    options: [
-      ofTenant,
-      ofRule,
-      ['--subject <id>', 'only for this id at the target (default: every subject of the rule)'],
-      ['--until <end>', 'a duration such as 2h, or an RFC 3339 instant; at most 24 h'],
-      reason,
-    ],
-    columns: [],
-    input: ([client], options) => ({
-      client,
-      ...pick(options, ['tenant', 'rule', 'subject', 'until', 'reason']),
-    }),
-  },
-  {
-    usage: 'overrides approve <id>',
-    operation: 'overrides.approve',
-    options: [],
-    columns: [],
-    input: ([id]) => ({ id }),
-  },
-  {
-    usage: 'overrides end <id>',
-    operation: 'overrides.end',
-    options: [],
-    columns: [],
-    input: ([id]) => ({ id }),
-  },
-  {
-    usage: 'overrides list',
-    operation: 'overrides.list',
-    options: [],
-    columns: ['id', 'state', 'tenant', 'rule', 'client', 'subject', 'by', 'approvedBy', 'until'],
-    input: () => ({}),
-  },
+  ...safetyCommands,
   {
     usage: 'clock trust',
     operation: 'clock.trust',

@@ -16,6 +16,7 @@ export const bounds = Object.freeze({
   acted: 1_000,
   attempts: 10,
   newer: 50,
+  placeSlice: 1_000,
   holdsListed: 1_000,
   holdsExpired: 500,
   holdsPruned: 1_000,

@@ -8,6 +8,7 @@ import type { LogFields, LogLevel } from './log.ts';
 import type {
   DeliveryAttempted,
   DeliveryResult,
+  ChangeMade,
   PlanChanged,
   RequestSettled,
   WebhookResult,
@@ -62,6 +63,7 @@ export const requestFields = (record: RequestSettled): LogFields => ({
   actions: record.actions.length === 0 ? undefined : record.actions,
   decision: record.decision ?? undefined,
   rule: record.rule ?? undefined,
+  hold_id: record.holdId,
   code: record.code ?? undefined,
   outcome: record.mutation?.outcome,
   settled_by: record.mutation?.settledBy,
@@ -108,15 +110,12 @@ export const deliveryFields = (record: DeliveryAttempted): LogFields => ({
   config_version: record.configVersion,
 });
 
-/** The line of one change by a plan. */
-export const planFields = (record: PlanChanged): LogFields => ({
+/** The line of one change that no request brought. */
+export const changeFields = (record: Omit<ChangeMade, 'attempts'>): LogFields => ({
   trace_id: record.traceId,
   span_id: record.spanId,
   request_id: record.requestId,
   ledger_id: record.mutation?.ledgerId,
-  delivery_id: record.deliveryId,
-  plan: record.plan,
-  step: record.step,
   status: record.status,
   route: record.route ?? undefined,
   client: record.client ?? undefined,
@@ -125,6 +124,7 @@ export const planFields = (record: PlanChanged): LogFields => ({
   actions: record.actions.length === 0 ? undefined : record.actions,
   decision: record.decision ?? undefined,
   rule: record.rule ?? undefined,
+  hold_id: record.holdId,
   code: record.code ?? undefined,
   outcome: record.mutation?.outcome,
   settled_by: record.mutation?.settledBy,
@@ -133,6 +133,14 @@ export const planFields = (record: PlanChanged): LogFields => ({
   normalised: record.normalisedCount === 0 ? undefined : record.normalisedCount,
   config_version: record.configVersion,
   internal: record.internal ?? undefined,
+});
+
+/** The line of one change by a plan. */
+export const planFields = (record: PlanChanged): LogFields => ({
+  ...changeFields(record),
+  delivery_id: record.deliveryId,
+  plan: record.plan,
+  step: record.step,
 });
 
 /** Level of a webhook's line. */

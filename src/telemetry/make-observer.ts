@@ -13,6 +13,7 @@ import {
   doubtEvent,
   levelOf,
   mutationEvent,
+  changeFields,
   planFields,
   noteFields,
   requestEvent,
@@ -142,7 +143,13 @@ export const makeObserver = (deps: Readonly<{ log: Log; clock: Clock }>): Teleme
       const level = levelOf(record);
       if (log.enabled(level)) log.line(level, mutationEvent, planFields(record));
     }),
+    changeMade: quiet((record) => {
+      metrics.changeMade(record);
+      const level = levelOf(record);
+      if (log.enabled(level)) log.line(level, mutationEvent, changeFields(record));
+    }),
     deliveriesCounted: quiet((record) => metrics.deliveriesCounted(record)),
+    holdsCounted: quiet((record) => metrics.holdsCounted(record)),
     doubtSettled: quiet((record) => {
       const { ledgerId, traceId, target, outcome, settledBy } = record;
       telemetry?.doubtSettled(record, clock.now());

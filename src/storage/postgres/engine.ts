@@ -132,7 +132,7 @@ const storesOn = async (at: PostgresAt, commit: string): Promise<Stores> => {
   }
   return Object.freeze({
     ledger: {
-      ...makeAppends(ledger, claimed),
+      ...makeAppends(ledger, claimed, schema),
       ...makeLookUps(general, claimed),
       ...makeRetention(general, schema),
     },

@@ -103,12 +103,14 @@ const append = (batch: LedgerBatch, options: Readonly<{ reserve: boolean }>): Ap
   if (options.reserve) releaseReserve(path);
   else if (faults.full()) return { kind: 'full' };
   try {
-    using(({ appender, database }) => {
+    const items = using(({ appender, database }) => {
       faults.pass('append', 'before');
-      appender.append(batch);
+      const refused = appender.append(batch);
       faults.pass('append', 'after');
-      noteCommit(database);
+      if (refused.length === 0) noteCommit(database);
+      return refused;
     });
+    if (items.length > 0) return { kind: 'unclaimed', items };
   } catch (error) {
     if (codeOf(error) === 'SQLITE_FULL') return { kind: 'full' };
     throw error;
@@ -179,8 +181,7 @@ answerCalls(parentPort, {
     using(({ database }) => database.pragma(`max_page_count = ${Math.trunc(pages)}`)),
   addCheckpoint: (checkpoint: { size: number; at: number; note: string }) =>
     using(({ appender }) => appender.addCheckpoint(checkpoint)),
-  retain: (limits: { bodiesBefore: number; ledgerBefore: number }) =>
-    using(({ retain }) => retain(limits)),
+  retain: (limits: Parameters<Handle['retain']>[0]) => using(({ retain }) => retain(limits)),
   addBlocks: (...given: Parameters<Handle['lookups']['addBlocks']>) =>
     using(({ lookups }) => lookups.addBlocks.immediate(...given)),
   addKey: (...given: Parameters<Handle['small']['addKey']>) =>
