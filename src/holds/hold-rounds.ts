@@ -43,12 +43,17 @@ export const makeHoldRounds = (deps: HoldRoundsDeps): HoldRounds => {
   const { store, clock, observer } = deps;
   let timer: Timer | null = null;
   let running: Promise<void> | null = null;
+  let queued: Promise<void> | null = null;
   let stopped = false;
   let silence: (() => void) | null = null;
   let failing = false;
 
+  let first = true;
+
   const takeUp = async (now: number): Promise<void> => {
-    const approvedBefore = now - leaveAloneMs;
+    // At the start nobody here has them in hand; two gateways at one hold meet at its claim.
+    const approvedBefore = first ? now + 1 : now - leaveAloneMs;
+    first = false;
     const rows = await store.list({ states: ['approved'], approvedBefore, limit: takenMax });
     // Nobody waits for them here: a target that does not answer must not keep others from expiring.
     for (const row of rows) if (deps.releases.isDue(row.id)) void deps.releases.take(row);
@@ -79,11 +84,20 @@ export const makeHoldRounds = (deps: HoldRoundsDeps): HoldRounds => {
       failing = true;
     }
   };
-  const round = (): Promise<void> => {
-    running ??= work().finally(() => {
+  const begin = (): Promise<void> => {
+    running = work().finally(() => {
       running = null;
     });
     return running;
+  };
+  /** What changed during a round is looked at once more after it. */
+  const round = (): Promise<void> => {
+    if (running === null) return begin();
+    queued ??= running.then(() => {
+      queued = null;
+      return begin();
+    });
+    return queued;
   };
   const arm = (): void => {
     if (stopped) return;
@@ -104,7 +118,7 @@ export const makeHoldRounds = (deps: HoldRoundsDeps): HoldRounds => {
       stopped = true;
       silence?.();
       timer?.cancel();
-      await running;
+      await (queued ?? running);
     },
   };
 };

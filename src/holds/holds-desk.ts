@@ -187,7 +187,7 @@ const approveOnce = async (
   const changed = await deps.store.change(row.id, row.version, { state, sealed, now });
   if (changed === null) return { again: true };
   const given = next.approvals.length;
-  deps.observer.note('info', 'hold.approved', { ...toldOf(row), by: person.name, given, state });
+  deps.observer.note('info', 'hold.approved', { ...toldOf(row), given, state });
   if (state === 'approved') return { approved: changed };
   const needed = neededOf(row, next, snapshot);
   return yes(id, 'pending', `${given} of ${needed} approvals`);
@@ -246,7 +246,7 @@ const rejectOne = async (
       ...(sealed === null ? {} : { sealed }),
     });
     if (changed === null) continue;
-    deps.observer.note('info', 'hold.rejected', { ...toldOf(row), by: person.name });
+    deps.observer.note('info', 'hold.rejected', toldOf(row));
     return yes(id, 'rejected');
   }
   return contended(id);

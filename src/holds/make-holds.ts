@@ -25,7 +25,7 @@ export type HoldsDeps = Readonly<{
   random: Random;
   snapshot(): Snapshot;
   feed: StoreFeed;
-  observer: Pick<Observer, 'note' | 'holdsCounted'>;
+  observer: Pick<Observer, 'note' | 'holdsCounted' | 'changeMade'>;
   /** Keeps notices in the outbox (deliveries/own-events.ts). */
   keepNotices: NoticesDeps['keep'];
 }>;
@@ -38,8 +38,8 @@ export type Holds = Readonly<{
   start(doors: Pick<Doors, 'pass'>): void;
   /** One round at once, with all that it let out; for tests. */
   round(): Promise<void>;
-  /** Begins no release any more, waits for those under way. Before the doors' own end. */
-  stop(): Promise<void>;
+  /** Begins no release any more, waits at most so long for those under way. Before the doors' own end. */
+  stop(deadlineMs: number): Promise<void>;
 }>;
 
 type Running = Readonly<{ releases: Releases; rounds: HoldRounds }>;
@@ -76,9 +76,12 @@ export const makeHolds = (deps: HoldsDeps): Holds => {
       await running?.rounds.round();
       await running?.releases.idle();
     },
-    stop: async () => {
-      await running?.rounds.stop();
-      await running?.releases.stop();
+    stop: async (deadlineMs) => {
+      const { promise: late, resolve } = Promise.withResolvers<void>();
+      const timer = clock.after(deadlineMs, resolve);
+      const quiet = Promise.all([running?.rounds.stop(), running?.releases.stop()]);
+      await Promise.race([quiet, late]);
+      timer.cancel();
       await notices.stop();
     },
   };

@@ -9,6 +9,7 @@ import { errorTable, GatewayError, isRefusal, type Refusal } from '../errors.ts'
 import { newRequestId, newSpanId, type HoldId, type LedgerId, type Random } from '../ids.ts';
 import type { EntryOutcome } from '../ledger/record.ts';
 import type { Doors, Outcome, Unreleased } from '../passage/doors.ts';
+import { changeMade } from '../passage/tell-change.ts';
 import type { KeyRing } from '../sealing.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { Observer } from '../telemetry/observe.ts';
@@ -31,7 +32,7 @@ export type ReleaseDeps = Readonly<{
   clock: Pick<Clock, 'now'>;
   random: Random;
   snapshot(): Snapshot;
-  observer: Pick<Observer, 'note'>;
+  observer: Pick<Observer, 'note' | 'changeMade'>;
   /** True once the gateway stops: asked before anything is recorded. */
   stopping(): boolean;
 }>;
@@ -117,14 +118,17 @@ const refused = (
   deps: ReleaseDeps,
   row: HoldRow,
   kept: KeptHold,
-  { refused: code, rule }: Refusal,
+  { refused: code, rule, status }: Refusal,
 ): Promise<Released> | Released => {
   // A thaw must not let out what nobody looks at any more.
   if (code === 'target_frozen') {
     const anew = voidApprovals(kept, code, deps.clock.now());
     return move(deps, row, anew, { state: 'pending', why: code });
   }
-  if (errorTable[code].retryable) return { kind: 'later', why: code };
+  // A fault of ours or of the target is nobody's decision.
+  if (errorTable[code].retryable || (status ?? errorTable[code].status) >= 500) {
+    return { kind: 'later', why: code };
+  }
   return end(deps, row, kept, rule === undefined || rule === '' ? code : `${code} (${rule})`);
 };
 
@@ -177,7 +181,10 @@ export const releaseHold = async (deps: ReleaseDeps, row: HoldRow): Promise<Rele
       abandoned: deps.stopping,
     });
     if ('ended' in passage) return await end(deps, row, kept, passage.ended);
-    return await concluded(deps, row, kept, await deps.doors.pass(passage));
+    const startedAt = clock.now();
+    const outcome = await deps.doors.pass(passage);
+    deps.observer.changeMade(changeMade(passage, outcome, { startedAt, endedAt: clock.now() }));
+    return await concluded(deps, row, kept, outcome);
   } catch (error) {
     if (error instanceof GatewayError) return { kind: 'later', why: error.code };
     throw error;

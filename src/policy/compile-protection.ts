@@ -60,8 +60,7 @@ const compileKeys = (
       tell('only texts are compared with patterns; write a condition: when');
     else if (attribute?.returned === 'never' || attribute?.mutability === 'writeOnly')
       tell('the target never shows this attribute');
-    else
-      keys.push({ name, patterns, test: foldedTest(patterns) });
+    else keys.push({ name, patterns, test: foldedTest(patterns) });
   }
   return keys;
 };

@@ -8,6 +8,7 @@ import type { LogFields, LogLevel } from './log.ts';
 import type {
   DeliveryAttempted,
   DeliveryResult,
+  ChangeMade,
   PlanChanged,
   RequestSettled,
   WebhookResult,
@@ -109,15 +110,12 @@ export const deliveryFields = (record: DeliveryAttempted): LogFields => ({
   config_version: record.configVersion,
 });
 
-/** The line of one change by a plan. */
-export const planFields = (record: PlanChanged): LogFields => ({
+/** The line of one change that no request brought. */
+export const changeFields = (record: Omit<ChangeMade, 'attempts'>): LogFields => ({
   trace_id: record.traceId,
   span_id: record.spanId,
   request_id: record.requestId,
   ledger_id: record.mutation?.ledgerId,
-  delivery_id: record.deliveryId,
-  plan: record.plan,
-  step: record.step,
   status: record.status,
   route: record.route ?? undefined,
   client: record.client ?? undefined,
@@ -135,6 +133,14 @@ export const planFields = (record: PlanChanged): LogFields => ({
   normalised: record.normalisedCount === 0 ? undefined : record.normalisedCount,
   config_version: record.configVersion,
   internal: record.internal ?? undefined,
+});
+
+/** The line of one change by a plan. */
+export const planFields = (record: PlanChanged): LogFields => ({
+  ...changeFields(record),
+  delivery_id: record.deliveryId,
+  plan: record.plan,
+  step: record.step,
 });
 
 /** Level of a webhook's line. */

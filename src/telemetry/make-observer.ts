@@ -13,6 +13,7 @@ import {
   doubtEvent,
   levelOf,
   mutationEvent,
+  changeFields,
   planFields,
   noteFields,
   requestEvent,
@@ -90,6 +91,11 @@ const logEvents = (log: Log, metrics: Metrics) => ({
     });
   },
   gatewaysSeen: (record: Parameters<Observer['gatewaysSeen']>[0]) => metrics.gatewaysSeen(record),
+  freezesSeen: (record: Parameters<Observer['freezesSeen']>[0]) => metrics.freezesSeen(record),
+  overridesSeen: (record: Parameters<Observer['overridesSeen']>[0]) =>
+    metrics.overridesSeen(record),
+  protectionSeen: (record: Parameters<Observer['protectionSeen']>[0]) =>
+    metrics.protectionSeen(record),
   credentialExpiry: (record: Parameters<Observer['credentialExpiry']>[0]) =>
     metrics.credentialExpiry(record),
 });
@@ -137,6 +143,11 @@ export const makeObserver = (deps: Readonly<{ log: Log; clock: Clock }>): Teleme
       const level = levelOf(record);
       if (log.enabled(level)) log.line(level, mutationEvent, planFields(record));
     }),
+    changeMade: quiet((record) => {
+      metrics.changeMade(record);
+      const level = levelOf(record);
+      if (log.enabled(level)) log.line(level, mutationEvent, changeFields(record));
+    }),
     deliveriesCounted: quiet((record) => metrics.deliveriesCounted(record)),
     holdsCounted: quiet((record) => metrics.holdsCounted(record)),
     doubtSettled: quiet((record) => {
@@ -155,6 +166,9 @@ export const makeObserver = (deps: Readonly<{ log: Log; clock: Clock }>): Teleme
     ledgerAppended: quiet(events.ledgerAppended),
     lateSend: quiet(events.lateSend),
     gatewaysSeen: quiet(events.gatewaysSeen),
+    freezesSeen: quiet(events.freezesSeen),
+    overridesSeen: quiet(events.overridesSeen),
+    protectionSeen: quiet(events.protectionSeen),
     breakerChanged: quiet(events.breakerChanged),
     configReloaded: quiet(events.configReloaded),
     credentialExpiry: quiet(events.credentialExpiry),

@@ -146,6 +146,7 @@ export type Metrics = Readonly<{
     Observer,
     | 'deliveryAttempted'
     | 'planChanged'
+    | 'changeMade'
     | 'deliveriesCounted'
     | 'holdsCounted'
     | 'limitRejected'
@@ -153,6 +154,9 @@ export type Metrics = Readonly<{
     | 'ledgerAppended'
     | 'lateSend'
     | 'gatewaysSeen'
+    | 'freezesSeen'
+    | 'overridesSeen'
+    | 'protectionSeen'
     | 'breakerChanged'
     | 'configReloaded'
     | 'credentialExpiry'
@@ -243,6 +247,10 @@ export const makeMetrics = (clock: Clock): Metrics => {
     },
     deliveryAttempted: deliveries.attempted,
     planChanged: (changed) => count(countersOf(instruments, changed)),
+    changeMade: (made) => {
+      count(countersOf(instruments, made));
+      recordAttempts(instruments, made.target, made.attempts);
+    },
     deliveriesCounted: deliveries.counted,
     holdsCounted: (clients) => {
       zero(instruments.holdsPending);
@@ -280,6 +288,18 @@ export const makeMetrics = (clock: Clock): Metrics => {
     gatewaysSeen: ({ live, versions }) => {
       cellOf(instruments.gateways, '', () => ({})).value = live;
       cellOf(instruments.configVersions, '', () => ({})).value = versions;
+    },
+    freezesSeen: (counts) => {
+      for (const [scope, count] of Object.entries(counts)) {
+        cellOf(instruments.freezes, scope, () => ({ 'sallyport.scope': scope })).value = count;
+      }
+    },
+    overridesSeen: ({ inForce }) => {
+      cellOf(instruments.overrides, '', () => ({})).value = inForce;
+    },
+    protectionSeen: ({ unresolved, marks }) => {
+      cellOf(instruments.unresolved, '', () => ({})).value = unresolved;
+      cellOf(instruments.marks, '', () => ({})).value = marks;
     },
     breakerChanged: ({ target, state }) => {
       cellOf(instruments.breakerState, target, () => ({ 'sallyport.target': target })).value =

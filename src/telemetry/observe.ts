@@ -182,10 +182,10 @@ export type DeliveryAttempted = Readonly<{
 }>;
 
 /**
- * One change by a step of a plan, or a read that was denied it; its calls are told with the try of its
- * delivery. `spanId`: the SERVER span of the webhook.
+ * One change that no request of the data listener brought: a hold that people released, an undo. Its
+ * calls are told with it, where nothing else tells them.
  */
-export type PlanChanged = Pick<
+export type ChangeMade = Pick<
   RequestSettled,
   | 'traceId'
   | 'spanId'
@@ -209,7 +209,14 @@ export type PlanChanged = Pick<
   | 'mutation'
   | 'mutating'
   | 'holdId'
-> &
+  | 'attempts'
+>;
+
+/**
+ * One change by a step of a plan, or a read that was denied it; its calls are told with the try of its
+ * delivery. `spanId`: the SERVER span of the webhook.
+ */
+export type PlanChanged = Omit<ChangeMade, 'attempts'> &
   Readonly<{ deliveryId: DeliveryId; plan: string; step: string }>;
 
 /** How one lane stands in the store. `oldestAt`: receipt of the oldest pending event, wall ms. */
@@ -227,6 +234,7 @@ export interface Observer {
   requestSettled(record: RequestSettled): void;
   deliveryAttempted(record: DeliveryAttempted): void;
   planChanged(record: PlanChanged): void;
+  changeMade(record: ChangeMade): void;
   /** All lanes of the store; one that is not named has nothing. */
   deliveriesCounted(record: readonly LaneCounted[]): void;
   /** All clients of the store; one that is not named has nothing waiting. */
@@ -248,6 +256,12 @@ export interface Observer {
   lateSend(record: Readonly<{ ledgerId: LedgerId; outcome: string }>): void;
   /** Gateways that share the store, and how many versions of the configuration they serve. */
   gatewaysSeen(record: Readonly<{ live: number; versions: number }>): void;
+  /** Freezes in force, by scope. */
+  freezesSeen(record: Readonly<Record<'tenant' | 'client' | 'route', number>>): void;
+  /** Break-glass overrides of protection in force. */
+  overridesSeen(record: Readonly<{ inForce: number }>): void;
+  /** Rules of protection that are not looked through as they stand, and marks there are. */
+  protectionSeen(record: Readonly<{ unresolved: number; marks: number }>): void;
   breakerChanged(
     record: Readonly<{ target: string; state: 'closed' | 'open' | 'half-open' }>,
   ): void;
@@ -268,6 +282,7 @@ export const silentObserver: Observer = Object.freeze({
   requestSettled: () => {},
   deliveryAttempted: () => {},
   planChanged: () => {},
+  changeMade: () => {},
   deliveriesCounted: () => {},
   holdsCounted: () => {},
   doubtSettled: () => {},
@@ -276,6 +291,9 @@ export const silentObserver: Observer = Object.freeze({
   ledgerAppended: () => {},
   lateSend: () => {},
   gatewaysSeen: () => {},
+  freezesSeen: () => {},
+  overridesSeen: () => {},
+  protectionSeen: () => {},
   breakerChanged: () => {},
   configReloaded: () => {},
   credentialExpiry: () => {},

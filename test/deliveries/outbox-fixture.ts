@@ -195,6 +195,7 @@ export const makeSnapshot = (
     version: createHash('sha256').update(String(targets.length)).digest('hex').slice(0, 12),
     targets: Object.fromEntries(targets.map((target) => [target.name, target])),
     plans: { leaver: { name: 'leaver', as: 'internal', deadlineMs: 20_000, steps: [] } },
+    holds: { pendingMax: 1_000, expiresMs: 86_400_000, notify: [] },
     store: { leaseMs: 60_000, retention: { ledgerMs: 1e9, bodiesMs: 1e9, deliveriesMs: 1e9 } },
     webhooks: [
       {

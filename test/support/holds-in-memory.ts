@@ -43,7 +43,10 @@ export const holdsInMemory = (): HoldsInMemory => {
       (row) =>
         (row.state === 'released' || row.state === 'rejected') &&
         same(row) &&
-        row.changedAt > now - rememberMs,
+        row.changedAt >= now - rememberMs &&
+        !alike.some(
+          (other) => other.state === 'released' && !same(other) && other.changedAt > row.changedAt,
+        ),
     );
     if (decided !== undefined) return { kind: 'joined', row: decided };
     const waiting = newestFirst().filter((row) => isOpen(row) && row.client === hold.client);
