@@ -54,6 +54,10 @@ export const decisionOf = (
   return record.hold === undefined ? 'deny' : 'hold';
 };
 
+/** The hold that a denial waits in, or an intent was released from. */
+export const holdOf = ({ hold }: Pick<DenialRecord | IntentRecord, 'hold'>): string | undefined =>
+  typeof hold === 'object' ? hold.id : hold;
+
 /** The index row of a record, or null where its kind has none. */
 export const entryIndex = (
   record: LedgerRecord | ChainedRecord,
@@ -97,15 +101,16 @@ type Lookup = Readonly<{ key: Buffer; writer: string; sequence: number }>;
 /** Entries that one entry takes back and is found by; the rest are named in the record alone. */
 const reversesMax = 100;
 const nothing: readonly string[] = Object.freeze([]);
+const noRelations: Pick<IntentRecord, 'override' | 'reverses'> = Object.freeze({});
 
 /** Ids of what a record belongs to: its hold, its override, entries that it takes back. */
 const relatedTo = (record: LedgerRecord): readonly string[] => {
-  if (record.kind === 'denial') return record.hold === undefined ? nothing : [record.hold];
-  if (record.kind !== 'intent') return nothing;
-  const { hold, override, reverses } = record;
+  if (record.kind !== 'intent' && record.kind !== 'denial') return nothing;
+  const hold = holdOf(record);
+  const { override, reverses } = record.kind === 'intent' ? record : noRelations;
   if (hold === undefined && override === undefined && reverses === undefined) return nothing;
   return [
-    ...(hold === undefined ? nothing : [hold.id]),
+    ...(hold === undefined ? nothing : [hold]),
     ...(override === undefined ? nothing : override.split(' + ')),
     ...(reverses ?? nothing).slice(0, reversesMax),
   ];

@@ -3,6 +3,7 @@ import { ledgerId, type LedgerId } from '../ids.ts';
 import type { KeyRing } from '../sealing.ts';
 import {
   decisionOf,
+  holdOf,
   holds,
   openBodies,
   openLines,
@@ -55,12 +56,7 @@ const rowOf = (
   normalised: record.kind === 'intent' ? record.normalised : [],
   repairs: record.kind === 'intent' ? record.repairs : [],
   code: record.kind === 'denial' ? record.code : null,
-  hold:
-    record.hold === undefined
-      ? null
-      : typeof record.hold === 'string'
-        ? record.hold
-        : record.hold.id,
+  hold: holdOf(record) ?? null,
   reverses: record.kind === 'intent' ? (record.reverses ?? []) : [],
 });
 

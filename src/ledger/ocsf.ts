@@ -4,7 +4,7 @@
  * and groups appear by their id at the target.
  */
 import type { LedgerId } from '../ids.ts';
-import { decisionOf } from './batch.ts';
+import { decisionOf, holdOf } from './batch.ts';
 import type { ChainedIntent, ChainedRecord } from './canonical.ts';
 import type { ActRecord, DenialRecord, EntryOutcome, OutcomeRecord } from './record.ts';
 import type { EntryIndex } from './store.ts';
@@ -111,6 +111,12 @@ const severityOf = (record: ChainedIntent | DenialRecord, latest: Latest | null)
   return latest?.outcome === 'in-doubt' || record.override !== undefined ? 3 : 1;
 };
 
+const relationsOf = ({ hold, override, reverses }: ChainedIntent) => ({
+  approvals: hold?.approvals,
+  override,
+  reverses,
+});
+
 const entryEvent = (id: LedgerId, record: ChainedIntent | DenialRecord, latest: Latest | null) => {
   const activity = activityOf(mainAction(record.actions));
   const denied = record.kind === 'denial';
@@ -143,8 +149,8 @@ const entryEvent = (id: LedgerId, record: ChainedIntent | DenialRecord, latest: 
       configVersion,
       requestId,
       // JSON has no undefined: what an entry lacks is not there.
-      hold: record.hold,
-      ...(denied ? {} : { override: record.override, reverses: record.reverses }),
+      hold: holdOf(record),
+      ...(denied ? {} : relationsOf(record)),
     },
   };
 };

@@ -8,13 +8,12 @@ import { ledgerId, type HoldId, type LedgerId } from '../ids.ts';
 import type { Claims, Unclaimed, WindowClaim } from '../ledger/claims.ts';
 import type { LedgerBatch, OutcomeIndex } from '../ledger/store.ts';
 
-/** What a window holds on disk: the sum of its places, and the time of the oldest, wall ms. */
-export type Use = Readonly<{ used: number; oldest: number | null }>;
-
 /** What is on disk, as it will stand when the batch commits. */
 export type OnDisk = Readonly<{
-  /** Places of a window that were taken after `from`, wall ms, and not given back. */
-  use(key: string, from: number): Use;
+  /** Sum of a window's places that were taken after `from`, wall ms, and not given back. */
+  used(window: WindowClaim, from: number): number;
+  /** Time of the oldest of them, wall ms. */
+  oldest(window: WindowClaim, from: number): number | null;
   /** Is the hold approved, in this version? */
   approved(id: HoldId, version: number): boolean;
 }>;
@@ -63,7 +62,7 @@ type Taken = Readonly<{ at: number; amount: number }>;
 const makeTaken = () => {
   const taken = new Map<string, Taken[]>();
   return {
-    since: (key: string, from: number): Use => {
+    since: (key: string, from: number): Readonly<{ used: number; oldest: number | null }> => {
       let used = 0;
       let oldest: number | null = null;
       for (const { at, amount } of taken.get(key) ?? []) {
@@ -88,16 +87,16 @@ const windowRefusal = (
   disk: OnDisk,
   taken: TakenInBatch,
 ): Unclaimed | null => {
-  for (const [index, { key, ms, max, amount, force }] of windows.entries()) {
+  for (const [index, window] of windows.entries()) {
+    const { key, ms, max, amount, force } = window;
     if (force) continue;
     const from = at - ms;
-    const before = disk.use(key, from);
     const inBatch = taken.since(key, from);
     let own = 0;
     for (const other of windows.slice(0, index)) if (other.key === key) own += other.amount;
-    const used = before.used + inBatch.used + own;
+    const used = disk.used(window, from) + inBatch.used + own;
     if (used + amount <= max) continue;
-    const oldest = before.oldest ?? inBatch.oldest ?? at;
+    const oldest = disk.oldest(window, from) ?? inBatch.oldest ?? at;
     return { unclaimed: 'window', key, used, max, freeAt: oldest + ms };
   }
   return null;

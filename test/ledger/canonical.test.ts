@@ -18,10 +18,19 @@ const sorted = (value: unknown): string => {
 const shuffled = <Value extends object>(value: Value): Value =>
   Object.fromEntries(Object.entries(value).toReversed()) as Value;
 
+const related = {
+  hold: { id: 'hld_018bcfe568000123456789ab', approvals: ['bob', 'alice'] },
+  override: 'ovr_018bcfe568000123456789ab',
+  reverses: ['led_0badcafe000002', 'led_0badcafe000001'],
+} as const;
+
 const records: readonly LedgerRecord[] = [
   intent(),
+  intent(related),
+  intent({ reverses: related.reverses }),
   outcome(ledgerId('0badcafe', 7)),
   denial(),
+  denial({ code: 'mutation_held', hold: related.hold.id }),
   {
     kind: 'act',
     at: 1,
@@ -31,8 +40,8 @@ const records: readonly LedgerRecord[] = [
   },
 ];
 
-for (const record of records) {
-  test(`a ${record.kind} is printed canonically, whatever the order of its members`, () => {
+for (const [nth, record] of records.entries()) {
+  test(`a ${record.kind} (${nth}) is printed canonically, whatever the order of its members`, () => {
     const text = canonicalText(record, record.at, 'hash');
     assert.equal(text, sorted(JSON.parse(text)));
     assert.equal(canonicalText(shuffled(record), record.at, 'hash'), text);
@@ -41,6 +50,21 @@ for (const record of records) {
     assert.deepEqual(back, rest);
   });
 }
+
+test('what belongs to holds, overrides and reversals is printed only where it is there', () => {
+  const members = (record: LedgerRecord) =>
+    Object.keys(JSON.parse(canonicalText(record, record.at, 'hash')) as object);
+  const added = ['hold', 'override', 'reverses'];
+  assert.ok(added.every((name) => members(intent(related)).includes(name)));
+  assert.deepEqual(
+    members(intent()),
+    members(intent(related)).filter((name) => !added.includes(name)),
+  );
+  assert.deepEqual(
+    members(denial()),
+    members(denial({ hold: 'hld_1' })).filter((name) => name !== 'hold'),
+  );
+});
 
 test('names and texts from outside survive, and never hold a raw newline', () => {
   fc.assert(

@@ -50,3 +50,18 @@ test('watches a bounded number of pairs; the rest share one counter', () => {
     10_100,
   );
 });
+
+test('records each mutation that is held, beside the refusals of the same rule', () => {
+  const { recorded, denials } = make();
+  for (let call = 0; call < 100; call += 1) {
+    denials.take(denial({ code: 'mutation_held', hold: `hld_${call}` }));
+    denials.take(denial());
+  }
+  assert.equal(recorded.filter(({ hold }) => hold !== undefined).length, 100);
+  assert.equal(recorded.length, 160);
+  denials.flush();
+  assert.deepEqual(
+    recorded.slice(160).map(({ hold, count }) => [hold, count]),
+    [[undefined, 40]],
+  );
+});

@@ -35,6 +35,13 @@ test('actions become the classes and activities of OCSF 1.8.0', () =>
     const doubtful = await ledger.open(intent(), { revocation: false });
     ledger.settle(outcome(doubtful, { outcome: 'in-doubt', settledBy: 'timeout', status: null }));
     ledger.deny(denial());
+    ledger.deny(denial({ code: 'mutation_held', hold: 'hld_1' }));
+    const broken = intent({
+      hold: { id: 'hld_2', approvals: ['alice'] },
+      override: 'ovr_1',
+      reverses: ['led_1'],
+    });
+    await ledger.open(broken, { revocation: false });
     await ledger.act({
       kind: 'act',
       at: 1,
@@ -60,11 +67,24 @@ test('actions become the classes and activities of OCSF 1.8.0', () =>
       assert.ok(event[subject] !== undefined);
       assert.ok(!JSON.stringify(event).includes('example.com'));
     }
-    const [made, doubt, denied, act] = events.slice(cases.length);
+    const [made, doubt, denied, held, released, act] = events.slice(cases.length);
     assert.deepEqual(made?.['user'], { uid: 'made-1' });
     assert.deepEqual([made?.status, made?.['status_code']], ['Success', '201']);
     assert.deepEqual([doubt?.status, doubt?.severity_id], ['Unknown', 3]);
     assert.deepEqual([denied?.status, denied?.['status_code']], ['Failure', 'action_denied']);
+    const more = (event: Event | undefined) => event?.['unmapped'] as Record<string, unknown>;
+    assert.deepEqual(
+      [held?.status, held?.['status_id'], held?.['status_code'], held?.severity_id],
+      ['Held', 99, 'mutation_held', 2],
+    );
+    assert.deepEqual([more(held)['decision'], more(held)['hold']], ['hold', 'hld_1']);
+    assert.deepEqual([more(released)['hold'], more(released)['approvals']], ['hld_2', ['alice']]);
+    assert.deepEqual(
+      [more(released)['override'], more(released)['reverses']],
+      ['ovr_1', ['led_1']],
+    );
+    assert.deepEqual([more(released)['decision'], released?.severity_id], ['allow', 3]);
+    assert.ok(!('hold' in more(denied)) && !('override' in more(made)));
     assert.deepEqual([act?.activity_id, act?.['activity_name']], [99, 'keys.issue']);
     await assert.rejects(async () => {
       const lines = exportLedger(

@@ -1,98 +1,17 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
-import { GatewayError } from '../../src/errors.ts';
-import { ledgerId, systemRandom, type LedgerId } from '../../src/ids.ts';
+import { ledgerId } from '../../src/ids.ts';
 import { genesis } from '../../src/ledger/chain.ts';
-import type { Appended, Head, LedgerBatch, LedgerStore } from '../../src/ledger/store.ts';
-import { makeWriteQueue } from '../../src/ledger/write-queue.ts';
-import { denial, intent, keyRing, listening, outcome } from './fixture.ts';
-import { manualClock } from './manual-clock.ts';
-
-const writer = '00c0ffee';
-
-/** A store in memory whose answers the test gives, one by one. */
-const scripted = () => {
-  const committed: LedgerBatch[] = [];
-  const calls: {
-    batch: LedgerBatch;
-    reserve: boolean;
-    commit(reserve?: boolean): void;
-    full(): void;
-    fail(written: boolean): void;
-  }[] = [];
-  const state = { heads: true, reserve: true };
-  const head = (): Head => ({
-    writer,
-    next: 1 + committed.reduce((sum, batch) => sum + batch.count, 0),
-    digest: committed.at(-1)?.digest ?? null,
-    newestAt: committed.at(-1)?.atLast ?? null,
-    reserve: state.reserve,
-    closed: false,
-  });
-  const store = {
-    head: () => (state.heads ? Promise.resolve(head()) : Promise.reject(new Error('gone'))),
-    append: (batch: LedgerBatch, { reserve }: { reserve: boolean }) =>
-      new Promise<Appended>((resolve, reject) => {
-        calls.push({
-          batch,
-          reserve,
-          commit: (intact = true) => {
-            committed.push(batch);
-            resolve({ kind: 'committed', reserve: intact });
-          },
-          full: () => resolve({ kind: 'full' }),
-          fail: (written) => {
-            if (written) committed.push(batch);
-            reject(new Error('I/O'));
-          },
-        });
-      }),
-  } as unknown as LedgerStore;
-  return { store, calls, committed, state, head };
-};
-
-/** Lets promises and immediates run. */
-const settle = async (): Promise<void> => {
-  for (let turn = 0; turn < 5; turn += 1) {
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
-  }
-};
-
-const make = (limits = { recordsMax: 10_000, bytesMax: 1_000_000 }) => {
-  const play = scripted();
-  const clock = manualClock();
-  const heard = listening();
-  const { store } = play;
-  const { observer } = heard;
-  const queue = makeWriteQueue({
-    store,
-    keyRing,
-    clock,
-    random: systemRandom,
-    observer,
-    limits,
-    claim: () => Promise.resolve(play.head()),
-    leaving: () => undefined,
-  });
-  queue.start(play.head(), null);
-  const answers: (LedgerId | string)[] = [];
-  const open = (reserved = false): void => {
-    queue.durable(intent({ at: clock.now() }), reserved).then(
-      (id) => answers.push(id),
-      (error: unknown) => answers.push(error instanceof GatewayError ? error.code : 'other'),
-    );
-  };
-  return { ...play, clock, heard, queue, answers, open };
-};
+import type { LedgerBatch } from '../../src/ledger/store.ts';
+import { denial, intent, outcome } from './fixture.ts';
+import { makeScripted, settle, writer } from './scripted-store.ts';
 
 const kinds = (batch: LedgerBatch | undefined) =>
   batch === undefined ? null : [batch.count, batch.entries.length, batch.outcomes.length];
 
 void suite('group commit', () => {
   void test('opens resolve only after their commit', async () => {
-    const { open, calls, answers } = make();
+    const { open, calls, answers } = makeScripted();
     open();
     await settle();
     assert.deepEqual(answers, []);
@@ -102,7 +21,7 @@ void suite('group commit', () => {
   });
 
   void test('what comes during a commit goes together after it, at most 128 at once', async () => {
-    const { open, calls } = make();
+    const { open, calls } = makeScripted();
     open();
     await settle();
     for (let more = 0; more < 200; more += 1) open();
@@ -123,7 +42,7 @@ void suite('group commit', () => {
   });
 
   void test('a batch holds at most 256 KiB', async () => {
-    const { queue, clock, calls } = make();
+    const { queue, clock, calls } = makeScripted();
     const { body } = intent();
     const big = { ...body, before: 'x'.repeat(100_000) };
     for (let more = 0; more < 5; more += 1) {
@@ -139,7 +58,7 @@ void suite('group commit', () => {
   });
 
   void test('outcomes alone wait 20 ms for company', async () => {
-    const { queue, clock, calls, open } = make();
+    const { queue, clock, calls, open } = makeScripted();
     queue.soon(outcome(ledgerId(writer, 1), { at: clock.now() }), true);
     clock.advance(19);
     await settle();
@@ -156,7 +75,7 @@ void suite('group commit', () => {
   });
 
   void test('times never go back', async () => {
-    const { queue, clock, calls, heard } = make();
+    const { queue, clock, calls, heard } = makeScripted();
     const at = clock.now();
     void queue.durable(intent({ at: at + 50 }), false);
     void queue.durable(intent({ at }), false);
@@ -171,7 +90,7 @@ void suite('group commit', () => {
 
 void suite('memory', () => {
   void test('is bounded: intents are refused, outcomes have more room, then are dropped', async () => {
-    const { queue, open, answers, calls } = make({ recordsMax: 3, bytesMax: 1_000_000 });
+    const { queue, open, answers, calls } = makeScripted({ recordsMax: 3, bytesMax: 1_000_000 });
     open();
     await settle();
     for (let more = 0; more < 4; more += 1) open();
@@ -189,7 +108,7 @@ void suite('memory', () => {
 
 void suite('a commit that fails', () => {
   void test('but is on disk counts as done', async () => {
-    const { open, calls, answers, queue } = make();
+    const { open, calls, answers, queue } = makeScripted();
     open();
     await settle();
     calls[0]?.fail(true);
@@ -199,7 +118,7 @@ void suite('a commit that fails', () => {
   });
 
   void test('and is not on disk refuses intents, keeps outcomes, and lets intents in after them', async () => {
-    const { open, calls, answers, queue, clock } = make();
+    const { open, calls, answers, queue, clock } = makeScripted();
     open();
     queue.soon(outcome(ledgerId(writer, 1)), true);
     await settle();
@@ -227,7 +146,7 @@ void suite('a commit that fails', () => {
   });
 
   void test('unknown for long: refused, and named not-sent once it is found on disk', async () => {
-    const { open, calls, answers, queue, clock, state } = make();
+    const { open, calls, answers, queue, clock, state } = makeScripted();
     open();
     await settle();
     state.heads = false;
@@ -253,7 +172,7 @@ void suite('a commit that fails', () => {
   });
 
   void test('because the chain is another one ends writing for good', async () => {
-    const { open, calls, answers, queue, clock, committed, heard } = make();
+    const { open, calls, answers, queue, clock, committed, heard } = makeScripted();
     open();
     await settle();
     const { batch } = calls[0] as (typeof calls)[number];
@@ -278,7 +197,7 @@ void suite('a store that is behind', () => {
     ['fails', (call: { commit(): void } & { fail(written: boolean): void }) => call.fail(false)],
   ] as const) {
     void test(`stays so when a commit that was under way ${what}`, async () => {
-      const { open, calls, answers, queue, clock } = make();
+      const { open, calls, answers, queue, clock } = makeScripted();
       open();
       await settle();
       queue.fallBehind('a standby lagged');
@@ -303,7 +222,7 @@ void suite('a store that is behind', () => {
 
 void suite('a full disk', () => {
   void test('lets outcomes and revocations through the reserve, and nothing else', async () => {
-    const { open, calls, answers, queue, clock, state } = make();
+    const { open, calls, answers, queue, clock, state } = makeScripted();
     open();
     open(true);
     queue.soon(outcome(ledgerId(writer, 1)), true);
@@ -341,7 +260,7 @@ void suite('a full disk', () => {
   });
 
   void test('with a spent reserve refuses all who wait and keeps trying', async () => {
-    const { open, calls, answers, queue, clock, state } = make();
+    const { open, calls, answers, queue, clock, state } = makeScripted();
     open(true);
     queue.soon(outcome(ledgerId(writer, 1)), true);
     await settle();
@@ -366,7 +285,7 @@ void suite('a full disk', () => {
 
 void suite('stop', () => {
   void test('writes what waits', async () => {
-    const { queue, calls } = make();
+    const { queue, calls } = makeScripted();
     queue.soon(outcome(ledgerId(writer, 1)), true);
     const stopped = queue.stop();
     await settle();
@@ -376,7 +295,7 @@ void suite('stop', () => {
   });
 
   void test('does not hang on a broken store, and says how much it lost', async () => {
-    const { queue, calls, state } = make();
+    const { queue, calls, state } = makeScripted();
     queue.soon(outcome(ledgerId(writer, 1)), true);
     const stopped = queue.stop();
     await settle();

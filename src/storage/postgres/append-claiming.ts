@@ -7,6 +7,7 @@
  */
 import { hash } from 'node:crypto';
 import { parseLedgerId, type HoldId } from '../../ids.ts';
+import type { WindowClaim } from '../../ledger/claims.ts';
 import type { LedgerBatch } from '../../ledger/store.ts';
 import {
   asksOf,
@@ -117,11 +118,10 @@ const judge = (batch: LedgerBatch, asks: readonly Ask[], answer: Answer): readon
     asks.map(({ key, from }, index) => [`${from}\n${key}`, answer.uses?.[index]]),
   );
   const approved = new Set(answer.approved);
+  const useOf = ({ key }: WindowClaim, from: number) => seen.get(`${from}\n${key}`) ?? [0, null];
   return judgeClaims(batch, {
-    use: (key, from) => {
-      const [used, oldest] = seen.get(`${from}\n${key}`) ?? [0, null];
-      return { used, oldest };
-    },
+    used: (window, from) => useOf(window, from)[0],
+    oldest: (window, from) => useOf(window, from)[1],
     approved: (id) => approved.has(id),
   });
 };

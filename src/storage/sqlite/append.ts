@@ -60,6 +60,8 @@ export type Appender = Readonly<{
   /** Gives the intents whose claims cannot be had; nothing is written where there are any. */
   append(batch: LedgerBatch): readonly Refused[];
   addCheckpoint(checkpoint: Readonly<{ size: number; at: number; note: string }>): void;
+  /** Places in windows were removed beside it. */
+  forgetWindows(): void;
 }>;
 
 /** Prepares the writes on an open database. */
@@ -126,13 +128,16 @@ export const makeAppender = (database: Database): Appender => {
     append: (batch: LedgerBatch): readonly Refused[] => {
       try {
         insert.immediate(batch);
+        claims.committed();
         return [];
       } catch (error) {
+        claims.undone();
         if (error instanceof Unclaimable) return error.items;
         names.forget();
         throw error;
       }
     },
     addCheckpoint: ({ size, at, note }): void => void checkpointRow.run(size, at, note),
+    forgetWindows: claims.forget,
   } satisfies Appender);
 };

@@ -5,24 +5,20 @@ import type { LedgerBatch } from '../../ledger/store.ts';
 import {
   givesBack,
   judgeClaims,
-  placeKey,
   placesOf,
   releasesOf,
+  type Place,
   type Refused,
-  type Use,
 } from '../claim-places.ts';
+import { makeWindowSums } from './window-sums.ts';
 
 const sql = {
-  use: `SELECT coalesce(sum(amount), 0) AS used, min(at) AS oldest FROM places
-    WHERE key = ? AND at > ? AND given_back = 0`,
   place: 'INSERT INTO places VALUES (?, ?, ?, ?, ?, ?, ?)',
   giveBack: 'UPDATE places SET given_back = ? WHERE sequence = ? AND writer = ?',
   approved: "SELECT 1 FROM holds WHERE id = ? AND state = 'approved' AND version = ?",
   release: `UPDATE holds SET state = 'released', version = version + 1, entry = ?, changed_at = ?
     WHERE id = ? AND state = 'approved' AND version = ?`,
 };
-
-const none: Use = { used: 0, oldest: null };
 
 /** Thrown to undo a batch of which some intents cannot have what they claim. */
 export class Unclaimable extends Error {
@@ -35,53 +31,60 @@ export class Unclaimable extends Error {
 
 /** Prepares them on an open database; all run inside the transaction of the caller. */
 export const makeClaims = (database: Database) => {
-  const useRow = database.prepare<[Buffer, number], Use>(sql.use);
+  const sums = makeWindowSums(database);
   const placeRow = database.prepare(sql.place);
   const giveBackRow = database.prepare(sql.giveBack);
   const approvedRow = database.prepare(sql.approved);
   const releaseRow = database.prepare(sql.release);
 
+  /** Gives back what outcomes of the batch say; was there any? */
+  const giveBack = ({ outcomes, writer }: LedgerBatch): boolean => {
+    let changes = 0;
+    for (const outcome of outcomes) {
+      const given = givesBack(outcome);
+      const entry = given === null ? null : parseLedgerId(outcome.entry);
+      if (entry?.writer !== writer) continue;
+      changes += giveBackRow.run(given === true ? 1 : 0, entry.sequence, writer).changes;
+    }
+    return changes > 0;
+  };
+
   /** Takes what the batch claims, or throws Unclaimable. */
-  const take = (batch: LedgerBatch): void => {
-    const keys = new Map<string, Buffer>();
-    const uses = new Map<string, Use>();
-    const keyOf = (key: string): Buffer => {
-      const known = keys.get(key) ?? placeKey(key);
-      keys.set(key, known);
-      return known;
-    };
+  const take = (batch: LedgerBatch): readonly Place[] => {
     const items = judgeClaims(batch, {
-      use: (key, from) => {
-        const name = `${from}\n${key}`;
-        const known = uses.get(name) ?? useRow.get(keyOf(key), from) ?? none;
-        uses.set(name, known);
-        return known;
-      },
+      used: sums.used,
+      oldest: sums.oldest,
       approved: (id, version) => approvedRow.get(id, version) !== undefined,
     });
     if (items.length > 0) throw new Unclaimable(items);
-    for (const { key, at, sequence, amount, until, givenBack } of placesOf(batch)) {
+    const places = placesOf(batch);
+    for (const { key, at, sequence, amount, until, givenBack } of places) {
       const given = givenBack ? 1 : 0;
-      placeRow.run(keyOf(key), at, batch.writer, sequence, amount, until, given);
+      placeRow.run(sums.keyOf(key), at, batch.writer, sequence, amount, until, given);
     }
     for (const { id, version, entry, at } of releasesOf(batch)) {
       releaseRow.run(entry, at, id, version);
     }
-  };
-  const giveBack = ({ outcomes, writer }: LedgerBatch): void => {
-    for (const outcome of outcomes) {
-      const given = givesBack(outcome);
-      if (given === null) continue;
-      const entry = parseLedgerId(outcome.entry);
-      if (entry?.writer === writer) giveBackRow.run(given ? 1 : 0, entry.sequence, writer);
-    }
+    return places;
   };
 
+  let gaveBack = false;
+  let taken: readonly Place[] = [];
   return Object.freeze({
     /** What outcomes of a batch give back, its own intents may take. */
     apply: (batch: LedgerBatch): void => {
-      giveBack(batch);
-      if (batch.claims.length > 0) take(batch);
+      taken = [];
+      gaveBack = giveBack(batch);
+      if (gaveBack) sums.forget();
+      if (batch.claims.length > 0) taken = take(batch);
     },
+    /** The transaction of the batch that was applied last is on disk. */
+    committed: (): void => sums.taken(taken),
+    /** It was undone. */
+    undone: (): void => {
+      if (gaveBack) sums.forget();
+    },
+    /** Places were removed. */
+    forget: sums.forget,
   });
 };

@@ -65,8 +65,8 @@ const makeRetention = (database: Database) => {
   };
 };
 
-/** Prepares retention; each call is one slice. */
-export const makeRetentionSlices = (database: Database) => {
+/** Prepares retention; each call is one slice. `placesGone` is told where places were removed. */
+export const makeRetentionSlices = (database: Database, placesGone: () => void) => {
   const chain = database.prepare<[], { first: number }>(sql.chain);
   const { dropDead } = makeLookupWrites(database);
   const retention = makeRetention(database);
@@ -77,6 +77,7 @@ export const makeRetentionSlices = (database: Database) => {
     const bodies = retention.bodies.immediate(limits.bodiesBefore);
     const batches = retention.batches.immediate(limits.ledgerBefore);
     const places = dropPlaces.run(limits.placesBefore).changes;
+    if (places > 0) placesGone();
     const runs = dropDead.immediate(start.first);
     const whole = bodies === sliceBatches || batches === sliceBatches;
     const more = whole || places === bounds.placeSlice || runs;

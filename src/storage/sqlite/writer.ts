@@ -42,10 +42,11 @@ const faults = makeFaults();
 
 const openHandle = () => {
   const database = openForWriting(path);
+  const appender = makeAppender(database);
   return {
     database,
-    appender: makeAppender(database),
-    retain: makeRetentionSlices(database),
+    appender,
+    retain: makeRetentionSlices(database, appender.forgetWindows),
     lookups: makeLookupWrites(database),
     events: makeEventWrites(database),
     outbox: makeOutboxWrites(database),

@@ -1,0 +1,68 @@
+/**
+ * What windows hold, as running sums: a window is summed once, and then moved along with its time, for
+ * intents of a chain come in order of time and nobody else writes the file. So a claim costs the same
+ * however much a window holds.
+ */
+import type { Database } from 'better-sqlite3';
+import type { WindowClaim } from '../../ledger/claims.ts';
+import { placeKey, type Place } from '../claim-places.ts';
+
+const sql = {
+  held: `SELECT coalesce(sum(amount), 0) AS amount FROM places
+    WHERE key = ? AND at > ? AND given_back = 0`,
+  ended: `SELECT coalesce(sum(amount), 0) AS amount FROM places
+    WHERE key = ? AND at > ? AND at <= ? AND given_back = 0`,
+  oldest: 'SELECT at FROM places WHERE key = ? AND at > ? AND given_back = 0 ORDER BY at LIMIT 1',
+};
+
+/** Windows kept at once; beyond, all are summed anew. */
+const windowsMax = 10_000;
+
+type Sum = { readonly ms: number; from: number; used: number };
+type Window = Readonly<{ key: Buffer; sums: Sum[] }>;
+
+/** Prepares them on an open database. What the caller does not tell them makes them wrong. */
+export const makeWindowSums = (database: Database) => {
+  const held = database.prepare<[Buffer, number], { amount: number }>(sql.held);
+  const ended = database.prepare<[Buffer, number, number], { amount: number }>(sql.ended);
+  const oldest = database.prepare<[Buffer, number], { at: number }>(sql.oldest);
+  const windows = new Map<string, Window>();
+  const windowOf = (key: string): Window => {
+    let window = windows.get(key);
+    if (window === undefined) {
+      if (windows.size >= windowsMax) windows.clear();
+      window = { key: placeKey(key), sums: [] };
+      windows.set(key, window);
+    }
+    return window;
+  };
+  return Object.freeze({
+    /** Places taken after `from` and not given back. */
+    used: ({ key, ms }: WindowClaim, from: number): number => {
+      const window = windowOf(key);
+      let sum = window.sums.find((each) => each.ms === ms);
+      if (sum === undefined || from < sum.from) {
+        const known = sum;
+        sum = { ms, from, used: held.get(window.key, from)?.amount ?? 0 };
+        if (known === undefined) window.sums.push(sum);
+        else Object.assign(known, sum);
+      } else if (from > sum.from) {
+        sum.used -= ended.get(window.key, sum.from, from)?.amount ?? 0;
+        sum.from = from;
+      }
+      return sum.used;
+    },
+    oldest: ({ key }: WindowClaim, from: number): number | null =>
+      oldest.get(windowOf(key).key, from)?.at ?? null,
+    keyOf: (key: string): Buffer => windowOf(key).key,
+    /** These places are on disk by now. */
+    taken: (places: readonly Place[]): void => {
+      for (const { key, at, amount, givenBack } of places) {
+        if (givenBack) continue;
+        for (const sum of windows.get(key)?.sums ?? []) if (at > sum.from) sum.used += amount;
+      }
+    },
+    /** Places were given back or removed, or what was summed may have been undone. */
+    forget: (): void => windows.clear(),
+  });
+};
