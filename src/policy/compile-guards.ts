@@ -51,8 +51,9 @@ const compileWindows = (settings: GuardSettings, tell: Tell): readonly GuardWind
   if (!limited) {
     if (settings.detect === undefined)
       tell('count', 'write count or percent: how much is too much');
-    for (const key of ['in', 'slow'] as const)
-      if (settings[key] !== undefined) tell(key, 'a window needs count or percent beside it');
+    else
+      for (const key of ['in', 'slow'] as const)
+        if (settings[key] !== undefined) tell(key, 'a window needs count or percent beside it');
     return [];
   }
   if (settings.in === undefined) {

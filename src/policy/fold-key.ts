@@ -14,10 +14,13 @@ const plainAscii = /^[\x20-\x7e]*$/;
 /** Zero-width and other default-ignorable characters, as NFKC_Casefold drops them (UAX #44). */
 const unseen = /\p{Default_Ignorable_Code_Point}/gu;
 
+/** What is left of U+0130, and a dot more or less on an i. */
+const dotted = /i\u0307+/g;
+
 /** The key of one text. Linear; a key is its own key. */
 export const foldKey = (text: string): string => {
   if (plainAscii.test(text)) return text.toLowerCase();
   const decomposed = text.normalize('NFKD').replace(unseen, '');
   const folded = decomposed.toLowerCase().toUpperCase().toLowerCase().replaceAll('ς', 'σ');
-  return folded.normalize('NFKD').replaceAll('i\u0307', 'i').replace(unseen, '');
+  return folded.normalize('NFKD').replace(dotted, 'i').replace(unseen, '');
 };

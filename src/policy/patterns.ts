@@ -54,7 +54,8 @@ export const foldedTest = (patterns: readonly string[]): NameTest => {
   // Folded part by part: a full-width asterisk of a pattern is no wildcard.
   const tests = patterns.map((pattern) => partsTest(pattern.trim().split('*').map(foldKey)));
   return (text) => {
-    const key = foldKey(text).trim();
-    return tests.some((test) => test(key));
+    const key = foldKey(text);
+    const trimmed = key.trim();
+    return tests.some((test) => test(trimmed) || (trimmed !== key && test(key)));
   };
 };

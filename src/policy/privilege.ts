@@ -18,7 +18,7 @@ import {
   pathOfName,
   valueOf,
 } from './values.ts';
-import { namesIn, nameOfPath } from './written-names.ts';
+import { leavesIn, nameOfPath } from './written-names.ts';
 
 /** One mutation. */
 export type PrivilegeFacts = Readonly<{
@@ -99,7 +99,7 @@ const touchesAttributes = (facts: PrivilegeFacts, { attributes }: Privileged): b
   if (changes === null) {
     // A creation writes all it has; a deletion writes nothing.
     return (
-      before === null && after !== null && namesIn(after).some((name) => attributes.covers(name))
+      before === null && after !== null && leavesIn(after).some((name) => attributes.covers(name))
     );
   }
   return changes.some(({ path }) => {

@@ -61,13 +61,30 @@ export const attributeAt = (type: ResourceType, name: AttributeName): Attribute 
   return own(top.sub ?? {}, sub.toLowerCase()) ?? null;
 };
 
-/** Names of attributes in rule spelling; `emails[].value` is read as `emails.value`. */
+/**
+ * A name in rule spelling, or null where the type has no such attribute. `emails[].value` is read as
+ * `emails.value`; `department` alone as that of the one extension that has it.
+ */
 export const nameIn = (
   type: ResourceType,
   text: string,
   { resolveName }: Pick<SafetyTools, 'resolveName'>,
-): AttributeName | null => resolveName(type, text.replaceAll('[]', ''));
+): AttributeName | null => {
+  const written = text.replaceAll('[]', '');
+  const name = resolveName(type, written);
+  if (name !== null || written.includes(':')) return name;
+  const [attribute = ''] = written.split('.');
+  const holders = Object.values(type.extensions).filter(
+    (schema) => own(schema.attributes, attribute.toLowerCase()) !== undefined,
+  );
+  const [holder, another] = holders;
+  return holder === undefined || another !== undefined
+    ? null
+    : resolveName(type, `${holder.id}:${written}`);
+};
 
 /** What may stand for a name that does not resolve. */
 export const attributeNames = (type: ResourceType): readonly string[] =>
-  Object.values(type.schema.attributes).map(({ name }) => name);
+  [type.schema, ...Object.values(type.extensions)].flatMap(({ attributes }) =>
+    Object.values(attributes).map(({ name }) => name),
+  );

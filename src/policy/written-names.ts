@@ -36,6 +36,13 @@ const namesBelow = (holder: Resource, schema: string | undefined): readonly Attr
 export const namesIn = (resource: Resource): readonly AttributeName[] =>
   namesBelow(resource, undefined);
 
+/** The same without what has parts: `name.givenName`, not `name`. */
+export const leavesIn = (resource: Resource): readonly AttributeName[] => {
+  const names = namesIn(resource);
+  // Parts follow the attribute they are of.
+  return names.filter((name, at) => names[at + 1]?.startsWith(`${name}.`) !== true);
+};
+
 /** A name and all it lies in: `name.givenName` and `name`; of an extension its attribute and its URN. */
 const upwards = (name: AttributeName, schemas: ReadonlySet<string>): readonly string[] => {
   if (schemas.has(name)) return [name];

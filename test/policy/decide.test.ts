@@ -473,3 +473,39 @@ test('more grants never allow less, fewer attributes never need more, and the or
     { numRuns: 300 },
   );
 });
+
+test('urgent: where one grant with it covers all, all of it revokes, and nothing is in trial', () => {
+  const urgentOf = (grants: readonly Grant[], ...actions: readonly Action[]) => {
+    const { decision } = answer(
+      grants,
+      ask(
+        actions.map((action) => effect(action)),
+        { before: { id: 'u' }, after: { id: 'u' } },
+      ),
+    );
+    return decision.allowed ? decision.urgent : decision.code;
+  };
+  const plain = users(['deactivate', 'update']);
+  const leavers = { ...users(['deactivate']), urgent: '5/h' };
+  const window = { key: 'urgent\nslack\nc\n1', count: 5, ms: 3_600_000 };
+  assert.equal(urgentOf([plain], 'users:deactivate'), null);
+  assert.deepEqual(urgentOf([plain, leavers], 'users:deactivate'), window);
+  assert.deepEqual(urgentOf([leavers, plain], 'users:deactivate'), {
+    ...window,
+    key: 'urgent\nslack\nc\n0',
+  });
+  // Another grant is needed beside it, or more is done than taken away.
+  assert.equal(urgentOf([plain, leavers], 'users:deactivate', 'users:update'), null);
+  const both = { ...users(['deactivate', 'update']), urgent: '5/h' };
+  assert.equal(urgentOf([both], 'users:update'), null);
+  assert.equal(urgentOf([both], 'users:deactivate', 'users:update'), null);
+  const trial = {
+    ...users(['deactivate'], { when: 'after.userName == "x"' }),
+    urgent: '5/h',
+    mode: 'shadow',
+    until: '2026-12-31',
+  };
+  assert.equal(urgentOf([plain, trial], 'users:deactivate'), null);
+  const ended = { ...leavers, until: '2026-01-31' };
+  assert.equal(urgentOf([plain, ended], 'users:deactivate'), null);
+});
