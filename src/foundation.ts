@@ -17,6 +17,7 @@ import { makeLedger, type OwnedLedger } from './ledger/make-ledger.ts';
 import { verifyLedger } from './ledger/verify.ts';
 import { loadLastGood } from './last-good.ts';
 import { makeKeyRing, type KeyRing } from './sealing.ts';
+import { makeSafetyDesk, type SafetyDesk } from './safety/make-safety.ts';
 import type { Snapshot, StoreSettings } from './snapshot.ts';
 import { engineOf } from './storage/engines.ts';
 import type { Stores } from './storage/stores.ts';
@@ -144,9 +145,15 @@ export type Running = Readonly<{
   wake(): void;
   /** Lets an approved hold out. */
   release: DeskDeps['release'];
+  /** Who protects and counts; null before it is made. */
+  safety(): SafetyDesk | null;
 }>;
 
-const nothingRuns: Running = { wake: () => undefined, release: () => Promise.resolve(null) };
+const nothingRuns: Running = {
+  wake: () => undefined,
+  release: () => Promise.resolve(null),
+  safety: () => null,
+};
 
 /** Where people decide over holds. */
 const deskOf = (
@@ -178,12 +185,13 @@ export const adminContext = (
   foundation: Foundation,
   snapshot: () => Snapshot,
   config: AdminContext['config'],
-  { wake, release }: Running = nothingRuns,
+  { wake, release, safety }: Running = nothingRuns,
 ): AdminContext => {
   const { clock, random } = deps;
   const { stores, ledger, callers, freezes, watch } = foundation;
   const publicKey = createPublicKey(foundation.checkpointKey);
   const evidence = evidenceSource(foundation);
+  const offline = makeSafetyDesk({ ...deps, stores, snapshot });
   return {
     clock,
     watch,
@@ -191,6 +199,9 @@ export const adminContext = (
     ledger,
     keys: { store: stores.keys, clock, random, standing: callers },
     freezes,
+    get safety() {
+      return safety() ?? offline;
+    },
     verifyLedger: (since) =>
       verifyLedger(evidenceOfStore(evidence), {
         publicKey,

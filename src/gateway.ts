@@ -154,6 +154,7 @@ const activate = async (
   parts.snapshot = snapshot;
   targets.reconcile(snapshot.targets);
   parts.webhooks?.reconcile(snapshot);
+  parts.safety?.reconcile();
   tellExpiries(deps.observer, snapshot);
 };
 
@@ -214,10 +215,13 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
   const safety = makeSafetyRooms({
     ...deps,
     foundation,
+    targets,
+    limiter,
     snapshot: () => parts.snapshot,
     wakeOutbox: () => parts.webhooks?.wake(),
   });
   parts.safety = safety;
+  await safety.open();
   const doors = makeDoors({
     clock,
     random,
@@ -234,7 +238,7 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
     snapshot: () => parts.snapshot,
     standing: {
       keyStands: (keyId, now) => foundation.callers.stillStanding(keyId, now),
-      frozen: (scope) => foundation.freezes.frozenBy(scope) !== null,
+      frozen: (scope) => foundation.freezes.frozenBy(scope)?.scope ?? false,
     },
   });
   parts.closeDoors = doors.close;
@@ -267,6 +271,7 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
           config: parts.reloader.status(),
           breakers: targets.state(),
           stopping: parts.stopping,
+          safety: safety.protection.state(),
           limits: parts.limits?.state() ?? null,
         }),
       metrics: deps.metrics,
@@ -337,6 +342,7 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
       {
         wake: () => parts.webhooks?.wake(),
         release: (row) => parts.safety?.release(row) ?? Promise.resolve(null),
+        safety: () => parts.safety?.protection.desk ?? null,
       },
     );
     const { doors, data, admin } = await startListeners(parts, context);

@@ -4,6 +4,7 @@ import type { ConfigStatus } from './admin/operation.ts';
 import type { Clock, ClockWatch } from './clock.ts';
 import { servedVersions } from './ledger/lease.ts';
 import type { OwnedLedger } from './ledger/make-ledger.ts';
+import type { SafetyState } from './safety/make-safety.ts';
 import type { LiveTargets } from './targets/make-targets.ts';
 import type { FreezesStanding } from './targets/standing.ts';
 
@@ -13,6 +14,8 @@ export type ReadinessParts = Readonly<{
   ledger: Pick<OwnedLedger, 'writable' | 'loss' | 'gateways'>;
   watch: ClockWatch;
   freezes: Pick<FreezesStanding, 'current'>;
+  /** Rules of protection and overrides in force; absent where nobody looks. */
+  safety?: SafetyState;
   /** Version of the snapshot in force. */
   version: string;
   config: ConfigStatus;
@@ -72,9 +75,55 @@ const configCheck = ({ config, version }: ReadinessParts): Check => {
   };
 };
 
+/** What is frozen and since when; reasons may name people. */
+const freezesCheck = ({ freezes }: ReadinessParts): Check => {
+  const frozen = freezes.current();
+  return {
+    name: 'freezes',
+    ok: frozen.length === 0,
+    detail: frozen
+      .map(({ scope, name, at }) => `${scope} ${name} since ${new Date(at).toISOString()}`)
+      .join('\n'),
+    decides: false,
+  };
+};
+
+/** Rules whose subjects are not known or could not be looked through again, and open glass. */
+const safetyChecks = ({ safety }: ReadinessParts): readonly Check[] => {
+  if (safety === undefined || safety.rules.length === 0) return [];
+  const wrong = safety.rules.filter(({ resolved, failed }) => !resolved || failed !== null);
+  const { overrides } = safety;
+  return [
+    {
+      name: 'protection',
+      ok: wrong.length === 0,
+      detail:
+        wrong.length === 0
+          ? `${safety.rules.length} rules, all looked through`
+          : wrong
+              .map(({ tenant, rule, resolved, failed }) => {
+                const known = resolved ? 'keeps its marks' : 'nobody knows yet whom it protects';
+                return `${tenant} ${rule}: ${known}${failed === null ? '' : `; ${failed}`}`;
+              })
+              .join('\n'),
+      decides: false,
+    },
+    {
+      name: 'overrides',
+      ok: overrides.length === 0,
+      detail: overrides
+        .map(({ id, tenant, rule, until }) => {
+          return `${id}: ${tenant} ${rule} until ${new Date(until).toISOString()}`;
+        })
+        .join('\n'),
+      decides: false,
+    },
+  ];
+};
+
 /** Every check, those that decide first. */
 export const checksOf = (parts: ReadinessParts): readonly Check[] => {
-  const { ledger, watch, freezes, breakers, stopping } = parts;
+  const { ledger, watch, breakers, stopping } = parts;
   const loss = ledger.loss();
   const closed =
     loss === null ? 'it takes no records: see the log' : `${loss}: see \`store accept-loss\``;
@@ -85,15 +134,8 @@ export const checksOf = (parts: ReadinessParts): readonly Check[] => {
     ...gatewaysCheck(parts),
     ...limitsCheck(parts),
     configCheck(parts),
-    {
-      name: 'freezes',
-      ok: freezes.current().length === 0,
-      detail: freezes
-        .current()
-        .map(({ scope, name }) => `${scope} ${name}`)
-        .join(', '),
-      decides: false,
-    },
+    freezesCheck(parts),
+    ...safetyChecks(parts),
     ...breakers.map(({ target, breaker }) => ({
       name: `target ${target}`,
       ok: breaker === 'closed',

@@ -11,7 +11,10 @@ import type { Released } from './holds/release.ts';
 import type { Random } from './ids.ts';
 import type { Doors } from './passage/doors.ts';
 import { noSafeguards, type Safeguards } from './passage/safeguards.ts';
+import type { Limiter } from './limits/limiter.ts';
+import { makeSafety, type Safety } from './safety/make-safety.ts';
 import type { Snapshot } from './snapshot.ts';
+import type { Targets } from './targets/send.ts';
 import type { Observer } from './telemetry/observe.ts';
 
 export type SafetyRoomsDeps = Readonly<{
@@ -19,6 +22,8 @@ export type SafetyRoomsDeps = Readonly<{
   random: Random;
   observer: Observer;
   foundation: Foundation;
+  targets: Targets;
+  limiter: Limiter;
   snapshot(): Snapshot;
   /** Something is in the outbox. */
   wakeOutbox(): void;
@@ -29,6 +34,12 @@ export type SafetyRooms = Readonly<{
   safeguards: Safeguards;
   /** Lets an approved hold out; null: not now. */
   release(row: HoldRow): Promise<Released | null>;
+  /** Who is protected, what people do about it, and what readiness tells of it. */
+  protection: Pick<Safety, 'desk' | 'state'>;
+  /** Reads what is kept: before the first call. Rejects with GatewayError where the store fails. */
+  open(): Promise<void>;
+  /** Another snapshot is in force. */
+  reconcile(): void;
   /** After recovery was loaded; releases go through these doors. */
   start(doors: Pick<Doors, 'pass'>): void;
   /** While the doors can still be passed; waits at most so long for what is under way. */
@@ -56,10 +67,24 @@ export const makeSafetyRooms = (deps: SafetyRoomsDeps): SafetyRooms => {
       wake: deps.wakeOutbox,
     }),
   });
+  const protection = makeSafety({ ...deps, stores });
   return {
-    safeguards: { ...noSafeguards, holding: holds.holding },
+    safeguards: {
+      ...noSafeguards,
+      holding: holds.holding,
+      protections: protection.protections,
+      populations: protection.populations,
+    },
     release: holds.release,
-    start: holds.start,
-    stop: holds.stop,
+    protection,
+    open: protection.start,
+    reconcile: protection.reconcile,
+    start: (doors) => {
+      holds.start(doors);
+      protection.reconcile();
+    },
+    stop: async (deadlineMs) => {
+      await Promise.all([holds.stop(deadlineMs), protection.stop()]);
+    },
   };
 };

@@ -57,7 +57,7 @@ export const makeWebhooks = (deps: WebhooksDeps): Webhooks => {
     events: stores.events,
     outbox: stores.outbox,
     feed: stores.feed,
-    standing: { frozen: (scope) => freezes.frozenBy(scope) !== null },
+    standing: { frozen: (scope) => freezes.frozenBy(scope)?.scope ?? false },
     runPlan: makeRunPlan(deps),
   });
   const gaps = makeGapWatch({

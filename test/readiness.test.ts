@@ -70,3 +70,44 @@ void test('rates that are counted alone are told', () => {
   assert.equal(checkNamed('limits', { limits: 'shared' })?.ok, true);
   assert.equal(checkNamed('limits', { limits: 'local' })?.ok, false);
 });
+
+void test('what is frozen is told with its scope and time, and not why', () => {
+  const at = Date.parse('2026-01-02T03:04:05Z');
+  const frozen = { scope: 'client', name: 'entra', reason: 'Jane Doe', by: 'ann', at } as const;
+  const check = checkNamed('freezes', { freezes: { current: () => [frozen] } });
+  assert.deepEqual(
+    [check?.ok, check?.decides, check?.detail],
+    [false, false, 'client entra since 2026-01-02T03:04:05.000Z'],
+  );
+});
+
+void test('rules that nobody looked through, and open glass, are told', () => {
+  const rule = {
+    tenant: 't',
+    rule: 'vips',
+    word: 'users',
+    resolved: true,
+    at: 1,
+    failed: null,
+  } as const;
+  const safety = (...rules: readonly (typeof rule | Readonly<Record<string, unknown>>)[]) => ({
+    safety: { rules: rules as readonly (typeof rule)[], overrides: [] },
+  });
+  assert.equal(checkNamed('protection', {}), undefined);
+  assert.equal(checkNamed('protection', safety()), undefined, 'no rule, no line');
+  assert.equal(checkNamed('protection', safety(rule))?.ok, true);
+  const wrong = checkNamed(
+    'protection',
+    safety(rule, { ...rule, failed: 'target_timeout' }, { ...rule, rule: 'new', resolved: false }),
+  );
+  assert.deepEqual(
+    [wrong?.ok, wrong?.detail],
+    [false, 't vips: keeps its marks; target_timeout\nt new: nobody knows yet whom it protects'],
+  );
+  const override = { id: 'ovr_1', tenant: 't', rule: 'vips', until: 0 };
+  const open = checkNamed('overrides', { safety: { rules: [rule], overrides: [override] } });
+  assert.deepEqual(
+    [open?.ok, open?.detail],
+    [false, 'ovr_1: t vips until 1970-01-01T00:00:00.000Z'],
+  );
+});

@@ -249,12 +249,14 @@ describe('purity', () => {
     // `discover` reads two documents for a person at a terminal; it has no route and no client.
     // `forward` passes a webhook's own bytes on to whom the route names: they change no resource that
     // policy could judge. `enrich` reads one document of the source. Both send under the same guard.
+    // `ask-target` reads whom to protect and how many there are, for the gateway itself.
     assert.deepEqual(senders, [
       'src/commands/discover.ts',
       'src/deliveries/enrich.ts',
       'src/deliveries/forward.ts',
       'src/passage/dispatch.ts',
       'src/passage/recover.ts',
+      'src/safety/ask-target.ts',
     ]);
     const discover = sources.find(({ file }) => file === 'src/commands/discover.ts');
     assert.ok(
@@ -265,6 +267,14 @@ describe('purity', () => {
     assert.ok(!/\b(?:printCall|dispatch)\(/.test(String(recover?.code)), 'recovery only reads');
     const codeOf = (file: string): string =>
       String(sources.find((source) => source.file === file)?.code);
+    const safety = codeOf('src/safety/ask-target.ts');
+    assert.ok(
+      /type Looking = Extract<ReadOperation, \{ verb: 'read' \| 'search' \}>;/.test(safety) &&
+        /operation: Looking,/.test(safety) &&
+        /printCall\(operation, /.test(safety) &&
+        !/\bmutation: |\bmethod: |\bbody: /.test(safety),
+      'who is protected is only read',
+    );
     const forward = codeOf('src/deliveries/forward.ts');
     assert.ok(/\bbody: null,\s+raw: \{[^}]*bytes: passing\.bytes \}/.test(forward));
     assert.ok(

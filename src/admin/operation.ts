@@ -17,6 +17,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import type { ActRecord } from '../ledger/record.ts';
 import type { Verified } from '../ledger/verify.ts';
 import type { Sealed } from '../sealing.ts';
+import type { SafetyDesk } from '../safety/make-safety.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { FreezesStanding } from '../targets/standing.ts';
 
@@ -45,6 +46,8 @@ export type AdminContext = Readonly<{
   ledger: Ledger;
   keys: KeyDeps;
   freezes: FreezesStanding;
+  /** Protected subjects, and who may break the glass. */
+  safety: SafetyDesk;
   verifyLedger(since: string | null): Promise<Verified>;
   exportLedger(
     query: Readonly<{ format: string; since?: number; until?: number }>,
@@ -89,7 +92,10 @@ export type AdminOperation<Input = never> = Readonly<{
   /** Strict schema of the input: query parameters of a GET, body of a POST, and path parameters. */
   input: z.ZodType<Input>;
   /** Facts for the ledger's act; never a secret. Null: the operation is not recorded (reads of no evidence). */
-  act(input: Input): ActRecord['details'] | null;
+  act(
+    input: Input,
+    context: Pick<AdminContext, 'snapshot' | 'freezes'>,
+  ): ActRecord['details'] | null;
   run(context: AdminContext, person: Person, input: Input): Promise<AdminResult | Refusal>;
 }>;
 
@@ -128,7 +134,7 @@ export const perform = async (
       `${where === '' ? 'The input' : where}: ${issue?.message ?? ''}`,
     );
   }
-  const facts = entry.act(parsed.data);
+  const facts = entry.act(parsed.data, context);
   if (facts !== null) {
     const at = context.clock.now();
     const act = { kind: 'act', at, actor: person.name, act: entry.name, details: facts } as const;

@@ -15,9 +15,11 @@ import { parseDurationMs } from '../scalars.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { deliveryOperations } from './delivery-operations.ts';
 import { eventOperations } from './event-operations.ts';
+import { freezeOperations } from './freeze-operations.ts';
 import { holdOperations } from './hold-operations.ts';
 import { instant, instantOf, iso, json, text } from './input.ts';
-import { operation, reasonText, type AdminOperation } from './operation.ts';
+import { operation, type AdminOperation } from './operation.ts';
+import { safetyOperations } from './safety-operations.ts';
 import { storeOperations } from './store-operations.ts';
 
 const expires = z
@@ -291,45 +293,7 @@ const ledgerOperations: readonly AdminOperation[] = [
   }),
 ];
 
-const scopes = z.enum(['tenant', 'client', 'route']);
-
 const controlOperations: readonly AdminOperation[] = [
-  operation({
-    name: 'freezes.list',
-    title: 'What is frozen',
-    method: 'GET',
-    path: '/freezes',
-    role: 'viewer',
-    input: none,
-    act: () => null,
-    run: async ({ freezes }) => json(freezes.current()),
-  }),
-  operation({
-    name: 'freezes.freeze',
-    title: 'Stop all mutations of a tenant, client or route at once',
-    method: 'POST',
-    path: '/freezes',
-    role: 'operator',
-    input: z.strictObject({ scope: scopes, name: text, reason: reasonText }),
-    act: ({ scope, name, reason }) => ({ scope, name, reason }),
-    run: async ({ freezes }, person, { scope, name, reason }) =>
-      (await freezes.freeze(scope, name, reason, person.name))
-        ? json({ frozen: name, scope })
-        : refuse('value_invalid', 'There are 1,000 freezes already; thaw some first.'),
-  }),
-  operation({
-    name: 'freezes.thaw',
-    title: 'Lift a freeze',
-    method: 'POST',
-    path: '/freezes/thaw',
-    role: 'operator',
-    input: z.strictObject({ scope: scopes, name: text }),
-    act: ({ scope, name }) => ({ scope, name }),
-    run: async ({ freezes }, person, { scope, name }) =>
-      (await freezes.thaw(scope, name, person.name))
-        ? json({ thawed: name, scope })
-        : refuse('value_invalid', 'Nothing of that name is frozen.'),
-  }),
   operation({
     name: 'config.status',
     title: 'The configuration in force, and what waits',
@@ -375,9 +339,11 @@ const controlOperations: readonly AdminOperation[] = [
 export const adminOperations: readonly AdminOperation[] = Object.freeze([
   ...keyOperations,
   ...ledgerOperations,
+  ...freezeOperations,
   ...controlOperations,
   ...holdOperations,
   ...deliveryOperations,
   ...eventOperations,
+  ...safetyOperations,
   ...storeOperations,
 ]);

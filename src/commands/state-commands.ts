@@ -4,37 +4,19 @@
  */
 
 import { printHold } from './hold-text.ts';
+import { safetyCommands } from './safety-commands.ts';
+import { pick, type StateCommand } from './state-command.ts';
 
-/** How one command line becomes the input of one admin operation. */
-export type StateCommand = Readonly<{
-  /** `keys issue <client>` */
-  usage: string;
-  operation: string;
-  /** `[flags, description]` */
-  options: readonly (readonly [flags: string, description: string])[];
-  /** Columns of a list. */
-  columns: readonly string[];
-  /** The answer's `ok` decides: false is exit 1. Of a list: any of them. */
-  verdict?: true;
-  /** The answer as text for people, where it is not `--json`. */
-  text?(json: unknown): string;
-  input(
-    args: readonly string[],
-    options: Readonly<Record<string, unknown>>,
-  ): Record<string, unknown>;
-}>;
-
-const pick = (
-  options: Readonly<Record<string, unknown>>,
-  names: readonly string[],
-): Record<string, unknown> =>
-  Object.fromEntries(
-    names.flatMap((name) => (options[name] === undefined ? [] : [[name, options[name]]])),
-  );
+export type { StateCommand } from './state-command.ts';
 
 const keyColumns = ['id', 'holder', 'standing', 'issuedAt', 'expiresAt', 'lastUsedAt', 'issuedBy'];
 const expires = ['--expires <end>', 'a duration such as 90d, or a date'] as const;
 const againRate = ['--rate <rate>', 'how fast they come due (default 10/s)'] as const;
+const scopeOption = [
+  '--scope <scope>',
+  'tenant, client or route; only needed where the name is of several',
+] as const;
+const reason = ['--reason <text>', 'why; required'] as const;
 const batchOptions = [
   ['--batch <batch>', 'instead of ids: those that wait together, oldest first'],
   ['--limit <count>', 'at most so many of the batch'],
@@ -47,8 +29,6 @@ const idsOf = (ids: unknown): Record<string, unknown> =>
 
 const numbered = (picked: Record<string, unknown>): Record<string, unknown> =>
   picked['limit'] === undefined ? picked : { ...picked, limit: Number(picked['limit']) };
-
-const scopeOption = ['--scope <scope>', 'tenant, client or route (default: tenant)'] as const;
 
 export const stateCommands: readonly StateCommand[] = Object.freeze([
   {
@@ -235,7 +215,7 @@ export const stateCommands: readonly StateCommand[] = Object.freeze([
   {
     usage: 'deliveries discard <id>',
     operation: 'deliveries.discard',
-    options: [['--reason <text>', 'why; required']],
+    options: [reason],
     columns: [],
     input: ([id], options) => ({ id, ...pick(options, ['reason']) }),
   },
@@ -285,21 +265,18 @@ export const stateCommands: readonly StateCommand[] = Object.freeze([
   {
     usage: 'freeze <name>',
     operation: 'freezes.freeze',
-    options: [scopeOption, ['--reason <text>', 'why; required']],
+    options: [scopeOption, reason],
     columns: [],
-    input: ([name], options) => ({
-      name,
-      scope: options['scope'] ?? 'tenant',
-      ...pick(options, ['reason']),
-    }),
+    input: ([name], options) => ({ name, ...pick(options, ['scope', 'reason']) }),
   },
   {
     usage: 'thaw <name>',
     operation: 'freezes.thaw',
     options: [scopeOption],
     columns: [],
-    input: ([name], options) => ({ name, scope: options['scope'] ?? 'tenant' }),
+    input: ([name], options) => ({ name, ...pick(options, ['scope']) }),
   },
+  ...safetyCommands,
   {
     usage: 'clock trust',
     operation: 'clock.trust',
@@ -310,7 +287,7 @@ export const stateCommands: readonly StateCommand[] = Object.freeze([
   {
     usage: 'store accept-loss',
     operation: 'store.accept-loss',
-    options: [['--reason <text>', 'why; required']],
+    options: [reason],
     columns: [],
     input: (_args, options) => pick(options, ['reason']),
   },

@@ -39,7 +39,7 @@ const lastCheck =
     if (!one.mayStart()) return 'shutting_down';
     if (!deps.clockTrusted()) return 'clock_untrusted';
     const scope = { tenant: target.tenant, route: one.route, client: '' };
-    return mutation && deps.standing.frozen(scope) ? 'target_frozen' : null;
+    return mutation && deps.standing.frozen(scope) !== false ? 'target_frozen' : null;
   };
 
 /** Options of one call of this try; its first attempt carries the span id that `traceparent` names. */

@@ -40,7 +40,7 @@ type Filter = { match(values: unknown[]): unknown[] };
 type Handled = { id?: string; filter?: Filter };
 
 /** As much of express as is used here; it ships no types. */
-type ExpressRequest = IncomingMessage & Readonly<{ originalUrl: string }>;
+type ExpressRequest = IncomingMessage & Readonly<{ originalUrl: string; query: unknown }>;
 type Express = RequestListener &
   Readonly<{
     use(run: (request: ExpressRequest, response: ServerResponse, next: () => void) => void): void;
@@ -134,6 +134,12 @@ export const startSandbox = async (
         seen.push({ method, path, ledgerId, status: response.statusCode });
       });
     }
+    next();
+  });
+  app.use((request, _response, next) => {
+    // Express 5 reads the query anew each time it is asked: the numbers that SCIMMY's routers make of
+    // startIndex and count would be lost, and every page be the first.
+    Object.defineProperty(request, 'query', { value: request.query, writable: true });
     next();
   });
   app.use(

@@ -110,7 +110,7 @@ const relatedTo = (record: LedgerRecord): readonly string[] => {
   const { override, reverses } = record.kind === 'intent' ? record : noRelations;
   if (hold === undefined && override === undefined && reverses === undefined) return nothing;
   return [
-    ...(hold === undefined ? nothing : [hold.id]),
+    ...(hold === undefined ? nothing : [hold]),
     ...(override === undefined ? nothing : override.split(' + ')),
     ...(reverses ?? nothing).slice(0, reversesMax),
   ];

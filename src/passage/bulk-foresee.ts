@@ -17,6 +17,7 @@ import type { Route, Target } from '../snapshot.ts';
 import type { BulkOutcome, BulkPassage, Outcome } from './doors.ts';
 import { denied, takeLimits, turnAway, type PassageDeps } from './exits.ts';
 import { gatherCurrent, needsCurrent, type Current } from './facts.ts';
+import { frozenRefusal } from './frozen.ts';
 import { judgeEarly } from './judge-early.ts';
 import {
   abandonedRefusal,
@@ -179,9 +180,8 @@ const closed = (deps: PassageDeps, passage: BulkPassage, target: Target): Refusa
   }
   const { route, actor } = passage;
   const scope = { tenant: target.tenant, route: route.name, client: actor.client.name };
-  return deps.standing.frozen(scope)
-    ? refuse('target_frozen', 'Changes here are stopped for now.')
-    : null;
+  const frozen = deps.standing.frozen(scope);
+  return frozen === false ? null : frozenRefusal(frozen);
 };
 
 const lookAtAll = async (

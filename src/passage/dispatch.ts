@@ -9,6 +9,7 @@ import type { Ledger } from '../ledger/ledger.ts';
 import { repairAnswer } from '../identity/scim/repair-answer.ts';
 import type { Target } from '../snapshot.ts';
 import type { Sent, TargetFailure, Targets } from '../targets/send.ts';
+import type { FreezeScope } from '../targets/store.ts';
 import type { Actor, Attempted } from './doors.ts';
 import type { Journey } from './journey.ts';
 
@@ -16,8 +17,8 @@ import type { Journey } from './journey.ts';
 export interface Standing {
   /** Is this key known, unrevoked and unexpired at `now`? */
   keyStands(keyId: KeyId, now: number): boolean;
-  /** Has somebody frozen the tenant, the route or the client? */
-  frozen(scope: Readonly<{ tenant: string; route: string; client: string }>): boolean;
+  /** What somebody has frozen of the tenant, the route and the client, or false. */
+  frozen(scope: Readonly<{ tenant: string; route: string; client: string }>): FreezeScope | false;
 }
 
 export type DispatchDeps = Readonly<{
@@ -56,7 +57,7 @@ export const lastCheck =
     if (!stands(deps, actor, now)) return 'caller_refused';
     const scope = { tenant: target.tenant, route: route.name, client: actor.client.name };
     if (!mutation) return null;
-    if (deps.standing.frozen(scope)) return 'target_frozen';
+    if (deps.standing.frozen(scope) !== false) return 'target_frozen';
     const inTime = deps.ledger.mayBegin(entry, target.settings.timeout);
     return inTime ? null : 'ledger_unavailable';
   };

@@ -13,6 +13,7 @@ import type { Outcome } from './doors.ts';
 import { echoWrite } from './echo-view.ts';
 import { denied, takeLimits, turnAway } from './exits.ts';
 import { gatherCurrent, needsCurrent, type Current } from './facts.ts';
+import { frozenRefusal } from './frozen.ts';
 import { endStopped } from './hold-mutation.ts';
 import { intentOf } from './intent.ts';
 import { abandonedRefusal, endJourney, noteEffects, noteGranted } from './journey.ts';
@@ -158,9 +159,8 @@ export const passMutation = async (walk: MutationWalk): Promise<Outcome> => {
   const { deps, journey, target, operation } = walk;
   const { actor, route, origin } = journey.passage;
   const scope = { tenant: target.tenant, route: route.name, client: actor.client.name };
-  if (deps.standing.frozen(scope)) {
-    return turnAway(deps, journey, refuse('target_frozen', 'Changes here are stopped for now.'));
-  }
+  const frozen = deps.standing.frozen(scope);
+  if (frozen !== false) return turnAway(deps, journey, frozenRefusal(frozen));
   const limitReads = reads(walk) ? target.limitReads : null;
   const asked = [actor.client.limitWrites, target.limitWrites, limitReads];
   const limited = await takeLimits(deps, journey, asked, target);

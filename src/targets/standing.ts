@@ -39,7 +39,7 @@ const tableOf = (freezes: readonly Freeze[]): Table => {
 };
 
 /** The table as last read. An older read that ends late never replaces a newer state. */
-const makeTable = (store: FreezeStore) => {
+const makeTable = (store: FreezeStore, observer: Pick<Observer, 'freezesSeen'>) => {
   let all: readonly Freeze[] = [];
   let table = tableOf(all);
   let asked = 0;
@@ -47,6 +47,8 @@ const makeTable = (store: FreezeStore) => {
   const swap = (freezes: readonly Freeze[]): void => {
     all = freezes;
     table = tableOf(freezes);
+    const { tenant, client, route } = table;
+    observer.freezesSeen({ tenant: tenant.size, client: client.size, route: route.size });
   };
   return {
     all: () => all,
@@ -75,10 +77,10 @@ const makeTable = (store: FreezeStore) => {
 export const makeFreezesStanding = (deps: {
   store: FreezeStore;
   clock: Clock;
-  observer: Pick<Observer, 'note'>;
+  observer: Pick<Observer, 'note' | 'freezesSeen'>;
 }): FreezesStanding => {
   const { store, clock, observer } = deps;
-  const live = makeTable(store);
+  const live = makeTable(store, observer);
   const { refresh } = live;
   let timer: Timer | null = null;
   let stopped = false;

@@ -131,6 +131,26 @@ export const makeInstruments = () => ({
       'State of the circuit breaker: 0 closed, 1 half-open, 2 open.',
     ),
   ),
+  freezes: cells(row('sallyport.freezes', 'gauge', '{freeze}', 'Freezes in force, by scope.')),
+  overrides: cells(
+    row(
+      'sallyport.protection.overrides',
+      'gauge',
+      '{override}',
+      'Break-glass overrides of protection in force.',
+    ),
+  ),
+  unresolved: cells(
+    row(
+      'sallyport.protection.unresolved',
+      'gauge',
+      '{rule}',
+      'Rules of protection whose subjects nobody knows yet, or whose last look-through failed.',
+    ),
+  ),
+  marks: cells(
+    row('sallyport.protection.marks', 'gauge', '{mark}', 'Marks by which subjects are protected.'),
+  ),
   gateways: cells(
     row('sallyport.gateways', 'gauge', '{gateway}', 'Gateways that share the store now.'),
   ),

@@ -91,6 +91,11 @@ const logEvents = (log: Log, metrics: Metrics) => ({
     });
   },
   gatewaysSeen: (record: Parameters<Observer['gatewaysSeen']>[0]) => metrics.gatewaysSeen(record),
+  freezesSeen: (record: Parameters<Observer['freezesSeen']>[0]) => metrics.freezesSeen(record),
+  overridesSeen: (record: Parameters<Observer['overridesSeen']>[0]) =>
+    metrics.overridesSeen(record),
+  protectionSeen: (record: Parameters<Observer['protectionSeen']>[0]) =>
+    metrics.protectionSeen(record),
   credentialExpiry: (record: Parameters<Observer['credentialExpiry']>[0]) =>
     metrics.credentialExpiry(record),
 });
@@ -161,6 +166,9 @@ export const makeObserver = (deps: Readonly<{ log: Log; clock: Clock }>): Teleme
     ledgerAppended: quiet(events.ledgerAppended),
     lateSend: quiet(events.lateSend),
     gatewaysSeen: quiet(events.gatewaysSeen),
+    freezesSeen: quiet(events.freezesSeen),
+    overridesSeen: quiet(events.overridesSeen),
+    protectionSeen: quiet(events.protectionSeen),
     breakerChanged: quiet(events.breakerChanged),
     configReloaded: quiet(events.configReloaded),
     credentialExpiry: quiet(events.credentialExpiry),

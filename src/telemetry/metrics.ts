@@ -154,6 +154,9 @@ export type Metrics = Readonly<{
     | 'ledgerAppended'
     | 'lateSend'
     | 'gatewaysSeen'
+    | 'freezesSeen'
+    | 'overridesSeen'
+    | 'protectionSeen'
     | 'breakerChanged'
     | 'configReloaded'
     | 'credentialExpiry'
@@ -285,6 +288,18 @@ export const makeMetrics = (clock: Clock): Metrics => {
     gatewaysSeen: ({ live, versions }) => {
       cellOf(instruments.gateways, '', () => ({})).value = live;
       cellOf(instruments.configVersions, '', () => ({})).value = versions;
+    },
+    freezesSeen: (counts) => {
+      for (const [scope, count] of Object.entries(counts)) {
+        cellOf(instruments.freezes, scope, () => ({ 'sallyport.scope': scope })).value = count;
+      }
+    },
+    overridesSeen: ({ inForce }) => {
+      cellOf(instruments.overrides, '', () => ({})).value = inForce;
+    },
+    protectionSeen: ({ unresolved, marks }) => {
+      cellOf(instruments.unresolved, '', () => ({})).value = unresolved;
+      cellOf(instruments.marks, '', () => ({})).value = marks;
     },
     breakerChanged: ({ target, state }) => {
       cellOf(instruments.breakerState, target, () => ({ 'sallyport.target': target })).value =

@@ -256,6 +256,12 @@ export interface Observer {
   lateSend(record: Readonly<{ ledgerId: LedgerId; outcome: string }>): void;
   /** Gateways that share the store, and how many versions of the configuration they serve. */
   gatewaysSeen(record: Readonly<{ live: number; versions: number }>): void;
+  /** Freezes in force, by scope. */
+  freezesSeen(record: Readonly<Record<'tenant' | 'client' | 'route', number>>): void;
+  /** Break-glass overrides of protection in force. */
+  overridesSeen(record: Readonly<{ inForce: number }>): void;
+  /** Rules of protection that are not looked through as they stand, and marks there are. */
+  protectionSeen(record: Readonly<{ unresolved: number; marks: number }>): void;
   breakerChanged(
     record: Readonly<{ target: string; state: 'closed' | 'open' | 'half-open' }>,
   ): void;
@@ -285,6 +291,9 @@ export const silentObserver: Observer = Object.freeze({
   ledgerAppended: () => {},
   lateSend: () => {},
   gatewaysSeen: () => {},
+  freezesSeen: () => {},
+  overridesSeen: () => {},
+  protectionSeen: () => {},
   breakerChanged: () => {},
   configReloaded: () => {},
   credentialExpiry: () => {},

@@ -293,7 +293,7 @@ describe('a try', () => {
     const scene = await openScene(
       t,
       makeSnapshot([makeForward()], [makeTarget('n8n', receiver.url)]),
-      { standing: { frozen: ({ route }) => frozen && route === 'hr' } },
+      { standing: { frozen: ({ route }) => frozen && route === 'hr' && 'route' } },
     );
     await scene.receive('{"subject":"a"}');
     await scene.until(() => scene.told.length === 1);

@@ -181,7 +181,7 @@ export const startPlanBench = async (
       snapshot,
       standing: {
         keyStands: (keyId, now) => foundation.callers.stillStanding(keyId, now),
-        frozen: (scope) => foundation.freezes.frozenBy(scope) !== null,
+        frozen: (scope) => foundation.freezes.frozenBy(scope)?.scope ?? false,
       },
     });
   let doors = open();

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { makeFreezesStanding, freezeRoundMs } from '../../src/targets/standing.ts';
-import type { Freeze, FreezeStore } from '../../src/targets/store.ts';
+import type { Freeze, FreezeScope, FreezeStore } from '../../src/targets/store.ts';
 import { makeTestClock, until } from './harness.ts';
 
 const launch = () => {
@@ -25,12 +25,16 @@ const launch = () => {
     },
   };
   const notes: string[] = [];
+  const seen: Readonly<Record<FreezeScope, number>>[] = [];
   const standing = makeFreezesStanding({
     store,
     clock,
-    observer: { note: (_level, event) => void notes.push(event) },
+    observer: {
+      note: (_level, event) => void notes.push(event),
+      freezesSeen: (counts) => void seen.push(counts),
+    },
   });
-  return { clock, store, standing, notes, broken };
+  return { clock, store, standing, notes, seen, broken };
 };
 const question = { tenant: 'slack-production', client: 'entra', route: 'slack' };
 
@@ -40,7 +44,7 @@ for (const [scope, name] of [
   ['route', 'slack'],
 ] as const) {
   test(`a frozen ${scope} stops, and a thawed one no longer`, async () => {
-    const { standing } = launch();
+    const { standing, seen } = launch();
     await standing.start();
     assert.equal(standing.frozenBy(question), null);
     const freezing = standing.freeze(scope, name, 'leak', 'alice');
@@ -51,8 +55,10 @@ for (const [scope, name] of [
       standing.frozenBy({ tenant: 'x', client: '__proto__', route: 'constructor' }),
       null,
     );
+    assert.deepEqual(seen.at(-1), { tenant: 0, client: 0, route: 0, [scope]: 1 });
     assert.ok(await standing.thaw(scope, name, 'alice'));
     assert.equal(standing.frozenBy(question), null);
+    assert.deepEqual(seen.at(-1), { tenant: 0, client: 0, route: 0 });
     standing.stop();
   });
 }

@@ -51,6 +51,9 @@ const used = () => {
   metrics.limitRejected({ policy: 'writes', route: 'slack' });
   metrics.ledgerAppended({ seconds: 0.0004, records: 3, failed: false });
   metrics.breakerChanged({ target: 'slack', state: 'open' });
+  metrics.freezesSeen({ tenant: 1, client: 0, route: 2 });
+  metrics.overridesSeen({ inForce: 1 });
+  metrics.protectionSeen({ unresolved: 2, marks: 40 });
   metrics.configReloaded({ accepted: false, version: 'x', problems: 2 });
   metrics.credentialExpiry({ holder: 'slack', kind: 'target', expiresAt: 1_700_000_000_000 });
   metrics.dropped('spans', 'queue_full', 7);
@@ -90,6 +93,11 @@ test('/metrics parses, without one series twice, and says what happened', () => 
   assert.equal(value('sallyport_limit_rejections_total', { sallyport_policy: 'writes' }), 1);
   assert.equal(value('sallyport_ledger_append_duration_seconds_bucket', { le: '0.0005' }), 1);
   assert.equal(value('sallyport_breaker_state', { sallyport_target: 'slack' }), 2);
+  assert.equal(value('sallyport_freezes', { sallyport_scope: 'route' }), 2);
+  assert.equal(value('sallyport_freezes', { sallyport_scope: 'client' }), 0);
+  assert.equal(value('sallyport_protection_overrides'), 1);
+  assert.equal(value('sallyport_protection_unresolved'), 2);
+  assert.equal(value('sallyport_protection_marks'), 40);
   assert.equal(value('sallyport_config_reloads_total', { sallyport_outcome: 'refused' }), 1);
   assert.equal(value('sallyport_credential_expiry_seconds'), 1_700_000_000);
   assert.equal(value('sallyport_telemetry_dropped_total', { sallyport_signal: 'spans' }), 7);
@@ -108,10 +116,14 @@ test('exporters get the names of the interface, with unit and boundaries', async
       'sallyport.config.reloads {reload}',
       'sallyport.credential.expiry s',
       'sallyport.decisions {decision}',
+      'sallyport.freezes {freeze}',
       'sallyport.gateway.duration s',
       'sallyport.ledger.append.duration s',
       'sallyport.limit.rejections {request}',
       'sallyport.mutations {mutation}',
+      'sallyport.protection.marks {mark}',
+      'sallyport.protection.overrides {override}',
+      'sallyport.protection.unresolved {rule}',
       'sallyport.telemetry.dropped {item}',
     ],
   );
