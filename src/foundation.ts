@@ -169,6 +169,7 @@ export const adminContext = (
       open: (id, sealed) => openEvent(foundation.keyRing, id, sealed),
       wake,
     },
+    undo: null,
     acceptLoss: (by, reason) => ledger.acceptLoss(by, reason),
     loss: () => ledger.loss(),
     config,

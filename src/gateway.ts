@@ -26,6 +26,7 @@ import type { Snapshot } from './snapshot.ts';
 import type { KeyFetcher } from './signatures/receiver.ts';
 import { makeTargets, type LiveTargets } from './targets/make-targets.ts';
 import type { Observer } from './telemetry/observe.ts';
+import { makeUndo, type Undo } from './undo/make-undo.ts';
 import { makeWebhooks, type Webhooks } from './webhooks.ts';
 
 export type GatewayDeps = Readonly<{
@@ -79,6 +80,7 @@ type Parts = {
   /** Rates that gateways count together. */
   limits: SharedLimiter | null;
   webhooks: Webhooks | null;
+  undo: Undo | null;
   /** What else ends with the gateway, before its store. */
   readonly enders: (() => void)[];
 };
@@ -219,6 +221,13 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
   parts.closeDoors = doors.close;
   await doors.load();
   const snapshot = () => parts.snapshot;
+  parts.undo = makeUndo({
+    ...deps,
+    doors,
+    ledger: foundation.ledger,
+    snapshot,
+    stopping: () => parts.stopping,
+  });
   const webhooks = makeWebhooks({ ...deps, foundation, targets, limiter, doors, snapshot });
   parts.webhooks = webhooks;
   const data = makeDataListener({
@@ -288,6 +297,7 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
     closeDoors: () => Promise.resolve(),
     limits: null,
     webhooks: null,
+    undo: null,
     enders: [],
   };
   live = parts;
@@ -304,16 +314,21 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
         details: { version: loaded.snapshot.version, lastGood: beginning.lastGood },
       });
     }
-    const context = adminContext(
-      deps,
-      foundation,
-      () => parts.snapshot,
-      {
-        status: () => parts.reloader.status(),
-        apply: (version) => parts.reloader.apply(version),
+    const context: AdminContext = {
+      ...adminContext(
+        deps,
+        foundation,
+        () => parts.snapshot,
+        {
+          status: () => parts.reloader.status(),
+          apply: (version) => parts.reloader.apply(version),
+        },
+        () => parts.webhooks?.wake(),
+      ),
+      get undo() {
+        return parts.undo;
       },
-      () => parts.webhooks?.wake(),
-    );
+    };
     const { doors, data, admin } = await startListeners(parts, context);
     await foundation.ledger.answerForDead((writers) => {
       for (const writer of writers) {

@@ -17,6 +17,7 @@ import type { Verified } from '../ledger/verify.ts';
 import type { Sealed } from '../sealing.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { FreezesStanding } from '../targets/standing.ts';
+import type { Undo } from '../undo/make-undo.ts';
 
 /** Who acts: a person known by a token, or whoever may open the store's files. */
 export type Person = Readonly<{ name: string; roles: ReadonlySet<Role> }>;
@@ -56,6 +57,8 @@ export type AdminContext = Readonly<{
     /** Something may be due sooner than the outbox believes. */
     wake(): void;
   }>;
+  /** Takes entries back through the doors; null where no gateway runs. */
+  undo: Undo | null;
   /** Accepts, and records, what the store lost; false where nothing is missing. */
   acceptLoss(by: string, reason: string): Promise<boolean>;
   /** What the store lacks, or null. */

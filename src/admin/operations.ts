@@ -17,6 +17,7 @@ import { deliveryOperations } from './delivery-operations.ts';
 import { eventOperations } from './event-operations.ts';
 import { instant, instantOf, iso, json, text } from './input.ts';
 import { operation, reasonText, type AdminOperation } from './operation.ts';
+import { rollbackOperations } from './rollback-operations.ts';
 import { storeOperations } from './store-operations.ts';
 
 const expires = z
@@ -377,5 +378,6 @@ export const adminOperations: readonly AdminOperation[] = Object.freeze([
   ...controlOperations,
   ...deliveryOperations,
   ...eventOperations,
+  ...rollbackOperations,
   ...storeOperations,
 ]);

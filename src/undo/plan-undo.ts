@@ -1,0 +1,264 @@
+/**
+ * The plan of an undo: a step for each resource, in the order in which they go out. Newest first; but who
+ * is made again comes before what refers to it, memberships go before whom they name is removed, and a
+ * name is freed before it is taken. Pure: the same facts make the same plan, which its digest binds.
+ */
+import { isArray, isObject, type Json } from '../identity/json-value.ts';
+import { deltasOf, topKeyOf, type Wish } from './units.ts';
+import { planResource, type Known } from './plan-resource.ts';
+import { part, refusedPart, type Part, type Step } from './plan-parts.ts';
+
+/** A step with the facts it was planned from. */
+export type Planned = Readonly<{ step: Step; known: Known }>;
+
+const membersKey = ' members';
+
+const idIn = (value: Json | undefined): string | null => {
+  const id = isObject(value) ? value['value'] : undefined;
+  return typeof id === 'string' ? id : null;
+};
+
+const idsIn = (value: Json | undefined): readonly string[] =>
+  isArray(value) ? value.flatMap((item) => idIn(item) ?? []) : (idIn(value) === null ? [] : [idIn(value) as string]);
+
+/** Ids that a step writes into its resource. */
+const written = ({ step: { wishes, body } }: Planned): readonly string[] => [
+  ...wishes.flatMap(({ value }) => idsIn(value)),
+  ...(body === null ? [] : Object.values(body).flatMap(idsIn)),
+];
+
+/** Members that a step takes out of its group; all of them where the group goes. */
+const unmembered = ({ step, known }: Planned): readonly string[] => {
+  if (step.does === 'remove' && isObject(known.current as Json)) {
+    return idsIn((known.current as { members?: Json }).members);
+  }
+  return step.wishes.flatMap(({ unit, value }) =>
+    topKeyOf(unit) === membersKey && value === undefined && unit.element !== null
+      ? [unit.element]
+      : [],
+  );
+};
+
+const nameAttributes: Readonly<Record<string, string>> = { users: 'userName', groups: 'displayName' };
+
+const folded = (value: Json | undefined): string | null =>
+  typeof value === 'string' ? value.toLowerCase() : null;
+
+type Names = Readonly<{ frees: string | null; takes: string | null }>;
+
+const namesOf = ({ step, known }: Planned): Names => {
+  const attribute = nameAttributes[step.subject.type];
+  if (attribute === undefined) return { frees: null, takes: null };
+  const { current } = known;
+  const now = isObject(current as Json) ? folded((current as { [name: string]: Json })[attribute]) : null;
+  if (step.does === 'remove') return { frees: now, takes: null };
+  if (step.body !== null) return { frees: null, takes: folded(step.body[attribute]) };
+  const wish = step.wishes.find(({ unit }) => unit.key === ` ${attribute}`);
+  const takes = wish === undefined ? null : folded(wish.value);
+  return takes === null || takes === now ? { frees: null, takes: null } : { frees: now, takes };
+};
+
+/** Steps by the one thing by which others wait for them, within a tenant. */
+type Waiting = Readonly<{
+  recreated: ReadonlyMap<string, number>;
+  leaving: ReadonlyMap<string, readonly number[]>;
+  freed: ReadonlyMap<string, number>;
+}>;
+
+const keyOf = (step: Step, what: string): string => `${step.subject.tenant}\n${what}`;
+
+const nameKey = (step: Step, name: string): string => keyOf(step, `${step.subject.type}\n${name}`);
+
+const waitingOf = (all: readonly Planned[]): Waiting => {
+  const recreated = new Map<string, number>();
+  const leaving = new Map<string, number[]>();
+  const freed = new Map<string, number>();
+  all.forEach((planned, at) => {
+    const { step } = planned;
+    if (step.does === 'recreate') recreated.set(keyOf(step, step.subject.id), at);
+    for (const id of unmembered(planned)) {
+      const key = keyOf(step, id);
+      leaving.set(key, [...(leaving.get(key) ?? []), at]);
+    }
+    const { frees } = namesOf(planned);
+    if (frees !== null) freed.set(nameKey(step, frees), at);
+  });
+  return { recreated, leaving, freed };
+};
+
+/** Steps that must have gone before this one. */
+const before = (planned: Planned, at: number, waiting: Waiting): readonly number[] => {
+  const { step } = planned;
+  const found: (number | undefined)[] = written(planned).map((id) =>
+    waiting.recreated.get(keyOf(step, id)),
+  );
+  if (step.does === 'remove') found.push(...(waiting.leaving.get(keyOf(step, step.subject.id)) ?? []));
+  const { takes } = namesOf(planned);
+  if (takes !== null) found.push(waiting.freed.get(nameKey(step, takes)));
+  return found.filter((one) => one !== undefined && one !== at) as number[];
+};
+
+/** Names that wait for one another in a row; a longer row is refused by name. */
+const chainMax = 1_000;
+
+/** The order of steps: as they stand, but after what must go before them; a circle is cut. */
+const ordered = (all: readonly Planned[]): readonly Planned[] => {
+  const waiting = waitingOf(all);
+  const out: Planned[] = [];
+  const state = new Map<number, 'open' | 'done'>();
+  const visit = (at: number, depth: number): void => {
+    if (state.has(at) || depth > chainMax) return;
+    state.set(at, 'open');
+    const planned = all[at] as Planned;
+    for (const earlier of before(planned, at, waiting)) visit(earlier, depth + 1);
+    state.set(at, 'done');
+    out.push(planned);
+  };
+  all.forEach((_, at) => visit(at, 0));
+  return out;
+};
+
+const withoutWish = (step: Step, key: string, parts: readonly Part[]): Step => {
+  const wishes = step.wishes.filter(({ unit }) => unit.key !== key);
+  const does = wishes.length === 0 ? 'nothing' : step.does;
+  return { ...step, wishes, does, parts, guard: does === 'nothing' ? 'none' : step.guard };
+};
+
+/** Names that change hands in a circle cannot be freed one by one: those that come too soon stay. */
+const withoutCollisions = (all: readonly Planned[]): readonly Planned[] => {
+  const { freed } = waitingOf(all);
+  return all.map((planned, at) => {
+    const { step, known } = planned;
+    const { takes } = namesOf(planned);
+    const later = takes === null ? undefined : freed.get(nameKey(step, takes));
+    if (later === undefined || later <= at || step.does !== 'change') return planned;
+    const attribute = nameAttributes[step.subject.type] ?? '';
+    const parts = step.parts.map((one) =>
+      one.attribute === attribute && one.kind === 'restore'
+        ? refusedPart('name-taken', { ...one, becomes: one.is })
+        : one,
+    );
+    return { known, step: withoutWish(step, ` ${attribute}`, parts) };
+  });
+};
+
+/** Groups in which a removed one stands by the hand of others: removing it would end that. */
+const keptByOthers = (planned: Planned, all: readonly Planned[]): readonly string[] => {
+  const { step, known } = planned;
+  const groups = isObject(known.current as Json)
+    ? (known.current as { groups?: Json }).groups
+    : undefined;
+  if (step.does !== 'remove' || !isArray(groups)) return [];
+  const left = new Set(
+    all.flatMap((other) =>
+      other.step.subject.tenant === step.subject.tenant &&
+      unmembered(other).includes(step.subject.id)
+        ? [other.step.subject.id]
+        : [],
+    ),
+  );
+  return groups.flatMap((group) => {
+    const id = idIn(group);
+    const indirect = isObject(group) && group['type'] === 'indirect';
+    return id === null || indirect || left.has(id) ? [] : [id];
+  });
+};
+
+const withoutOthersWork = (planned: Planned, all: readonly Planned[]): Planned => {
+  if (keptByOthers(planned, all).length === 0) return planned;
+  const { step, known } = planned;
+  const refused = refusedPart('changed-since', { attribute: 'groups', entries: step.entries });
+  const stays = { does: 'nothing', guard: 'none', parts: [refused], reverses: [] } as const;
+  return { known, step: { ...step, ...stays } };
+};
+
+/** A member that is gone and does not come back cannot be added. */
+const withoutGone = (planned: Planned, gone: ReadonlySet<string>): Planned => {
+  const { step, known } = planned;
+  const lost = step.wishes.filter(({ unit, value }) => {
+    const id = topKeyOf(unit) === membersKey ? idIn(value) : null;
+    return id !== null && gone.has(keyOf(step, id));
+  });
+  if (lost.length === 0) return planned;
+  const ids = new Set(lost.map(({ unit }) => unit.element));
+  const parts = step.parts.map((one) =>
+    one.kind === 'restore' && one.attribute === 'members' && ids.has(idIn(one.becomes))
+      ? refusedPart('subject-gone', { ...one, becomes: one.is })
+      : one,
+  );
+  const wishes = step.wishes.filter((wish) => !lost.includes(wish));
+  const does = wishes.length === 0 ? 'nothing' : step.does;
+  return { known, step: { ...step, parts, wishes, does } };
+};
+
+/** A group in which the deleted one stood: the one that is made again takes its place. */
+const repointed = (planned: Planned, recreated: readonly Step[]): Planned => {
+  const { step, known } = planned;
+  if (!isObject(known.current as Json) || step.does === 'remove') return planned;
+  const wished = new Set(step.wishes.map(({ unit }) => unit.key));
+  const wishes: Wish[] = [];
+  const parts: Part[] = [];
+  for (const other of recreated) {
+    const member = { value: other.subject.id };
+    const [delta] = deltasOf({}, { members: [member] }, known.type);
+    if (delta === undefined || wished.has(delta.unit.key)) continue;
+    wishes.push({ unit: delta.unit, value: member });
+    const about = { attribute: 'members', earlier: member, becomes: member };
+    parts.push(part('repoint', { ...about, entries: other.entries }));
+  }
+  if (wishes.length === 0) return planned;
+  const guard = known.tagged ? ('etag' as const) : ('unguarded' as const);
+  return {
+    known,
+    step: {
+      ...step,
+      does: 'change',
+      guard,
+      wishes: [...step.wishes, ...wishes],
+      parts: [...step.parts, ...parts],
+      reverses: step.reverses,
+    },
+  };
+};
+
+const standsInBy = (all: readonly Planned[]): ReadonlyMap<string, readonly Step[]> => {
+  const byGroup = new Map<string, Step[]>();
+  for (const { step, known } of all) {
+    if (step.does !== 'recreate') continue;
+    for (const group of known.standsIn ?? []) {
+      const key = keyOf(step, group);
+      byGroup.set(key, [...(byGroup.get(key) ?? []), step]);
+    }
+  }
+  return byGroup;
+};
+
+/**
+ * The steps that take the selected entries back, in order. `known` stands newest first by its newest
+ * selected entry; groups that only lose or gain whom the plan makes again come last, without entries.
+ */
+export const planUndo = (known: readonly Known[]): readonly Planned[] => {
+  const drafts = known.map((one): Planned => ({ known: one, step: planResource(one) }));
+  const gone = new Set(
+    drafts.flatMap(({ step, known: { current } }) =>
+      current === null && step.does !== 'recreate' ? [keyOf(step, step.subject.id)] : [],
+    ),
+  );
+  const byGroup = standsInBy(drafts);
+  const whole = drafts
+    .map((planned) => withoutGone(planned, gone))
+    .map((planned) => {
+      const { step } = planned;
+      const recreated = step.subject.type === 'groups' ? byGroup.get(keyOf(step, step.subject.id)) : undefined;
+      return recreated === undefined ? planned : repointed(planned, recreated);
+    });
+  const kept = whole.map((planned) => withoutOthersWork(planned, whole));
+  return withoutCollisions(ordered(kept)).filter(
+    ({ step }) => step.entries.length > 0 || step.does !== 'nothing',
+  );
+};
+
+/** Does every selected entry come back whole? */
+export const isWhole = (steps: readonly Pick<Step, 'parts'>[]): boolean =>
+  steps.every(({ parts }) => parts.every(({ kind }) => kind !== 'refused'));
+
