@@ -236,7 +236,10 @@ const planRemoval = (known: Known, current: Resource): Draft => {
   for (const attribute of names) {
     parts.push(refusedPart('changed-since', { attribute, entries }));
   }
-  if (parts.length > 0) return standing(parts);
+  if (parts.length > 0) {
+    const whole = others.length > 0 ? [] : [refusedPart('changed-since', { entries })];
+    return standing([...whole, ...parts]);
+  }
   return {
     ...none,
     does: 'remove',

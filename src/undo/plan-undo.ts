@@ -167,8 +167,12 @@ const keptByOthers = (planned: Planned, all: readonly Planned[]): readonly strin
 const withoutOthersWork = (planned: Planned, all: readonly Planned[]): Planned => {
   if (keptByOthers(planned, all).length === 0) return planned;
   const { step, known } = planned;
-  const refused = refusedPart('changed-since', { attribute: 'groups', entries: step.entries });
-  const stays = { does: 'nothing', guard: 'none', parts: [refused], reverses: [] } as const;
+  const { entries } = step;
+  const parts = [
+    refusedPart('changed-since', { entries }),
+    refusedPart('changed-since', { attribute: 'groups', entries }),
+  ];
+  const stays = { does: 'nothing', guard: 'none', parts, reverses: [] } as const;
   return { known, step: { ...step, ...stays } };
 };
 
