@@ -57,14 +57,12 @@ const heading = ({ subject, name, does: what, guard }: ShownStep): string => {
   return `  ${does[what]} ${subject.type} ${id}${called} by route ${subject.route}${guards[guard]}`;
 };
 
-const stepLines = (step: ShownStep): readonly string[] => [
-  heading(step),
-  ...partLines(step.parts),
-];
+const stepLines = (step: ShownStep): readonly string[] => [heading(step), ...partLines(step.parts)];
 
 const lines = (texted: readonly string[]): string => `${texted.map(escaped).join('\n')}\n`;
 
-const counted = (count: number, word: string): string => `${count} ${word}${count === 1 ? '' : 's'}`;
+const counted = (count: number, word: string): string =>
+  `${count} ${word}${count === 1 ? '' : 's'}`;
 
 /** The plan, step by step. */
 export const printPlan = ({ steps, whole }: UndoPlan): string => {
@@ -90,10 +88,7 @@ export const printRun = ({ steps, whole }: UndoRun): string => {
   const told = steps.flatMap(({ subject, result, does: what }) =>
     what === 'nothing'
       ? []
-      : [
-          `  ${subject.type} ${subject.id}: ${resultText(result)}`,
-          ...partLines(result.refused),
-        ],
+      : [`  ${subject.type} ${subject.id}: ${resultText(result)}`, ...partLines(result.refused)],
   );
   const sums = Map.groupBy(steps, ({ result }) => result.outcome);
   const sum = [...sums].map(([outcome, each]) => `${each.length} ${outcome}`).join(', ');

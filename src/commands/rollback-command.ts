@@ -6,7 +6,14 @@ import type { Command } from 'commander';
 import { isRefusal, type Refusal } from '../errors.ts';
 import type { UndoPlan, UndoRun } from '../undo/make-undo.ts';
 import { runSession, type Ask } from './admin-client.ts';
-import { CommandEnd, operationNamed, reaching, reachOf, type Options, type Run } from './command-run.ts';
+import {
+  CommandEnd,
+  operationNamed,
+  reaching,
+  reachOf,
+  type Options,
+  type Run,
+} from './command-run.ts';
 import { escaped } from './print.ts';
 import { printPlan, printRun } from './print-rollback.ts';
 

@@ -13,7 +13,13 @@ import type { Route, Snapshot } from '../snapshot.ts';
 import { pastOf, type Past, type Shown } from './past.ts';
 import type { Reason, Subject } from './plan-parts.ts';
 import type { Known } from './plan-resource.ts';
-import { byPosition, entriesOn, mapBounded, selectEntries, type Selection } from './select-entries.ts';
+import {
+  byPosition,
+  entriesOn,
+  mapBounded,
+  selectEntries,
+  type Selection,
+} from './select-entries.ts';
 import type { Found, Place, UndoDoor } from './undo-door.ts';
 
 /** Resources that are looked at, at the same time. */
@@ -43,9 +49,7 @@ const placeOf = (snapshot: Snapshot, row: LedgerRow): Place | null => {
 /** Entries on one resource; without an id each for itself. */
 const grouped = (entries: readonly Shown[]): readonly (readonly Shown[])[] => [
   ...Map.groupBy(entries, ({ row }) =>
-    row.resource.id === null
-      ? row.id
-      : `${row.tenant}\n${row.resource.type}\n${row.resource.id}`,
+    row.resource.id === null ? row.id : `${row.tenant}\n${row.resource.type}\n${row.resource.id}`,
   ).values(),
 ];
 
@@ -100,11 +104,7 @@ const standsInOf = async (
   return dangling === null ? null : [...new Set([...dangling, ...groupsIn(gone.image)])];
 };
 
-const unreachable = (
-  selected: readonly Shown[],
-  place: Place | null,
-  closed: Reason,
-): Fact => {
+const unreachable = (selected: readonly Shown[], place: Place | null, closed: Reason): Fact => {
   const row = newestOf(selected);
   const type = place?.type ?? genericType(row.resource.type);
   const knobs = place?.target.knobs ?? rfcKnobs;
@@ -193,7 +193,8 @@ const groupsBeside = async (door: UndoDoor, facts: readonly Fact[]): Promise<rea
     }
   }
   for (const { known } of facts) {
-    if (known.subject.type === 'groups') wanted.delete(`${known.subject.tenant}\n${known.subject.id}`);
+    if (known.subject.type === 'groups')
+      wanted.delete(`${known.subject.tenant}\n${known.subject.id}`);
   }
   return mapBounded([...wanted.values()], readers, ({ place, id }) => bareFact(door, place, id));
 };
@@ -210,7 +211,9 @@ export const gatherUndo = async (
   const entries = await selectEntries(ledger, selection);
   if ('refused' in entries) return entries;
   if (entries.length === 0) return refuse('value_invalid', 'No entry of the ledger fits.');
-  const groups = grouped(entries).toSorted((one, other) => byPosition(newestOf(other), newestOf(one)));
+  const groups = grouped(entries).toSorted((one, other) =>
+    byPosition(newestOf(other), newestOf(one)),
+  );
   const facts = await mapBounded(groups, readers, (each) => factOf(ledger, door, each));
   return [...facts, ...(await groupsBeside(door, facts))];
 };

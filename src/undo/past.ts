@@ -18,7 +18,11 @@ import { deltasOf, topKey, topKeyOf, type Delta } from './units.ts';
 export type Shown = Readonly<{ row: LedgerRow; body: IntentBody | null }>;
 
 /** Attributes of which the record does not tell what they were before. */
-export type Opaque = Readonly<{ key: string; name: AttributeName; why: 'secret' | 'no-before-image' }>;
+export type Opaque = Readonly<{
+  key: string;
+  name: AttributeName;
+  why: 'secret' | 'no-before-image';
+}>;
 
 /** An entry, and what it did. */
 export type Past = Readonly<{
@@ -73,7 +77,10 @@ const wroteOf = (row: LedgerRow, body: IntentBody, type: ResourceType): Wrote | 
   if (!isResource(changes)) return null;
   if (row.operation === 'create') return { does: 'create', resource: changes };
   const { password: _secret, ...resource } = changes;
-  return { does: 'change', changes: replaceChanges({ resource, type }, isResource(before) ? before : {}) };
+  return {
+    does: 'change',
+    changes: replaceChanges({ resource, type }, isResource(before) ? before : {}),
+  };
 };
 
 const topOf = ({ path: { schema, attribute } }: Change) =>

@@ -9,7 +9,14 @@ import type { Resource, ResourceType } from '../identity/scim/schema-model.ts';
 import { attributeName, lookUp } from '../identity/scim/schemas.ts';
 import type { LedgerId } from '../ids.ts';
 import type { Past } from './past.ts';
-import { part, refusedPart, type Part, type Reason, type Step, type Subject } from './plan-parts.ts';
+import {
+  part,
+  refusedPart,
+  type Part,
+  type Reason,
+  type Step,
+  type Subject,
+} from './plan-parts.ts';
 import { deltasOf, isSame, readerOf, withUnits, type Unit, type Wish } from './units.ts';
 import { walkBack, type Walk } from './walk-back.ts';
 
@@ -171,9 +178,7 @@ const planChange = (known: Known, base: Resource): Draft => {
 
 /** Does the target itself say that nothing was written since it was made? */
 const isUntouched = ({ meta }: Resource): boolean =>
-  isObject(meta) &&
-  typeof meta['created'] === 'string' &&
-  meta['created'] === meta['lastModified'];
+  isObject(meta) && typeof meta['created'] === 'string' && meta['created'] === meta['lastModified'];
 
 /** What the selected entries left, or null where that is not known. */
 const leftBy = ({ pasts, type }: Known): Resource | null => {
@@ -243,7 +248,7 @@ const planRemoval = (known: Known, current: Resource): Draft => {
   return {
     ...none,
     does: 'remove',
-    parts: [part('remove', { entries, is: writablePart(current, type) as Json })],
+    parts: [part('remove', { entries, is: writablePart(current, type) })],
     reverted: new Set(entries),
   };
 };
@@ -265,7 +270,7 @@ const planRecreation = (known: Known, gone: Past): Draft => {
     ...none,
     does: 'recreate',
     parts: [
-      part('recreate', { entries, becomes: body as Json }),
+      part('recreate', { entries, becomes: body }),
       ...walked.parts,
       ...untold(earlier),
       ...lost.map((reason) => refusedPart(reason, { entries })),
@@ -329,7 +334,9 @@ const planThere = (known: Known, current: Resource): Draft => {
   if (made?.standing === 'applied') {
     return gone === undefined
       ? planRemoval(known, current)
-      : standing([refusedPart('there-again', { entries: ids, by: gone.selected ? null : gone.id })]);
+      : standing([
+          refusedPart('there-again', { entries: ids, by: gone.selected ? null : gone.id }),
+        ]);
   }
   const draft = planChange(known, current);
   if (gone?.selected !== true) return draft;

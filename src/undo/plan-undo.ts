@@ -19,7 +19,11 @@ const idIn = (value: Json | undefined): string | null => {
 };
 
 const idsIn = (value: Json | undefined): readonly string[] =>
-  isArray(value) ? value.flatMap((item) => idIn(item) ?? []) : (idIn(value) === null ? [] : [idIn(value) as string]);
+  isArray(value)
+    ? value.flatMap((item) => idIn(item) ?? [])
+    : idIn(value) === null
+      ? []
+      : [idIn(value) as string];
 
 /** Ids that a step writes into its resource. */
 const written = ({ step: { wishes, body } }: Planned): readonly string[] => [
@@ -29,8 +33,8 @@ const written = ({ step: { wishes, body } }: Planned): readonly string[] => [
 
 /** Members that a step takes out of its group; all of them where the group goes. */
 const unmembered = ({ step, known }: Planned): readonly string[] => {
-  if (step.does === 'remove' && isObject(known.current as Json)) {
-    return idsIn((known.current as { members?: Json }).members);
+  if (step.does === 'remove' && isObject(known.current)) {
+    return idsIn(known.current['members']);
   }
   return step.wishes.flatMap(({ unit, value }) =>
     topKeyOf(unit) === membersKey && value === undefined && unit.element !== null
@@ -39,7 +43,10 @@ const unmembered = ({ step, known }: Planned): readonly string[] => {
   );
 };
 
-const nameAttributes: Readonly<Record<string, string>> = { users: 'userName', groups: 'displayName' };
+const nameAttributes: Readonly<Record<string, string>> = {
+  users: 'userName',
+  groups: 'displayName',
+};
 
 const folded = (value: Json | undefined): string | null =>
   typeof value === 'string' ? value.toLowerCase() : null;
@@ -50,7 +57,7 @@ const namesOf = ({ step, known }: Planned): Names => {
   const attribute = nameAttributes[step.subject.type];
   if (attribute === undefined) return { frees: null, takes: null };
   const { current } = known;
-  const now = isObject(current as Json) ? folded((current as { [name: string]: Json })[attribute]) : null;
+  const now = isObject(current) ? folded(current[attribute]) : null;
   if (step.does === 'remove') return { frees: now, takes: null };
   if (step.body !== null) return { frees: null, takes: folded(step.body[attribute]) };
   const wish = step.wishes.find(({ unit }) => unit.key === ` ${attribute}`);
@@ -92,7 +99,8 @@ const before = (planned: Planned, at: number, waiting: Waiting): readonly number
   const found: (number | undefined)[] = written(planned).map((id) =>
     waiting.recreated.get(keyOf(step, id)),
   );
-  if (step.does === 'remove') found.push(...(waiting.leaving.get(keyOf(step, step.subject.id)) ?? []));
+  if (step.does === 'remove')
+    found.push(...(waiting.leaving.get(keyOf(step, step.subject.id)) ?? []));
   const { takes } = namesOf(planned);
   if (takes !== null) found.push(waiting.freed.get(nameKey(step, takes)));
   return found.filter((one) => one !== undefined && one !== at) as number[];
@@ -143,29 +151,38 @@ const withoutCollisions = (all: readonly Planned[]): readonly Planned[] => {
 };
 
 /** Groups in which a removed one stands by the hand of others: removing it would end that. */
-const keptByOthers = (planned: Planned, all: readonly Planned[]): readonly string[] => {
-  const { step, known } = planned;
-  const groups = isObject(known.current as Json)
-    ? (known.current as { groups?: Json }).groups
-    : undefined;
+const keptByOthers = (
+  { step, known }: Planned,
+  leaving: ReadonlyMap<string, ReadonlySet<string>>,
+): readonly string[] => {
+  const groups = isObject(known.current) ? known.current['groups'] : undefined;
   if (step.does !== 'remove' || !isArray(groups)) return [];
-  const left = new Set(
-    all.flatMap((other) =>
-      other.step.subject.tenant === step.subject.tenant &&
-      unmembered(other).includes(step.subject.id)
-        ? [other.step.subject.id]
-        : [],
-    ),
-  );
+  const left = leaving.get(keyOf(step, step.subject.id));
   return groups.flatMap((group) => {
     const id = idIn(group);
     const indirect = isObject(group) && group['type'] === 'indirect';
-    return id === null || indirect || left.has(id) ? [] : [id];
+    return id === null || indirect || left?.has(id) === true ? [] : [id];
   });
 };
 
-const withoutOthersWork = (planned: Planned, all: readonly Planned[]): Planned => {
-  if (keptByOthers(planned, all).length === 0) return planned;
+/** Groups that members leave by this plan, by member. */
+const leavingOf = (all: readonly Planned[]): ReadonlyMap<string, ReadonlySet<string>> => {
+  const leaving = new Map<string, Set<string>>();
+  for (const planned of all) {
+    for (const member of unmembered(planned)) {
+      const key = keyOf(planned.step, member);
+      const groups = leaving.get(key) ?? new Set<string>();
+      leaving.set(key, groups.add(planned.step.subject.id));
+    }
+  }
+  return leaving;
+};
+
+const withoutOthersWork = (
+  planned: Planned,
+  leaving: ReadonlyMap<string, ReadonlySet<string>>,
+): Planned => {
+  if (keptByOthers(planned, leaving).length === 0) return planned;
   const { step, known } = planned;
   const { entries } = step;
   const parts = [
@@ -198,7 +215,7 @@ const withoutGone = (planned: Planned, gone: ReadonlySet<string>): Planned => {
 /** A group in which the deleted one stood: the one that is made again takes its place. */
 const repointed = (planned: Planned, recreated: readonly Step[]): Planned => {
   const { step, known } = planned;
-  if (!isObject(known.current as Json) || step.does === 'remove') return planned;
+  if (!isObject(known.current) || step.does === 'remove') return planned;
   const wished = new Set(step.wishes.map(({ unit }) => unit.key));
   const wishes: Wish[] = [];
   const parts: Part[] = [];
@@ -253,10 +270,12 @@ export const planUndo = (known: readonly Known[]): readonly Planned[] => {
     .map((planned) => withoutGone(planned, gone))
     .map((planned) => {
       const { step } = planned;
-      const recreated = step.subject.type === 'groups' ? byGroup.get(keyOf(step, step.subject.id)) : undefined;
+      const recreated =
+        step.subject.type === 'groups' ? byGroup.get(keyOf(step, step.subject.id)) : undefined;
       return recreated === undefined ? planned : repointed(planned, recreated);
     });
-  const kept = whole.map((planned) => withoutOthersWork(planned, whole));
+  const leaving = leavingOf(whole);
+  const kept = whole.map((planned) => withoutOthersWork(planned, leaving));
   return withoutCollisions(ordered(kept)).filter(
     ({ step }) => step.entries.length > 0 || step.does !== 'nothing',
   );
@@ -265,4 +284,3 @@ export const planUndo = (known: readonly Known[]): readonly Planned[] => {
 /** Does every selected entry come back whole? */
 export const isWhole = (steps: readonly Pick<Step, 'parts'>[]): boolean =>
   steps.every(({ parts }) => parts.every(({ kind }) => kind !== 'refused'));
-

@@ -94,7 +94,7 @@ const renameBody = (body: Resource, idOf: IdOf): Resource => {
   for (const [name, value] of Object.entries(body)) {
     const nested = name.includes(':') && isObject(value);
     const next = nested ? renameBody(value, idOf) : renamed(value, idOf);
-    if (next !== undefined) out[name] = next as Json;
+    if (next !== undefined) out[name] = next;
   }
   return out;
 };
@@ -135,7 +135,7 @@ const mutationOf = (step: Step, fact: Fact, ids: NewIds): Made => {
       entries: step.entries,
     }),
   );
-  const there = isObject(current as Json) ? (current as Resource) : hiddenAway;
+  const there = isObject(current) ? current : hiddenAway;
   const wanted = withUnits(there, wishes, type);
   const changes = diffResources(writablePart(there, type), wanted, type);
   return { mutation: changes.length === 0 ? null : { ...base, verb: 'patch', changes }, refused };
@@ -192,11 +192,10 @@ const resultOf = (step: Step, outcome: Outcome, refused: readonly Part[]): StepR
 const stillFits = (step: Step, planned: Fact, now: Fact): boolean => {
   const was = planned.known.current;
   const is = now.known.current;
-  if (!isObject(was as Json) || !isObject(is as Json)) return false;
+  if (!isObject(was) || !isObject(is)) return false;
   const { type } = planned.known;
-  const [then, here] = [was as Resource, is as Resource];
-  if (step.does === 'remove') return deltasOf(then, here, type).length === 0;
-  const [before, after] = [readerOf(then, type), readerOf(here, type)];
+  if (step.does === 'remove') return deltasOf(was, is, type).length === 0;
+  const [before, after] = [readerOf(was, type), readerOf(is, type)];
   return step.wishes.every(
     ({ unit }) => after.tells(unit) && isSame(before.read(unit), after.read(unit), type, unit),
   );
@@ -208,7 +207,7 @@ const send = async (door: UndoDoor, step: Step, fact: Fact, ids: NewIds): Promis
   const { place, known } = fact;
   const { mutation, refused } = mutationOf(step, fact, ids);
   if (place === null || mutation === null) return { result: { ...nothing, refused }, moved: false };
-  const current = isObject(known.current as Json) ? (known.current as Resource) : null;
+  const current = isObject(known.current) ? known.current : null;
   const outcome = await door.pass(place, mutation, {
     reverses: step.reverses.slice(-reversesMax),
     before: step.body === null ? resourceHash(current) : null,

@@ -97,7 +97,7 @@ const listed = (body: JsonObject | null): readonly string[] | null => {
   const total = body?.['totalResults'];
   if (!Array.isArray(list) || (typeof total === 'number' && total > list.length)) return null;
   const ids = list.map((one: unknown) => (one as { id?: unknown }).id);
-  return ids.every((id) => typeof id === 'string') ? (ids as string[]) : null;
+  return ids.every((id) => typeof id === 'string') ? ids : null;
 };
 
 /** A door for one undo of this person; all of it goes under one trace. */

@@ -87,9 +87,7 @@ const byElement = (attribute: Attribute | null): attribute is Attribute =>
   attribute?.multiValued === true && attribute.sub?.['value'] !== undefined;
 
 const byPart = (attribute: Attribute | null): boolean =>
-  attribute?.multiValued === false &&
-  attribute.sub !== undefined &&
-  !refersToResources(attribute);
+  attribute?.multiValued === false && attribute.sub !== undefined && !refersToResources(attribute);
 
 const valueOf = (value: Json | undefined): Json | undefined =>
   isObject(value) ? value['value'] : value;
@@ -111,11 +109,7 @@ export const isSame = (
 const namesOf = (left: Json | undefined, right: Json | undefined): ReadonlySet<string> =>
   new Set([left, right].flatMap((value) => (isObject(value) ? Object.keys(value) : [])));
 
-const partsOf = (
-  top: Top,
-  from: Json | undefined,
-  to: Json | undefined,
-): readonly Delta[] =>
+const partsOf = (top: Top, from: Json | undefined, to: Json | undefined): readonly Delta[] =>
   [...namesOf(from, to)].map((sub) => ({
     unit: unitOf(top, { sub }),
     from: isObject(from) ? from[sub] : undefined,
@@ -219,7 +213,7 @@ const putTop = (into: Members, { schema, attribute }: Top, value: Json | undefin
   if (value === undefined) delete below[attribute];
   else below[attribute] = value;
   if (Object.keys(below).length === 0) delete into[key];
-  else into[key] = below as JsonObject;
+  else into[key] = below;
 };
 
 /** A unit and the value it is to have. */
@@ -231,7 +225,7 @@ const withParts = (value: Json | undefined, wishes: readonly Wish[]): Json | und
     if (part === undefined) delete next[unit.sub ?? ''];
     else next[unit.sub ?? ''] = part;
   }
-  return Object.keys(next).length === 0 ? undefined : (next as JsonObject);
+  return Object.keys(next).length === 0 ? undefined : next;
 };
 
 const withElements = (
@@ -267,11 +261,11 @@ export const withUnits = (
     if (first === undefined) continue;
     const { top } = first.unit;
     const attribute = lookUp(type, top);
-    const value = valueAt(out as Resource, top);
+    const value = valueAt(out, top);
     if (first.unit.element !== null && attribute !== null) {
       putTop(out, top, withElements(value, group, attribute));
     } else if (first.unit.sub !== null) putTop(out, top, withParts(value, group));
     else putTop(out, top, first.value);
   }
-  return out as Resource;
+  return out;
 };

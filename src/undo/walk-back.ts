@@ -13,19 +13,41 @@ import { isSame, topKeyOf, type Delta, type Unit } from './units.ts';
 /** What an entry did to one unit; `delta` null = to its attribute, but what is not known. */
 type Touch = Readonly<{ past: Past; delta: Delta | null; why: Reason }>;
 
+/** Deltas of one entry by unit, and how each attribute was cut: a group may have 10,000 members. */
+type Index = Readonly<{
+  byKey: ReadonlyMap<string, Delta>;
+  cut: ReadonlyMap<string, 'whole' | 'parts'>;
+}>;
+
+const indexes = new WeakMap<Past, Index>();
+
+const indexOf = (past: Past): Index => {
+  const known = indexes.get(past);
+  if (known !== undefined) return known;
+  const byKey = new Map<string, Delta>();
+  const cut = new Map<string, 'whole' | 'parts'>();
+  for (const delta of past.deltas) {
+    const top = topKeyOf(delta.unit);
+    byKey.set(delta.unit.key, delta);
+    cut.set(top, delta.unit.key === top ? 'whole' : 'parts');
+  }
+  const index = { byKey, cut };
+  indexes.set(past, index);
+  return index;
+};
+
 const touchOf = (past: Past, unit: Unit): Touch | null => {
   if (past.standing === 'nothing') return null;
   if (past.unknown !== null) return { past, delta: null, why: past.unknown };
-  const key = topKeyOf(unit);
-  const opaque = past.opaque.find((one) => one.key === key);
+  const top = topKeyOf(unit);
+  const opaque = past.opaque.find(({ key }) => key === top);
   if (opaque !== undefined) return { past, delta: null, why: opaque.why };
-  const delta = past.deltas.find((one) => one.unit.key === unit.key);
+  const { byKey, cut } = indexOf(past);
+  const delta = byKey.get(unit.key);
   if (delta !== undefined) return { past, delta, why: 'changed-since' };
   // The same attribute, cut into other units: one of its lists had elements that look alike.
-  const crossing = past.deltas.some(
-    (one) => topKeyOf(one.unit) === key && (one.unit.key === key || unit.key === key),
-  );
-  return crossing ? { past, delta: null, why: 'indistinct' } : null;
+  const crosses = cut.get(top) === (unit.key === top ? 'parts' : 'whole');
+  return crosses ? { past, delta: null, why: 'indistinct' } : null;
 };
 
 /** Entries outside the selection that took one another back again say nothing. */
@@ -134,7 +156,13 @@ export const walkBack = (
     nothing.unshift(past.id);
     const entries = selectedUpTo(index);
     const blocked = { reason: 'changed-since', by: null, entries } as const;
-    return { ...base, becomes: at, reverted, nothing, blocked: entries.length > 0 ? blocked : null };
+    return {
+      ...base,
+      becomes: at,
+      reverted,
+      nothing,
+      blocked: entries.length > 0 ? blocked : null,
+    };
   }
   return { ...base, becomes: at, reverted, nothing, blocked: null };
 };

@@ -77,10 +77,22 @@ const judge = async (
     const id = difference.split(' ')[0] as string;
     if (!whole.has(id) && !parts.has(difference)) problems.push(`did not name ${difference}`);
   }
-  const shown = JSON.stringify(run.steps.map(({ subject, does, parts: all, result }) => ({
-    id: subject.id, does, result: result.outcome, detail: result.detail,
-    parts: all.map(({ kind, attribute, reason, earlier: e, is, becomes }) => [kind, attribute, reason, e, is, becomes]),
-  })));
+  const shown = JSON.stringify(
+    run.steps.map(({ subject, does, parts: all, result }) => ({
+      id: subject.id,
+      does,
+      result: result.outcome,
+      detail: result.detail,
+      parts: all.map(({ kind, attribute, reason, earlier: e, is, becomes }) => [
+        kind,
+        attribute,
+        reason,
+        e,
+        is,
+        becomes,
+      ]),
+    })),
+  );
   return problems.length === 0 ? [] : [...problems, shown];
 };
 

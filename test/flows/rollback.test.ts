@@ -15,7 +15,8 @@ describe('rollback', () => {
   let token = '';
   before(async () => {
     fixture = await startFixture({
-      config: (url) => mainConfig(url).replace('deactivate, delete]', 'deactivate, delete, password]'),
+      config: (url) =>
+        mainConfig(url).replace('deactivate, delete]', 'deactivate, delete, password]'),
     });
     const { keys, snapshot } = fixture.gateway.context;
     const issued = await issueKey(keys, {
@@ -80,7 +81,7 @@ describe('rollback', () => {
     const undo = await newestBy(operator);
     assert.equal(undo?.resource.id, id);
     assert.deepEqual(undo?.actions, ['users:update']);
-    const again = await rollback(String(undo?.id));
+    const again = await rollback(undo.id);
     assert.equal(again.code, 0, again.out + again.err);
     assert.equal((await read(fixture, 'Users', id))['title'], 'New');
   });

@@ -83,7 +83,10 @@ const attributesOf = (row: Row, kind: Kind): ReadonlyMap<string, string> => {
 };
 
 /** All there is, with ids of resources that were made again written as the old ones. */
-export const stateOf = ({ fixture }: World, oldIds: ReadonlyMap<string, string> = new Map()): State => {
+export const stateOf = (
+  { fixture }: World,
+  oldIds: ReadonlyMap<string, string> = new Map(),
+): State => {
   const state = new Map<string, ReadonlyMap<string, string>>();
   const renamed = (text: string): string => {
     let out = text;
@@ -388,8 +391,11 @@ const admin = async <Answer>({ fixture }: World, name: string, input: Body): Pro
 export const planRollback = (world: World, ids: readonly string[]): Promise<UndoPlan> =>
   admin<UndoPlan>(world, 'rollbacks.plan', { ids });
 
-export const runRollback = (world: World, ids: readonly string[], digest: string): Promise<UndoRun> =>
-  admin<UndoRun>(world, 'rollbacks.run', { ids, digest });
+export const runRollback = (
+  world: World,
+  ids: readonly string[],
+  digest: string,
+): Promise<UndoRun> => admin<UndoRun>(world, 'rollbacks.run', { ids, digest });
 
 /** New ids, each with the old one. */
 export const oldIdsOf = (run: UndoRun): ReadonlyMap<string, string> =>
@@ -400,7 +406,9 @@ export const oldIdsOf = (run: UndoRun): ReadonlyMap<string, string> =>
   );
 
 const topOf = (attribute: string): string => {
-  const below = attribute.startsWith(enterprise) ? attribute.slice(enterprise.length + 1) : attribute;
+  const below = attribute.startsWith(enterprise)
+    ? attribute.slice(enterprise.length + 1)
+    : attribute;
   const top = below.split('.')[0] as string;
   return attribute.startsWith(enterprise) ? `${enterprise}:${top}` : top;
 };

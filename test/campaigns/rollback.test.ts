@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { playSequences, startRollbackFixture } from '../campaigns/rollback.ts';
+import { playSequences, startRollbackFixture } from './rollback.ts';
 import type { Fixture } from '../support/fixture.ts';
 
 const rounds = Number(process.env['ROLLBACK_ROUNDS'] ?? 40);
