@@ -79,11 +79,7 @@ export type Step = Readonly<{
 }>;
 
 /** A part with what it does not say left empty. */
-export const part = (
-  kind: Part['kind'],
-  about: Partial<Omit<Part, 'kind'>> & Pick<Part, 'entries'>,
-): Part => ({
-  kind,
+export const part = (kind: Part['kind'], about: Partial<Part> & Pick<Part, 'entries'>): Part => ({
   attribute: null,
   earlier: null,
   is: null,
@@ -91,10 +87,9 @@ export const part = (
   reason: null,
   by: null,
   ...about,
+  kind,
 });
 
 /** A part that stays as it is. */
-export const refusedPart = (
-  reason: Reason,
-  about: Partial<Omit<Part, 'kind' | 'reason'>> & Pick<Part, 'entries'>,
-): Part => part('refused', { ...about, becomes: about.is ?? null, reason });
+export const refusedPart = (reason: Reason, about: Partial<Part> & Pick<Part, 'entries'>): Part =>
+  part('refused', { ...about, becomes: about.is ?? null, reason });

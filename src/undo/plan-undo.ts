@@ -126,28 +126,49 @@ const ordered = (all: readonly Planned[]): readonly Planned[] => {
   return out;
 };
 
-const withoutWish = (step: Step, key: string, parts: readonly Part[]): Step => {
-  const wishes = step.wishes.filter(({ unit }) => unit.key !== key);
-  const does = wishes.length === 0 ? 'nothing' : step.does;
-  return { ...step, wishes, does, parts, guard: does === 'nothing' ? 'none' : step.guard };
+/** The step with only these wishes; it takes nothing back where none is left. */
+const reduced = (step: Step, wishes: readonly Wish[], parts: readonly Part[]): Step =>
+  wishes.length > 0
+    ? { ...step, wishes, parts }
+    : { ...step, wishes, parts, does: 'nothing', guard: 'none', reverses: [] };
+
+const userName = nameAttributes['users'] as string;
+
+/** Does this user take a name that another one of the plan still has by then? */
+const collides = (all: readonly Planned[], at: number, holders: ReadonlyMap<string, number>) => {
+  const { step } = all[at] as Planned;
+  const { takes } = step.does === 'change' ? namesOf(all[at] as Planned) : { takes: null };
+  const holder = takes === null ? undefined : holders.get(nameKey(step, takes));
+  if (takes === null || holder === undefined || holder === at) return false;
+  return holder > at || namesOf(all[holder] as Planned).frees !== takes;
 };
 
-/** Names that change hands in a circle cannot be freed one by one: those that come too soon stay. */
-const withoutCollisions = (all: readonly Planned[]): readonly Planned[] => {
-  const { freed } = waitingOf(all);
-  return all.map((planned, at) => {
-    const { step, known } = planned;
-    const { takes } = namesOf(planned);
-    const later = takes === null ? undefined : freed.get(nameKey(step, takes));
-    if (later === undefined || later <= at || step.does !== 'change') return planned;
-    const attribute = nameAttributes[step.subject.type] ?? '';
-    const parts = step.parts.map((one) =>
-      one.attribute === attribute && one.kind === 'restore'
-        ? refusedPart('name-taken', { ...one, becomes: one.is })
-        : one,
-    );
-    return { known, step: withoutWish(step, ` ${attribute}`, parts) };
+/** Names that change hands in a circle cannot be freed one by one: those users keep what they have. */
+const withoutCollisions = (given: readonly Planned[]): readonly Planned[] => {
+  const all = [...given];
+  const holders = new Map<string, number>();
+  all.forEach(({ step, known: { current } }, at) => {
+    const name = isObject(current) ? folded(current[userName]) : null;
+    if (step.subject.type === 'users' && name !== null) holders.set(nameKey(step, name), at);
   });
+  const refuseAt = (at: number): void => {
+    const { step, known } = all[at] as Planned;
+    const parts = step.parts.map((one) =>
+      one.attribute === userName && one.kind === 'restore' ? refusedPart('name-taken', one) : one,
+    );
+    const wishes = step.wishes.filter(({ unit }) => unit.key !== ` ${userName}`);
+    all[at] = { known, step: reduced(step, wishes, parts) };
+  };
+  // Whoever keeps a name keeps it from another, who came before or after.
+  for (let found = true; found;) {
+    found = false;
+    for (const [at, { step }] of all.entries()) {
+      if (step.subject.type !== 'users' || !collides(all, at, holders)) continue;
+      refuseAt(at);
+      found = true;
+    }
+  }
+  return all;
 };
 
 /** Groups in which a removed one stands by the hand of others: removing it would end that. */
@@ -204,12 +225,11 @@ const withoutGone = (planned: Planned, gone: ReadonlySet<string>): Planned => {
   const ids = new Set(lost.map(({ unit }) => unit.element));
   const parts = step.parts.map((one) =>
     one.kind === 'restore' && one.attribute === 'members' && ids.has(idIn(one.becomes))
-      ? refusedPart('subject-gone', { ...one, becomes: one.is })
+      ? refusedPart('subject-gone', one)
       : one,
   );
   const wishes = step.wishes.filter((wish) => !lost.includes(wish));
-  const does = wishes.length === 0 ? 'nothing' : step.does;
-  return { known, step: { ...step, parts, wishes, does } };
+  return { known, step: reduced(step, wishes, parts) };
 };
 
 /** A group in which the deleted one stood: the one that is made again takes its place. */

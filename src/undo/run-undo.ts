@@ -4,7 +4,7 @@
  * an earlier step of the same undo, say), it is read once more. Nothing stops at a step that failed:
  * each says what became of it.
  */
-import { isRefusal, type Refusal } from '../errors.ts';
+import { errorTable, isRefusal, type Refusal } from '../errors.ts';
 import { isArray, isObject, type Json } from '../identity/json-value.ts';
 import type { Mutation } from '../identity/operation.ts';
 import { diffResources } from '../identity/scim/diff.ts';
@@ -142,7 +142,8 @@ const mutationOf = (step: Step, fact: Fact, ids: NewIds): Made => {
 };
 
 /** The resource is not what the step was planned for: by its hash, or by its ETag. */
-const hasChanged = (reply: Refusal): boolean => reply.status === 412;
+const hasChanged = ({ status, refused }: Refusal): boolean =>
+  (status ?? errorTable[refused].status) === 412;
 
 const notMine: ReadonlySet<string> = new Set([
   'action_denied',
