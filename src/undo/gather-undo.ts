@@ -7,10 +7,11 @@ import { rfcKnobs } from '../identity/dialects/knobs.ts';
 import { isArray, isObject } from '../identity/json-value.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
 import { genericType } from '../identity/scim/schemas.ts';
+import type { LedgerId } from '../ids.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { LedgerRow } from '../ledger/record.ts';
 import type { Route, Snapshot } from '../snapshot.ts';
-import { pastOf, type Past, type Shown } from './past.ts';
+import { pastOf, seenBetween, type LeftUnits, type Past } from './past.ts';
 import type { Reason, Subject } from './plan-parts.ts';
 import type { Known } from './plan-resource.ts';
 import {
@@ -47,13 +48,13 @@ const placeOf = (snapshot: Snapshot, row: LedgerRow): Place | null => {
 };
 
 /** Entries on one resource; without an id each for itself. */
-const grouped = (entries: readonly Shown[]): readonly (readonly Shown[])[] => [
-  ...Map.groupBy(entries, ({ row }) =>
+const grouped = (entries: readonly LedgerRow[]): readonly (readonly LedgerRow[])[] => [
+  ...Map.groupBy(entries, (row) =>
     row.resource.id === null ? row.id : `${row.tenant}\n${row.resource.type}\n${row.resource.id}`,
   ).values(),
 ];
 
-const newestOf = (entries: readonly Shown[]): LedgerRow => (entries.at(-1) as Shown).row;
+const newestOf = (entries: readonly LedgerRow[]): LedgerRow => entries.at(-1) as LedgerRow;
 
 const subjectOf = (row: LedgerRow, place: Place | null): Subject => ({
   tenant: row.tenant,
@@ -65,20 +66,28 @@ const subjectOf = (row: LedgerRow, place: Place | null): Subject => ({
 /** Everything the ledger knows of the resource from the first selected entry on. */
 const pastsOf = async (
   ledger: Pick<Ledger, 'list' | 'show'>,
-  selected: readonly Shown[],
+  selected: readonly LedgerRow[],
   { type, target: { knobs } }: Place,
 ): Promise<readonly Past[] | null> => {
   const newest = newestOf(selected);
   const { id } = newest.resource;
-  const ids = new Set(selected.map(({ row }) => row.id));
+  const ids = new Set(selected.map((row) => row.id));
   const on = { tenant: newest.tenant, type: newest.resource.type, id: id ?? '' };
-  const first = (selected[0] as Shown).row.at;
+  const first = (selected[0] as LedgerRow).at;
   const all = id === null ? [] : await entriesOn(ledger, on, first);
   if (all === null) return null;
-  const others = all.filter(({ row }) => !ids.has(row.id));
-  return [...selected, ...others]
-    .toSorted((one, other) => byPosition(one.row, other.row))
-    .map((shown) => pastOf(shown, { type, knobs, selected: ids.has(shown.row.id) }));
+  const others = all.filter((row) => !ids.has(row.id));
+  const pasts: Past[] = [];
+  const left: LeftUnits = new Map();
+  // One after the other: a body may hold a group of 10,000, and only what it changed is kept.
+  for (const row of [...selected, ...others].toSorted(byPosition)) {
+    const shown = await ledger.show(row.id as LedgerId);
+    const entry = shown ?? { row, body: null };
+    const past = pastOf(entry, { type, knobs, selected: ids.has(row.id) });
+    const between = seenBetween(left, entry, past, type);
+    pasts.push(...(between === null ? [past] : [between, past]));
+  }
+  return pasts;
 };
 
 /** Groups in which its before-image says that it stood, by its own membership. */
@@ -104,11 +113,13 @@ const standsInOf = async (
   return dangling === null ? null : [...new Set([...dangling, ...groupsIn(gone.image)])];
 };
 
-const unreachable = (selected: readonly Shown[], place: Place | null, closed: Reason): Fact => {
+const unreachable = (selected: readonly LedgerRow[], place: Place | null, closed: Reason): Fact => {
   const row = newestOf(selected);
   const type = place?.type ?? genericType(row.resource.type);
   const knobs = place?.target.knobs ?? rfcKnobs;
-  const pasts = selected.map((shown) => pastOf(shown, { type, knobs, selected: true }));
+  const pasts = selected.map((entry) =>
+    pastOf({ row: entry, body: null }, { type, knobs, selected: true }),
+  );
   return {
     place,
     etag: null,
@@ -130,7 +141,7 @@ const unreachable = (selected: readonly Shown[], place: Place | null, closed: Re
 const factOf = async (
   ledger: Pick<Ledger, 'list' | 'show'>,
   door: UndoDoor,
-  selected: readonly Shown[],
+  selected: readonly LedgerRow[],
 ): Promise<Fact> => {
   const row = newestOf(selected);
   const place = placeOf(door.snapshot, row);

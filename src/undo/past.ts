@@ -12,7 +12,7 @@ import { attributeName, lookUp } from '../identity/scim/schemas.ts';
 import { hidesMembers } from '../identity/scim/write-knobs.ts';
 import type { LedgerId } from '../ids.ts';
 import type { IntentBody, LedgerRow } from '../ledger/record.ts';
-import { deltasOf, topKey, topKeyOf, type Delta } from './units.ts';
+import { deltasOf, isSame, readerOf, topKey, topKeyOf, type Delta } from './units.ts';
 
 /** An entry that was shown: its row, and its body unless that was pruned. */
 export type Shown = Readonly<{ row: LedgerRow; body: IntentBody | null }>;
@@ -31,6 +31,8 @@ export type Past = Readonly<{
   client: string;
   /** To be taken back. */
   selected: boolean;
+  /** No entry: what others wrote past the gateway before this entry, as its before-image shows. */
+  outside: boolean;
   reverses: readonly string[];
   /** `nothing`: it changed nothing (rejected, not sent, denied, held). */
   standing: 'applied' | 'in-doubt' | 'nothing';
@@ -165,9 +167,56 @@ export const pastOf = (
     at: row.at,
     client: row.client,
     selected: about.selected,
+    outside: false,
     reverses: row.reverses,
     standing,
     ...(standing === 'nothing' ? none : did(shown, about.type, about.knobs)),
     subject: body?.subject ?? null,
   };
+};
+
+/** What units held when entries last wrote them, by key. */
+export type LeftUnits = Map<string, Delta>;
+
+/**
+ * What others wrote between an entry and the ones before it: its before-image shows another value than
+ * the last of them left. Null = nothing that can be seen. Learns what the entry itself leaves.
+ */
+export const seenBetween = (
+  left: LeftUnits,
+  { body }: Shown,
+  past: Past,
+  type: ResourceType,
+): Past | null => {
+  const before = isResource(body?.before) ? readerOf(body.before, type) : null;
+  const deltas: Delta[] = [];
+  if (past.standing !== 'nothing' && before !== null) {
+    for (const { unit, to } of left.values()) {
+      if (!before.tells(unit)) continue;
+      const seen = before.read(unit);
+      if (!isSame(seen, to, type, unit)) deltas.push({ unit, from: to, to: seen });
+    }
+  }
+  if (past.standing === 'applied') {
+    for (const delta of [...deltas, ...past.deltas]) left.set(delta.unit.key, delta);
+  }
+  const nobody = {
+    client: '',
+    reverses: [],
+    opaque: [],
+    unknown: null,
+    image: null,
+    subject: null,
+  };
+  return deltas.length === 0
+    ? null
+    : {
+        ...past,
+        ...nobody,
+        selected: false,
+        outside: true,
+        standing: 'applied',
+        does: 'change',
+        deltas,
+      };
 };

@@ -236,7 +236,9 @@ const planRemoval = (known: Known, current: Resource): Draft => {
   const soft = type.word === 'users' && (softDeletes || knobs.deleteUser === 'deactivate');
   if (soft) return planRetire(known, current, entries);
   const others = pasts.filter(({ selected, standing: is }) => !selected && is !== 'nothing');
-  const parts = others.map(({ id }) => refusedPart('changed-since', { by: id, entries }));
+  const parts = others.map(({ id, outside }) =>
+    refusedPart('changed-since', { by: outside ? null : id, entries }),
+  );
   const names = others.length > 0 ? [] : strayed(known, current);
   for (const attribute of names) {
     parts.push(refusedPart('changed-since', { attribute, entries }));

@@ -4,9 +4,8 @@
  */
 import { refuse, type Refusal } from '../errors.ts';
 import { parseLedgerId, type LedgerId } from '../ids.ts';
-import type { Ledger } from '../ledger/ledger.ts';
+import type { Ledger, ListQuery } from '../ledger/ledger.ts';
 import type { LedgerRow } from '../ledger/record.ts';
-import type { Shown } from './past.ts';
 
 /** Ids, or a client and a span: `since` inclusive, `until` exclusive, ms since the epoch. */
 export type Selection =
@@ -61,68 +60,76 @@ const tooMany = refuse(
   `More than ${entriesMax} entries fit. Narrow the time or the actions, and take back part by part.`,
 );
 
-const listSpan = async (
+/** All rows of a question, newest first; null = more than are taken. */
+const listAll = async (
   ledger: Pick<Ledger, 'list'>,
-  { client, since, until, actions }: Extract<Selection, { client: string }>,
-): Promise<readonly LedgerRow[] | Refusal> => {
+  query: Omit<ListQuery, 'limit'>,
+): Promise<readonly LedgerRow[] | null> => {
   const rows = new Map<string, LedgerRow>();
-  let end = until;
+  let { until } = query;
   for (;;) {
     const page = await ledger.list({
-      client,
-      since,
-      until: end,
+      ...query,
+      ...(until === undefined ? {} : { until }),
       limit: pageRows,
-      ...(actions === null ? {} : { actions }),
     });
     const known = rows.size;
     for (const row of page) rows.set(row.id, row);
-    if (rows.size > entriesMax) return tooMany;
+    if (rows.size > entriesMax) return null;
     const last = page.at(-1);
     if (page.length < pageRows || last === undefined) return [...rows.values()];
     // The next page may begin with entries of the same millisecond.
-    end = Date.parse(last.at) + 1;
-    if (rows.size === known) return tooMany;
+    until = Date.parse(last.at) + 1;
+    if (rows.size === known) return null;
   }
 };
 
-/** The entries with their bodies; a Refusal where one is not there or there are too many. */
+const rowOf = async (ledger: Pick<Ledger, 'show'>, id: string): Promise<LedgerRow | null> =>
+  parseLedgerId(id) === null ? null : ((await ledger.show(id as LedgerId))?.row ?? null);
+
+const named = async (
+  ledger: Pick<Ledger, 'show'>,
+  ids: readonly string[],
+): Promise<readonly LedgerRow[] | Refusal> => {
+  const rows = await mapBounded([...new Set(ids)], opened, (id) => rowOf(ledger, id));
+  const missing = rows.indexOf(null);
+  return missing < 0
+    ? rows.filter((row) => row !== null)
+    : refuse('value_invalid', `There is no entry ${[...new Set(ids)][missing] ?? ''}.`);
+};
+
+/** The selected entries, oldest first; a Refusal where one is not there or there are too many. */
 export const selectEntries = async (
   ledger: Pick<Ledger, 'list' | 'show'>,
   selection: Selection,
-): Promise<readonly Shown[] | Refusal> => {
-  const listed = 'ids' in selection ? null : await listSpan(ledger, selection);
-  if (listed !== null && 'refused' in listed) return listed;
-  const ids = 'ids' in selection ? [...new Set(selection.ids)] : (listed ?? []).map(({ id }) => id);
-  const shown = await mapBounded(ids, opened, (id) =>
-    parseLedgerId(id) === null ? Promise.resolve(null) : ledger.show(id as LedgerId),
-  );
-  const found: Shown[] = [];
-  for (const [at, entry] of shown.entries()) {
-    if (entry === null) return refuse('value_invalid', `There is no entry ${ids[at] ?? ''}.`);
-    found.push(entry);
+): Promise<readonly LedgerRow[] | Refusal> => {
+  let rows: readonly LedgerRow[] | Refusal;
+  if ('ids' in selection) rows = await named(ledger, selection.ids);
+  else {
+    const { actions, ...span } = selection;
+    const query = actions === null ? span : { ...span, actions };
+    rows = (await listAll(ledger, query)) ?? tooMany;
   }
-  return found.toSorted((one, other) => byPosition(one.row, other.row));
+  return 'refused' in rows ? rows : rows.toSorted(byPosition);
 };
 
-/** Entries on one resource from `since` on, those that changed something; null = too many. */
+/** Entries on one resource from `since` on that changed something, newest first; null = too many. */
 export const entriesOn = async (
-  ledger: Pick<Ledger, 'list' | 'show'>,
+  ledger: Pick<Ledger, 'list'>,
   resource: Readonly<{ tenant: string; type: string; id: string }>,
   since: string,
-): Promise<readonly Shown[] | null> => {
+): Promise<readonly LedgerRow[] | null> => {
   const { tenant, type, id } = resource;
-  const rows = await ledger.list({ subject: id, since: Date.parse(since), limit: pageRows });
-  if (rows.length >= pageRows) return null;
-  const on = rows.filter(
-    (row) =>
-      row.code === null &&
-      row.outcome !== 'rejected' &&
-      row.outcome !== 'not-sent' &&
-      row.tenant === tenant &&
-      row.resource.type === type &&
-      row.resource.id === id,
+  const rows = await listAll(ledger, { subject: id, since: Date.parse(since) });
+  return (
+    rows?.filter(
+      (row) =>
+        row.code === null &&
+        row.outcome !== 'rejected' &&
+        row.outcome !== 'not-sent' &&
+        row.tenant === tenant &&
+        row.resource.type === type &&
+        row.resource.id === id,
+    ) ?? null
   );
-  const shown = await mapBounded(on, 1, (row) => ledger.show(row.id as LedgerId));
-  return shown.filter((one) => one !== null);
 };

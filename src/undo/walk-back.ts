@@ -104,7 +104,7 @@ const blockAt = (
   unit: Unit,
   type: ResourceType,
 ): Readonly<{ reason: Reason; by: LedgerId | null }> | null => {
-  const by = past.selected ? null : past.id;
+  const by = past.selected || past.outside ? null : past.id;
   if (delta === null) return { reason: past.selected ? why : 'changed-since', by };
   if (past.standing === 'in-doubt') {
     const showsNothing = !past.selected && !isSame(now, delta.to, type, unit);
