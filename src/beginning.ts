@@ -4,10 +4,10 @@ import { printProblem } from './config/problem.ts';
 import {
   openFoundation,
   readLastGood,
-  saveLastGood,
   type Foundation,
   type FoundationDeps,
 } from './foundation.ts';
+import { keepLastGood } from './last-good.ts';
 import type { Snapshot, StoreSettings } from './snapshot.ts';
 
 /** The configuration cannot be served; `problems` is what `check` prints. */
@@ -69,7 +69,11 @@ export const begin = async (deps: BeginDeps): Promise<Beginning> => {
   }
   const foundation = await openOn(deps, snapshot);
   try {
-    await saveLastGood(foundation, loaded, deps.clock.now());
+    const { lastGood } = foundation.stores;
+    // Nobody is known to have changed the files while no gateway ran.
+    const act = { by: null, at: deps.clock.now() };
+    const { keyRing } = foundation;
+    await keepLastGood({ store: lastGood, keyRing }, { ...loaded, snapshot }, act);
   } catch (error) {
     await foundation.close();
     throw error;

@@ -217,6 +217,13 @@ const rows = {
     'This subject is protected.',
     'See `protected:` of the target.',
   ),
+  protection_unresolved: row(
+    503,
+    true,
+    'warn',
+    'It is not known yet which subjects are protected, so nothing that a rule forbids is done.',
+    'A rule of `protected:` was never looked through at the target; see the log for why, and `sallyport protected list`.',
+  ),
   guard_tripped: row(
     403,
     false,
@@ -354,10 +361,12 @@ export type Refusal = Readonly<{
   rule?: string;
   /** Seconds until a repeat makes sense. */
   retryAfterSeconds?: number;
-  /** Overrides the table's status (only for `target_refused` and `mutation_held`). */
+  /** Overrides the table's status (`target_refused`, `mutation_held`, faults that are ours). */
   status?: number;
   /** Overrides the table's scimType (the target's own, say). */
   scimType?: string;
+  /** The hold it waits in. */
+  holdId?: string;
   /** Value of the Allow header (`method_unsupported`). */
   allow?: string;
   /** For log and trace only. */

@@ -5,15 +5,17 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { AdminContext } from './admin/operation.ts';
+import { listKeys } from './callers/keys.ts';
 import { makeCallersStanding, type CallersStanding } from './callers/standing.ts';
 import { watchClock, type Clock, type ClockWatch } from './clock.ts';
-import type { Loaded } from './config/load.ts';
 import { openEvent } from './deliveries/kept-event.ts';
 import type { Random } from './ids.ts';
+import { makeHoldsDesk, type DeskDeps } from './holds/holds-desk.ts';
 import { evidenceOfStore, type EvidenceSource } from './ledger/evidence.ts';
 import { exportLedger } from './ledger/export.ts';
 import { makeLedger, type OwnedLedger } from './ledger/make-ledger.ts';
 import { verifyLedger } from './ledger/verify.ts';
+import { loadLastGood } from './last-good.ts';
 import { makeKeyRing, type KeyRing } from './sealing.ts';
 import type { Snapshot, StoreSettings } from './snapshot.ts';
 import { engineOf } from './storage/engines.ts';
@@ -136,14 +138,53 @@ export const evidenceSource = ({
   writers: stores.shared?.writers ?? null,
 });
 
+/** What of a running gateway acts of people reach. */
+export type Running = Readonly<{
+  /** Wakes the outbox. */
+  wake(): void;
+  /** Lets an approved hold out. */
+  release: DeskDeps['release'];
+  /** Takes entries back. */
+  undo(): AdminContext['undo'];
+}>;
+
+const nothingRuns: Running = {
+  wake: () => undefined,
+  release: () => Promise.resolve(null),
+  undo: () => null,
+};
+
+/** Where people decide over holds. */
+const deskOf = (
+  { clock, observer }: Pick<FoundationDeps, 'clock' | 'observer'>,
+  { stores, keyRing }: Foundation,
+  snapshot: () => Snapshot,
+  release: DeskDeps['release'],
+) =>
+  makeHoldsDesk({
+    store: stores.holds,
+    keyRing,
+    clock,
+    observer,
+    snapshot,
+    issuersOf: async (holder) =>
+      (await listKeys({ store: stores.keys, clock }, { kind: 'client', holder }))
+        .filter(({ standing }) => standing)
+        .map(({ issuedBy }) => issuedBy),
+    changedBy: async (client) => {
+      const kept = await loadLastGood({ store: stores.lastGood, keyRing });
+      return kept?.grants[client]?.by ?? null;
+    },
+    release,
+  });
+
 /** What admin operations use, over an open foundation. */
 export const adminContext = (
-  deps: Pick<FoundationDeps, 'clock' | 'random'>,
+  deps: Pick<FoundationDeps, 'clock' | 'random' | 'observer'>,
   foundation: Foundation,
   snapshot: () => Snapshot,
   config: AdminContext['config'],
-  /** Wakes the outbox, where one runs. */
-  wake: () => void = () => undefined,
+  { wake, release, undo }: Running = nothingRuns,
 ): AdminContext => {
   const { clock, random } = deps;
   const { stores, ledger, callers, freezes, watch } = foundation;
@@ -169,27 +210,14 @@ export const adminContext = (
       open: (id, sealed) => openEvent(foundation.keyRing, id, sealed),
       wake,
     },
-    undo: null,
+    holds: deskOf(deps, foundation, snapshot, release),
+    get undo() {
+      return undo();
+    },
     acceptLoss: (by, reason) => ledger.acceptLoss(by, reason),
     loss: () => ledger.loss(),
     config,
   };
-};
-
-const lastGoodContext = 'last-good';
-
-export const saveLastGood = async (
-  foundation: Foundation,
-  loaded: Loaded,
-  now: number,
-): Promise<void> => {
-  const text = Buffer.from(JSON.stringify(loaded.sources), 'utf8');
-  const version = loaded.snapshot?.version ?? '';
-  await foundation.stores.lastGood.save(
-    foundation.keyRing.seal(text, lastGoodContext),
-    version,
-    now,
-  );
 };
 
 /**
@@ -202,10 +230,8 @@ export const readLastGood = async (
 ): Promise<Readonly<Record<string, string>> | null> => {
   const stores = await engineOf(store.at).open(store.at);
   try {
-    const sealed = await stores.lastGood.load();
     const keyRing = makeKeyRing(store.encryptionKeys, random);
-    const text = sealed === null ? null : keyRing.open(sealed, lastGoodContext);
-    return text === null ? null : (JSON.parse(text.toString('utf8')) as Record<string, string>);
+    return (await loadLastGood({ store: stores.lastGood, keyRing }))?.sources ?? null;
   } finally {
     await stores.close();
   }

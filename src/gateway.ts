@@ -12,16 +12,19 @@ import type { Loaded } from './config/load.ts';
 import { makeReloader, type Reloader } from './config/reloader.ts';
 import { watchConfig, type Watch } from './config/watch.ts';
 import { begin, type Beginning, type Good } from './beginning.ts';
-import { adminContext, saveLastGood, type Foundation } from './foundation.ts';
+import { adminContext, type Foundation } from './foundation.ts';
 import { makeDataListener } from './http/data-listener.ts';
 import type { Random } from './ids.ts';
+import { keepLastGood } from './last-good.ts';
 import type { Limiter } from './limits/limiter.ts';
 import { makeMemoryLimiter } from './limits/memory.ts';
 import { openSharedLimiter, type SharedLimiter } from './limits/redis.ts';
 import { makeDoors } from './passage/pass.ts';
+import type { Safeguards } from './passage/safeguards.ts';
 import { makeSharedTurns } from './passage/shared-turns.ts';
 import { makeTurns, type Turns } from './passage/turns.ts';
 import { checksOf } from './readiness.ts';
+import { makeSafetyRooms, type SafetyRooms } from './safeguards.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { KeyFetcher } from './signatures/receiver.ts';
 import { makeTargets, type LiveTargets } from './targets/make-targets.ts';
@@ -41,6 +44,8 @@ export type GatewayDeps = Readonly<{
   load(): Promise<Loaded>;
   /** Loads a set of route files that was kept as last good. */
   loadKept(sources: Readonly<Record<string, string>>): Promise<Loaded>;
+  /** What stands in for single rooms of safety; default: none. */
+  safeguards?: Partial<Safeguards>;
   /** Refuse to start on a bad file even where a last good one is kept. */
   strict: boolean;
   /** Watch the files; off in tests that reload by hand. */
@@ -81,6 +86,7 @@ type Parts = {
   limits: SharedLimiter | null;
   webhooks: Webhooks | null;
   undo: Undo | null;
+  safety: SafetyRooms | null;
   /** What else ends with the gateway, before its store. */
   readonly enders: (() => void)[];
 };
@@ -96,7 +102,7 @@ const stopParts = async (parts: Parts, deadlineMs: number): Promise<void> => {
   const [data, ...others] = parts.listeners;
   // Together: a caller that takes all the time there is takes none from what is being delivered.
   const doorsShut = data?.stop(left()) ?? Promise.resolve();
-  await parts.webhooks?.stop(left(), doorsShut);
+  await Promise.all([parts.webhooks?.stop(left(), doorsShut), parts.safety?.stop()]);
   await doorsShut;
   await parts.targets.close(left());
   await parts.closeDoors();
@@ -125,19 +131,26 @@ const tellExpiries = (observer: Observer, snapshot: Snapshot): void => {
   }
 };
 
-const activate = async (parts: Parts, loaded: Good, cause: string): Promise<void> => {
+const activate = async (
+  parts: Parts,
+  loaded: Good,
+  cause: string,
+  by: string | null,
+): Promise<void> => {
   const { deps, foundation, targets } = parts;
   const { snapshot } = loaded;
   const changed = snapshot.version !== parts.snapshot.version;
   if (changed) {
     // First kept, then recorded, then in force: the ledger names nothing that did not come to be.
-    await saveLastGood(foundation, loaded, deps.clock.now());
+    const at = deps.clock.now();
+    const { keyRing, stores } = foundation;
+    const clients = await keepLastGood({ store: stores.lastGood, keyRing }, loaded, { by, at });
     await foundation.ledger.act({
       kind: 'act',
-      at: deps.clock.now(),
+      at,
       actor: 'gateway',
       act: 'config.activated',
-      details: { version: snapshot.version, was: parts.snapshot.version, cause },
+      details: { version: snapshot.version, was: parts.snapshot.version, cause, by, clients },
     });
   }
   parts.snapshot = snapshot;
@@ -150,7 +163,7 @@ const reloaderOf = (parts: () => Parts, beginning: Beginning): Reloader =>
   makeReloader(
     {
       load: () => parts().deps.load(),
-      activate: (loaded, cause) => activate(parts(), loaded, cause),
+      activate: (loaded, cause, by) => activate(parts(), loaded, cause, by),
       observe: ({ accepted, version, problems }) => {
         const { observer } = parts().deps;
         observer.configReloaded({ accepted, version, problems: problems.length });
@@ -200,6 +213,13 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
   const { deps, foundation, targets } = parts;
   const { clock, random, observer } = deps;
   const limiter = await openLimiter(parts);
+  const safety = makeSafetyRooms({
+    ...deps,
+    foundation,
+    snapshot: () => parts.snapshot,
+    wakeOutbox: () => parts.webhooks?.wake(),
+  });
+  parts.safety = safety;
   const doors = makeDoors({
     clock,
     random,
@@ -211,6 +231,7 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
     ledger: foundation.ledger,
     keyRing: foundation.keyRing,
     echoStore: foundation.stores.echoes,
+    safeguards: { ...safety.safeguards, ...deps.safeguards },
     echoesKeptMs: () => parts.snapshot.store.retention.bodiesMs,
     snapshot: () => parts.snapshot,
     standing: {
@@ -298,6 +319,7 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
     limits: null,
     webhooks: null,
     undo: null,
+    safety: null,
     enders: [],
   };
   live = parts;
@@ -314,21 +336,20 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
         details: { version: loaded.snapshot.version, lastGood: beginning.lastGood },
       });
     }
-    const context: AdminContext = {
-      ...adminContext(
-        deps,
-        foundation,
-        () => parts.snapshot,
-        {
-          status: () => parts.reloader.status(),
-          apply: (version) => parts.reloader.apply(version),
-        },
-        () => parts.webhooks?.wake(),
-      ),
-      get undo() {
-        return parts.undo;
+    const context = adminContext(
+      deps,
+      foundation,
+      () => parts.snapshot,
+      {
+        status: () => parts.reloader.status(),
+        apply: (version, by) => parts.reloader.apply(version, by),
       },
-    };
+      {
+        wake: () => parts.webhooks?.wake(),
+        release: (row) => parts.safety?.release(row) ?? Promise.resolve(null),
+        undo: () => parts.undo,
+      },
+    );
     const { doors, data, admin } = await startListeners(parts, context);
     await foundation.ledger.answerForDead((writers) => {
       for (const writer of writers) {
@@ -339,6 +360,7 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
     });
     keepRecovering(parts, () => doors.recover());
     parts.webhooks?.start();
+    parts.safety?.start(doors);
     if (deps.watch) {
       parts.watch = watchConfig({
         ...loaded,

@@ -64,6 +64,20 @@ export const rate = pattern(ratePattern, 'write a rate such as 50/s, 600/m, 25/h
   (text) => parseRate(text) as Rate,
 );
 
+/** Output: a share, 0 to 1. */
+export const percent = pattern('^(100|[1-9]?[0-9])%$', 'write a percentage such as 20%').transform(
+  (text) => Number(text.slice(0, -1)) / 100,
+);
+
+/** A path below a target's baseUrl: no query, no dot segments, nothing encoded. */
+export const requestPath = z
+  .string()
+  .max(500)
+  .regex(
+    /^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]*)*$/,
+    'write a path such as /webhook/hr, without query and dot segments',
+  );
+
 /** Output: `{ host, port }`; port 0 asks the system for a free one. */
 export const address = pattern(addressPattern, 'write an address as host:port').transform(
   (text, context) => {

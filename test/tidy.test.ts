@@ -80,6 +80,8 @@ const levels: Readonly<Record<string, number>> = {
   'gateway.ts': 6,
   'beginning.ts': 6,
   'webhooks.ts': 6,
+  'safeguards.ts': 6,
+  'last-good.ts': 6,
   'foundation.ts': 6,
   demo: 7,
   commands: 8,
@@ -144,7 +146,14 @@ describe('imports', () => {
       }),
     );
     // The life of a gateway is one part in several files.
-    const life = ['src/gateway.ts', 'src/beginning.ts', 'src/webhooks.ts', 'src/foundation.ts'];
+    const life = [
+      'src/gateway.ts',
+      'src/beginning.ts',
+      'src/webhooks.ts',
+      'src/safeguards.ts',
+      'src/foundation.ts',
+      'src/last-good.ts',
+    ];
     allow(
       wrong.filter((line) => !line.split(' -> ').every((file) => life.includes(file))),
       'imports go up',

@@ -11,8 +11,10 @@ import { refuse, type Refusal } from '../errors.ts';
 import type { EventStore } from '../deliveries/event-store.ts';
 import type { KeptEvent } from '../deliveries/kept-event.ts';
 import type { OutboxStore } from '../deliveries/outbox-store.ts';
+import type { HoldsDesk } from '../holds/holds-desk.ts';
 import type { EventId } from '../ids.ts';
 import type { Ledger } from '../ledger/ledger.ts';
+import type { ActRecord } from '../ledger/record.ts';
 import type { Verified } from '../ledger/verify.ts';
 import type { Sealed } from '../sealing.ts';
 import type { Snapshot } from '../snapshot.ts';
@@ -59,6 +61,8 @@ export type AdminContext = Readonly<{
   }>;
   /** Takes entries back through the doors; null where no gateway runs. */
   undo: Undo | null;
+  /** Changes that wait for people. */
+  holds: HoldsDesk;
   /** Accepts, and records, what the store lost; false where nothing is missing. */
   acceptLoss(by: string, reason: string): Promise<boolean>;
   /** What the store lacks, or null. */
@@ -66,7 +70,7 @@ export type AdminContext = Readonly<{
   config: Readonly<{
     status(): ConfigStatus;
     /** Applies what waits; null if nothing (or something else) waits. */
-    apply(version: string | null): Promise<string | null>;
+    apply(version: string | null, by: string): Promise<string | null>;
   }>;
 }>;
 
@@ -88,7 +92,7 @@ export type AdminOperation<Input = never> = Readonly<{
   /** Strict schema of the input: query parameters of a GET, body of a POST, and path parameters. */
   input: z.ZodType<Input>;
   /** Facts for the ledger's act; never a secret. Null: the operation is not recorded (reads of no evidence). */
-  act(input: Input): Readonly<Record<string, string | number | boolean | null>> | null;
+  act(input: Input): ActRecord['details'] | null;
   run(context: AdminContext, person: Person, input: Input): Promise<AdminResult | Refusal>;
 }>;
 

@@ -15,6 +15,7 @@ import { parseDurationMs } from '../scalars.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { deliveryOperations } from './delivery-operations.ts';
 import { eventOperations } from './event-operations.ts';
+import { holdOperations } from './hold-operations.ts';
 import { instant, instantOf, iso, json, text } from './input.ts';
 import { operation, reasonText, type AdminOperation } from './operation.ts';
 import { rollbackOperations } from './rollback-operations.ts';
@@ -348,8 +349,8 @@ const controlOperations: readonly AdminOperation[] = [
     role: 'operator',
     input: z.strictObject({ version: text.optional() }),
     act: ({ version }) => ({ version: version ?? null }),
-    run: async ({ config }, _person, { version }) => {
-      const applied = await config.apply(version ?? null);
+    run: async ({ config }, person, { version }) => {
+      const applied = await config.apply(version ?? null, person.name);
       return applied === null
         ? refuse('value_invalid', 'No such change waits.')
         : json({ applied });
@@ -376,6 +377,7 @@ export const adminOperations: readonly AdminOperation[] = Object.freeze([
   ...keyOperations,
   ...ledgerOperations,
   ...controlOperations,
+  ...holdOperations,
   ...deliveryOperations,
   ...eventOperations,
   ...rollbackOperations,

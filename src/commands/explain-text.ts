@@ -109,6 +109,10 @@ const limitRows = ({ limits }: Facts): readonly string[] =>
     ]),
   );
 
+/** Rules that have a say after the grants, and how much each lets pass. */
+const watchingRows = ({ watching }: Facts): readonly string[] =>
+  aligned(watching.map(({ rule, does, limit }) => [rule, does, limit ?? '']));
+
 const sending = ({ calls, unchanged }: Facts): readonly Section[] => {
   if (calls.length > 0) return callSections(calls);
   const why = unchanged ? 'none: the target holds all of it already' : 'none';
@@ -152,5 +156,6 @@ export const printFacts = (facts: Facts): string =>
     { label: 'dropped', lines: facts.dropped },
     { label: 'shadowed', lines: facts.shadowed },
     { label: 'limits', lines: limitRows(facts) },
+    { label: 'watched by', lines: watchingRows(facts) },
     ...sending(facts),
   ]);

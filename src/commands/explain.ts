@@ -16,6 +16,7 @@ import { understand } from '../identity/scim/understand.ts';
 import { asksBulk } from '../http/serve-bulk.ts';
 import { withoutSecrets } from '../passage/hidden.ts';
 import { preview, type Preview } from '../passage/preview.ts';
+import type { Watching } from '../passage/preview-safety.ts';
 import { scimViewOf } from '../passage/scim-view.ts';
 import type { Denial, Grants } from '../policy/decision.ts';
 import type { Client, Route, Snapshot } from '../snapshot.ts';
@@ -56,6 +57,8 @@ export type Facts = Readonly<{
   dropped: readonly string[];
   shadowed: readonly string[];
   limits: readonly Readonly<{ policy: string; count: number; seconds: number; burst: number }>[];
+  /** Guards, approval and outside decisions that have a say after the grants. */
+  watching: readonly Watching[];
   unchanged: boolean;
   calls: readonly ShownCall[];
   /** Of a Bulk: each operation in the order in which it would run. */
@@ -111,6 +114,7 @@ const nothing: Facts = Object.freeze({
   dropped: [],
   shadowed: [],
   limits: [],
+  watching: [],
   unchanged: false,
   calls: [],
 });
@@ -177,6 +181,7 @@ const factsOf = (shown: Preview, { client, route }: Required<Where>): Facts => {
       seconds,
       burst,
     })),
+    watching: shown.watching,
     unchanged: shown.unchanged,
     calls: shown.calls.map(({ method, path, query, body }) => ({
       method,

@@ -39,8 +39,12 @@ const answerState = (run: Run, entry: StateCommand, options: Options) => {
       return;
     }
     if (entry.verdict === true && 'json' in answer) {
-      const { ok } = answer.json as Readonly<{ ok: boolean }>;
-      if (!ok) run.code = 1;
+      const answers = Array.isArray(answer.json) ? answer.json : [answer.json];
+      if (!(answers as readonly Readonly<{ ok: boolean }>[]).every(({ ok }) => ok)) run.code = 1;
+    }
+    if (entry.text !== undefined && options['json'] !== true && 'json' in answer) {
+      await run.context.write(`${escaped(entry.text(answer.json))}\n`);
+      return;
     }
     await printAnswer(answer, {
       json: options['json'] === true,

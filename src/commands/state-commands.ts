@@ -3,6 +3,8 @@
  * how arguments become its input. Adding one is one entry.
  */
 
+import { printHold } from './hold-text.ts';
+
 /** How one command line becomes the input of one admin operation. */
 export type StateCommand = Readonly<{
   /** `keys issue <client>` */
@@ -12,8 +14,10 @@ export type StateCommand = Readonly<{
   options: readonly (readonly [flags: string, description: string])[];
   /** Columns of a list. */
   columns: readonly string[];
-  /** The answer's `ok` decides: false is exit 1. */
+  /** The answer's `ok` decides: false is exit 1. Of a list: any of them. */
   verdict?: true;
+  /** The answer as text for people, where it is not `--json`. */
+  text?(json: unknown): string;
   input(
     args: readonly string[],
     options: Readonly<Record<string, unknown>>,
@@ -31,6 +35,19 @@ const pick = (
 const keyColumns = ['id', 'holder', 'standing', 'issuedAt', 'expiresAt', 'lastUsedAt', 'issuedBy'];
 const expires = ['--expires <end>', 'a duration such as 90d, or a date'] as const;
 const againRate = ['--rate <rate>', 'how fast they come due (default 10/s)'] as const;
+const batchOptions = [
+  ['--batch <batch>', 'instead of ids: those that wait together, oldest first'],
+  ['--limit <count>', 'at most so many of the batch'],
+] as const;
+const decidedColumns = ['id', 'ok', 'state', 'outcome', 'entry', 'note'];
+
+/** Ids where some are given: commander hands a list of them. */
+const idsOf = (ids: unknown): Record<string, unknown> =>
+  Array.isArray(ids) && ids.length > 0 ? { ids } : {};
+
+const numbered = (picked: Record<string, unknown>): Record<string, unknown> =>
+  picked['limit'] === undefined ? picked : { ...picked, limit: Number(picked['limit']) };
+
 const scopeOption = ['--scope <scope>', 'tenant, client or route (default: tenant)'] as const;
 
 export const stateCommands: readonly StateCommand[] = Object.freeze([
@@ -131,6 +148,55 @@ export const stateCommands: readonly StateCommand[] = Object.freeze([
     ],
     columns: [],
     input: (_args, options) => pick(options, ['format', 'since', 'until']),
+  },
+  {
+    usage: 'holds list',
+    operation: 'holds.list',
+    options: [
+      ['--state <state>', 'pending (default), approved, released, rejected, expired … or all'],
+      ['--client <name>', 'only of this client'],
+      ['--batch <batch>', 'only of this batch'],
+      ['--before <id>', 'older than this hold: the next page'],
+      ['--limit <count>', 'at most this many (default 50)'],
+    ],
+    columns: ['id', 'at', 'state', 'client', 'route', 'actions', 'rule', 'calls', 'expiresAt'],
+    input: (_args, options) => pick(options, ['state', 'client', 'batch', 'before', 'limit']),
+  },
+  {
+    usage: 'holds batches',
+    operation: 'holds.batches',
+    options: [],
+    columns: ['batch', 'client', 'rule', 'actions', 'pending', 'oldestAt', 'expiresAt'],
+    input: () => ({}),
+  },
+  {
+    usage: 'holds show <id>',
+    operation: 'holds.show',
+    options: [],
+    columns: [],
+    text: printHold,
+    input: ([id]) => ({ id }),
+  },
+  {
+    usage: 'holds approve [ids...]',
+    operation: 'holds.approve',
+    options: [
+      ...batchOptions,
+      ['--version <version>', 'as `holds show` said; anything else is not approved'],
+    ],
+    columns: decidedColumns,
+    verdict: true,
+    input: ([ids], options) =>
+      numbered({ ...idsOf(ids), ...pick(options, ['batch', 'limit', 'version']) }),
+  },
+  {
+    usage: 'holds reject [ids...]',
+    operation: 'holds.reject',
+    options: [...batchOptions, ['--reason <text>', 'why; required']],
+    columns: decidedColumns,
+    verdict: true,
+    input: ([ids], options) =>
+      numbered({ ...idsOf(ids), ...pick(options, ['batch', 'limit', 'reason']) }),
   },
   {
     usage: 'deliveries list',

@@ -126,6 +126,10 @@ const widerGrant = (old: WrittenGrant, next: WrittenGrant): string[] => {
         ? `until ${new Date(next.compiled.until - 1).toISOString().slice(0, 10)}`
         : 'no end any more',
     );
+  const was = old.compiled.urgent;
+  const { urgent } = next.compiled;
+  if (urgent !== null && (was === null || urgent.count > was.count || urgent.ms < was.ms))
+    out.push(`urgent: ${urgent.count} revocations per ${urgent.ms / 1_000}s past the guards`);
   out.push(
     ...widerLimit(old.compiled.limitReads, next.compiled.limitReads, 'reads'),
     ...widerLimit(old.compiled.limitWrites, next.compiled.limitWrites, 'writes'),

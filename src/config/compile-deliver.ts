@@ -98,10 +98,11 @@ const schemeIsWrong = ({ scheme, template }: Sign, at: Path, problem: ProblemAt)
   return true;
 };
 
-const signerOf = (
+/** The signer written at its place; null where nothing is signed. A key that cannot be had closes it. */
+export const signerOf = (
   sign: DeliverSettings['sign'],
   at: Path,
-  { resolve, problem, unusable }: DeliverContext,
+  { resolve, problem, unusable }: Pick<DeliverContext, 'resolve' | 'problem' | 'unusable'>,
 ): Signer | null => {
   if (sign === undefined || sign === 'none') return null;
   const closed = withoutKey(sign.scheme);
@@ -128,7 +129,7 @@ const addressOf = ({ targets }: Parsed, target: string, path: string): string =>
  * The SCIM route that serves this address, by the target's name or another name for the same place:
  * what changes things there goes through grants, so nothing is passed on to it.
  */
-const guardOf = (parsed: Parsed, target: string, path: string): string | null => {
+export const guardedBy = (parsed: Parsed, target: string, path: string): string | null => {
   const address = addressOf(parsed, target, path);
   for (const [name, { scim }] of parsed.routes) {
     const guarded = addressOf(parsed, scim, '');
@@ -152,7 +153,7 @@ export const compileDeliveries = (context: DeliverContext): readonly Deliver[] =
     };
     if (given.plan !== undefined) return Object.freeze({ ...base, kind: 'plan', plan: given.plan });
     const target = given.to ?? '';
-    const through = guardOf(parsed, target, given.path ?? '');
+    const through = guardedBy(parsed, target, given.path ?? '');
     if (through !== null)
       problem(
         [...at, 'to'],

@@ -8,11 +8,11 @@ import { declareTypes } from '../identity/scim/declared-types.ts';
 import { coreTypes, genericType, ruleName } from '../identity/scim/schemas.ts';
 import type { ResourceType } from '../identity/scim/schema-model.ts';
 import { emptyView } from '../identity/scim/view.ts';
-import { actionsOf, isReadAction } from '../policy/actions.ts';
 import { compileGrants } from '../policy/compile-grants.ts';
 import type { GrantSettings, PermissionSettings } from '../policy/settings.ts';
 import type { Route } from '../snapshot.ts';
 import type { TargetSettings } from '../targets/settings.ts';
+import { compileRouteSafety } from './compile-route-safety.ts';
 import type { Parsed } from './parse-sections.ts';
 import type { Path } from './problem.ts';
 import type { RouteSettings } from './schema.ts';
@@ -39,26 +39,6 @@ export const typesOf = (target: string, { targets, declared }: Parsed): Types =>
   const file = declared.get(target);
   const named = namedTypes(targets.get(target));
   return file === undefined ? named : declareTypes(named, file);
-};
-
-const checkVerify = (
-  name: string,
-  verify: readonly string[],
-  types: Types,
-  problem: ProblemAt,
-): void => {
-  const known = new Set(
-    Object.keys(types)
-      .flatMap((word) => actionsOf(word))
-      .filter((action) => !isReadAction(action)) as string[],
-  );
-  for (const [index, action] of verify.entries()) {
-    if (!known.has(action))
-      problem(
-        ['routes', name, 'verify', index],
-        'this route has no such action that changes a thing',
-      );
-  }
 };
 
 const checkEmptyLists = (
@@ -107,7 +87,6 @@ export const compileRoutes = (parsed: Parsed, problem: ProblemAt): readonly Rout
   const compileOne = (name: string, settings: RouteSettings): Route => {
     const types = typesOf(settings.scim, parsed);
     const all = Object.values(types);
-    checkVerify(name, settings.verify, types, problem);
     checkEmptyLists(name, settings.emptyLists, types, problem);
     return Object.freeze({
       name,
@@ -117,10 +96,7 @@ export const compileRoutes = (parsed: Parsed, problem: ProblemAt): readonly Rout
       types,
       profile: profileOf(settings.normalise, types, parsed, profiles, problem),
       before: settings.before,
-      verify: new Set(settings.verify),
-      verifyAgain: { afterMs: [], everyMs: null },
-      approval: null,
-      decisionPoint: null,
+      ...compileRouteSafety(name, settings, types, problem),
       deletes: settings.deletes,
       turns: settings.turns,
       emptyLists: new Set(settings.emptyLists.map((endpoint) => endpoint.toLowerCase())),

@@ -10,11 +10,13 @@ import type { ResourceType } from '../identity/scim/schema-model.ts';
 import { isPlain } from '../identity/scim/write-knobs.ts';
 import { compileLimit } from '../policy/compile-grants.ts';
 import type { CompiledLimit } from '../policy/decision.ts';
+import type { TenantSafety } from '../policy/safety.ts';
 import type { LimitSetting, SecretReference } from '../scalars.ts';
 import type { Client, ResolvedCredential, Target } from '../snapshot.ts';
 import type { CredentialSettings, TargetSettings } from '../targets/settings.ts';
 import { compileKnobs, limitSetting } from './compile-knobs.ts';
 import type { ProblemAt } from './compile-routes.ts';
+import { tenantOf } from './compile-tenants.ts';
 import { digestOf } from './digest.ts';
 import type { Path } from './problem.ts';
 import type { SecretText } from './secrets.ts';
@@ -56,6 +58,8 @@ export type TargetContext = Readonly<{
   fingerprint(text: string): string;
   /** Resource types the target serves. */
   types: Readonly<Record<string, ResourceType>>;
+  /** All rules of its tenant; null = none. */
+  safety: TenantSafety | null;
   problem: ProblemAt;
   /** A slot that cannot be used; `closed` where it leaves the target without any. */
   unusable(path: Path, reason: string, closed: boolean): void;
@@ -98,7 +102,8 @@ export const compileTarget = (
   context: TargetContext,
 ): Target => {
   const { credentials, unconfigured } = credentialsOf(name, settings.auth ?? [], context);
-  const { auth: _, ...shape } = settings;
+  // Rules of safety shape no pool and no breaker.
+  const { auth: _, guards: _g, protected: _p, privileged: _r, ...shape } = settings;
   const knobs = compileKnobs(name, settings, context.types, context.problem);
   return Object.freeze({
     name,
@@ -106,7 +111,7 @@ export const compileTarget = (
     knobs,
     searchesAsAsked: searchesAsAsked(knobs, rfcKnobs),
     plainWrites: isPlain(knobs),
-    tenant: settings.tenant ?? new URL(settings.baseUrl).origin,
+    tenant: tenantOf(settings),
     digest: digestOf({
       shape,
       unconfigured,
@@ -118,7 +123,7 @@ export const compileTarget = (
     }).slice(0, 16),
     credentials,
     unconfigured,
-    safety: null,
+    safety: context.safety,
     limitReads: limitOf(limitSetting(settings, 'reads'), `target:${name}:reads`, 'target-reads'),
     limitWrites: limitOf(
       limitSetting(settings, 'writes'),

@@ -3,6 +3,7 @@
  * name and for list entries. json-schema.ts puts them into the schema; a test holds it complete.
  */
 import { knobList } from '../identity/dialects/knobs.ts';
+import { routeSafety, targetSafety, topSafety } from './safety-descriptions.ts';
 import { webhookDescriptions } from './webhook-descriptions.ts';
 
 const shared = {
@@ -20,6 +21,7 @@ const shared = {
   trace: "restart: begin a trace of our own; continue: trust the caller's traceparent.",
   bulk: 'SCIM Bulk: unrolled into single calls, decided whole before the first is sent. off: not served.',
   'bulk.operations': 'Operations one Bulk may have; its size is bounded by server.maxBody.',
+  ...routeSafety,
   grants: 'Who may do what here. Nothing is allowed that no grant allows; grants never mix.',
 } as const;
 
@@ -91,6 +93,7 @@ const target = {
   'breaker.window': 'Over how long failures are counted.',
   'breaker.open': 'How long it stays open.',
   allowPrivate: 'Private CIDR ranges the gateway may connect to. Metadata addresses stay blocked.',
+  ...targetSafety,
   schemas:
     'File of the schemas this target declares, relative to this file: `sallyport discover TARGET`.',
   resources: 'Endpoints beside Users and Groups: [Devices] is granted as `devices:`.',
@@ -102,6 +105,8 @@ const grantKeys = {
   limits: 'How fast this grant may be used, beside the limits of the client.',
   mode: 'shadow: refusals of this grant are only recorded. Needs until.',
   until: 'Last day of this grant, 24:00 UTC.',
+  urgent:
+    'Revocations by this grant alone that take places of their own first, past the guards: 5/h. A plan or client for leavers.',
   me: 'Id of the user at the target whom the client is: what /Me stands for. Default: /Me is 501.',
 } as const;
 
@@ -196,4 +201,5 @@ export const keyDescriptions: ReadonlyMap<string, string> = new Map([
   ...routeAt('routes.*'),
   ...routeAt('defaults.route'),
   ...webhookDescriptions,
+  ...Object.entries(topSafety),
 ]);

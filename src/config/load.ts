@@ -11,10 +11,12 @@ import { loadsOf } from '../identity/attributes/compile-profile.ts';
 import type { KeyFetcher } from '../signatures/receiver.ts';
 import type { Plan, Snapshot, StoreSettings, Target } from '../snapshot.ts';
 import { checkStore } from './check-store.ts';
+import { compileHolds } from './compile-holds.ts';
 import { compilePlans } from './compile-plans.ts';
 import { checkUnreached, compileRoutes, typesOf } from './compile-routes.ts';
 import { compileStore, storeReferences } from './compile-store.ts';
 import { compileClient, compileTarget } from './compile-targets.ts';
+import { compileTenants, tenantOf } from './compile-tenants.ts';
 import { compileWebhooks } from './compile-webhooks.ts';
 import { applyDefaults } from './defaults.ts';
 import { digestOf, withFingerprints } from './digest.ts';
@@ -91,6 +93,7 @@ const referencesOf = (parsed: Parsed): SecretReference[] => {
     }
   }
   for (const route of parsed.webhooks.values()) out.push(...webhookReferences(route));
+  for (const { sign } of parsed.holds?.notify ?? []) if (sign !== 'none') out.push(sign.secret);
   return out;
 };
 
@@ -143,6 +146,7 @@ const compile = (
   const store = parsed.store && compileStore(parsed.store, { directory, secrets, tell });
   const fingerprint = fingerprints(store?.encryptionKeys ?? []);
   const resolve = secrets === null ? null : (ref: SecretReference) => secrets.text(ref);
+  const tenants = compileTenants(parsed, file, tell);
   const targets = record<Target>(
     [...parsed.targets].map(([name, each]) => [
       name,
@@ -150,6 +154,7 @@ const compile = (
         resolve,
         fingerprint,
         types: typesOf(name, parsed),
+        safety: tenants[tenantOf(each)] ?? null,
         problem: tell,
         unusable: unusable.target,
       }),
@@ -164,9 +169,10 @@ const compile = (
     unusable: unusable.webhook,
   });
   const plans = record<Plan>(compilePlans(parsed, tell));
+  const holds = compileHolds({ parsed, resolve, problem: tell, unusable: unusable.webhook });
   const { environment, server, admin, reload } = parsed;
   if (environment === null || server === null || admin === null) return null;
-  if (reload === null || store === null) return null;
+  if (reload === null || store === null || holds === null) return null;
   const secretDigest = (reference: string): string => {
     const parsedReference = secretReference.safeParse(reference);
     const secret = parsedReference.success ? secrets?.text(parsedReference.data) : undefined;
@@ -192,8 +198,8 @@ const compile = (
     routes,
     webhooks,
     plans,
-    tenants: record<never>([]),
-    holds: { pendingMax: 1_000, expiresMs: 86_400_000, notify: [] },
+    tenants,
+    holds,
   });
 };
 

@@ -17,9 +17,8 @@ import type { Path } from './problem.ts';
 /** Keys by the place of their map; `*` is any name or index. */
 const keys: ReadonlyMap<string, readonly string[]> = new Map([
   ['clients.*.auth.*', ['jwt']],
-  ['targets.*', ['guards', 'protected', 'privileged']],
   ['targets.*.auth.*', ['oauth2']],
-  ['routes.*', ['rest', 'catalogue', 'approval']],
+  ['routes.*', ['rest', 'catalogue']],
 ]);
 
 /** Values by their place. */

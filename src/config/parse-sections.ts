@@ -7,6 +7,7 @@ import type { ClientSettings } from '../callers/settings.ts';
 import type { PlanSettings } from '../deliveries/settings.ts';
 import type { ProfileSettings } from '../identity/attributes/settings.ts';
 import type { SchemasFile } from '../identity/scim/declared-settings.ts';
+import type { HoldFileSettings } from '../holds/settings.ts';
 import {
   grant as grantSchema,
   grantKeys,
@@ -53,6 +54,7 @@ export type Parsed = Readonly<{
   admin: AdminSettings | null;
   store: StoreFileSettings | null;
   reload: 'careful' | 'auto' | 'manual' | null;
+  holds: HoldFileSettings | null;
   clients: ReadonlyMap<string, ClientSettings>;
   targets: ReadonlyMap<string, TargetSettings>;
   profiles: ReadonlyMap<string, ProfileSettings>;
@@ -264,6 +266,7 @@ export const parseSections = (file: MapTree, later: Later, report: Report): Pars
     admin: single('admin', singleKeys.admin),
     store: single('store', singleKeys.store),
     reload: single('reload', singleKeys.reload),
+    holds: single('holds', singleKeys.holds),
     clients: named('clients', namedSections.clients),
     targets: named('targets', namedSections.targets),
     profiles: named('profiles', namedSections.profiles),

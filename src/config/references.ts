@@ -74,10 +74,14 @@ const checkNames = (file: MapTree, report: Report): void => {
   const plans = entriesOf(child(file, 'plans'));
   const routes = entriesOf(child(file, 'routes'));
   checkPlans(plans, { clients, routes }, report);
+  for (const [index, notice] of itemsOf(child(child(file, 'holds'), 'notify')).entries())
+    refer(child(notice, 'to'), targets, 'target', ['holds', 'notify', index, 'to'], report);
   for (const [name, { value: route }] of routes) {
     const base = ['routes', name];
     checkDeliveries(route, base, { targets, plans }, report);
     refer(child(route, 'scim'), targets, 'target', [...base, 'scim'], report);
+    const point = child(child(route, 'authzen'), 'target');
+    refer(point, targets, 'target', [...base, 'authzen', 'target'], report);
     refer(child(route, 'normalise'), profiles, 'profile', [...base, 'normalise'], report);
     for (const [index, grant] of itemsOf(child(route, 'grants')).entries()) {
       const at = [...base, 'grants', index];

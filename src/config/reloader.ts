@@ -20,8 +20,12 @@ export type ReloadStatus = Readonly<{
 
 export type ReloaderDeps = Readonly<{
   load(): Promise<Loaded>;
-  /** Puts a snapshot in force; resolves once it is. */
-  activate(loaded: Loaded & Readonly<{ snapshot: Snapshot }>, cause: ReloadCause): Promise<void>;
+  /** Puts a snapshot in force; resolves once it is. `by`: who applied it; null where nobody is known. */
+  activate(
+    loaded: Loaded & Readonly<{ snapshot: Snapshot }>,
+    cause: ReloadCause,
+    by: string | null,
+  ): Promise<void>;
   /** Told of each load, with why it was refused in the words of `check`. */
   observe(
     result: Readonly<{ accepted: boolean; version: string; problems: readonly string[] }>,
@@ -33,7 +37,7 @@ export type ReloaderDeps = Readonly<{
 export type Reloader = Readonly<{
   reload(cause: ReloadCause): Promise<ReloadStatus>;
   /** Applies what waits, if its version is the wanted one (or none is wanted). */
-  apply(version: string | null): Promise<string | null>;
+  apply(version: string | null, by: string): Promise<string | null>;
   status(): ReloadStatus;
 }>;
 
@@ -74,9 +78,13 @@ export const makeReloader = (
         : { version: waiting.loaded.snapshot.version, widens: waiting.widens },
   });
 
-  const activate = async (loaded: Good, cause: ReloadCause): Promise<void> => {
+  const activate = async (
+    loaded: Good,
+    cause: ReloadCause,
+    by: string | null = null,
+  ): Promise<void> => {
     try {
-      await deps.activate(loaded, cause);
+      await deps.activate(loaded, cause, by);
     } catch (error) {
       problems = ['the change could not be kept and recorded; what served before still serves'];
       throw error;
@@ -134,12 +142,12 @@ export const makeReloader = (
         }
         return status();
       }),
-    apply: (version) =>
+    apply: (version, by) =>
       exclusive(async () => {
         const held = waiting;
         if (held === null) return null;
         if (version !== null && held.loaded.snapshot.version !== version) return null;
-        await activate(held.loaded, 'person');
+        await activate(held.loaded, 'person', by);
         return held.loaded.snapshot.version;
       }),
   };

@@ -7,6 +7,8 @@ import { clientSettings, personSettings } from '../callers/settings.ts';
 import { deliverSettings, enrichSettings, planSettings } from '../deliveries/settings.ts';
 import { profileSettings } from '../identity/attributes/settings.ts';
 import { eventSettings } from '../identity/events/settings.ts';
+import { holdSettings } from '../holds/settings.ts';
+import { approvalSettings, authzenSettings, verifySettings } from '../policy/safety-settings.ts';
 import { grant, permission } from '../policy/settings.ts';
 import { address, duration, name, secretReference, size } from '../scalars.ts';
 import { webhookSettings } from '../signatures/settings.ts';
@@ -96,10 +98,6 @@ export const storeSettings = z.strictObject({
     .prefault({}),
 });
 
-const mutatingAction = z
-  .string()
-  .regex(/^[a-z][a-z0-9]{0,63}:[a-z][a-z-]{0,31}$/, 'write an action such as users:deactivate');
-
 const routePath = z
   .string()
   .max(200)
@@ -111,7 +109,9 @@ export const routeSettings = z.strictObject({
   scim: name,
   normalise: name.optional(),
   before: z.enum(['capture', 'needed']).default('needed'),
-  verify: z.array(mutatingAction).max(100).default([]),
+  verify: verifySettings.prefault([]),
+  approval: approvalSettings.optional(),
+  authzen: authzenSettings.optional(),
   deletes: z.enum(['passthrough', 'deactivate']).default('passthrough'),
   turns: z.enum(['gateway', 'shared']).default('gateway'),
   emptyLists: z
@@ -166,6 +166,7 @@ export const singleKeys = {
   admin: adminSettings.prefault({}),
   store: storeSettings,
   reload: z.enum(['careful', 'auto', 'manual']).default('careful'),
+  holds: holdSettings.prefault({}),
 } as const;
 
 const includeList = z.array(z.string().min(1).max(500)).max(100);
@@ -203,6 +204,7 @@ export const secretPaths: readonly (readonly string[])[] = [
   ['routes', '*', 'webhook', 'keys', '*'],
   ['routes', '*', 'webhook', 'keys', '*', 'key'],
   ['routes', '*', 'deliver', '*', 'sign', 'secret'],
+  ['holds', 'notify', '*', 'sign', 'secret'],
   ['defaults', 'target', 'auth', '*', 'bearer'],
   ['defaults', 'target', 'auth', '*', 'basic', 'password'],
   ['defaults', 'target', 'auth', '*', 'header', 'value'],

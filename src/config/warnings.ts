@@ -16,6 +16,7 @@ import {
 import { isPrivateHost } from './private-host.ts';
 import type { Path } from './problem.ts';
 import type { Parsed } from './parse-sections.ts';
+import { findSafetyWarnings } from './safety-warnings.ts';
 import { findWebhookWarnings } from './webhook-warnings.ts';
 
 const soonMs = 30 * 86_400_000;
@@ -66,6 +67,7 @@ const warnUnused = (context: Context): void => {
     note(also.targets, textOf(child(route, 'scim')));
     note(also.profiles, textOf(child(route, 'normalise')));
     note(also.targets, textOf(child(child(route, 'enrich'), 'target')));
+    note(also.targets, textOf(child(child(route, 'authzen'), 'target')));
     for (const delivery of itemsOf(child(route, 'deliver'))) {
       note(also.targets, textOf(child(delivery, 'to')));
       note(plans, textOf(child(delivery, 'plan')));
@@ -75,6 +77,8 @@ const warnUnused = (context: Context): void => {
       note(used.permissions, textOf(child(grant, 'use')));
     }
   }
+  for (const notice of itemsOf(child(child(context.file, 'holds'), 'notify')))
+    note(also.targets, textOf(child(notice, 'to')));
   const words = [
     ['clients', used.clients, 'no route grants this client anything'],
     ['permissions', used.permissions, 'no grant uses this permission'],
@@ -183,11 +187,11 @@ const warnUnshown = (context: Context): void => {
         ['routes', name, 'before'],
         'this target never shows the members of groups: before-images lack them',
       );
-    for (const [index, action] of verify.entries())
+    for (const [index, action] of verify.actions.entries())
       if (/^groups:(add|remove|replace)-/.test(action))
         warnAt(
           context,
-          ['routes', name, 'verify', index],
+          ['routes', name, 'verify', ...(verify.listed ? [] : ['actions']), index],
           'this target never shows the members of groups: this cannot be read back',
         );
   }
@@ -202,6 +206,11 @@ export const findWarnings = (context: Context, complete: boolean): void => {
   warnWildcards(context);
   warnNestedRoutes(context);
   warnUnshown(context);
+  findSafetyWarnings({
+    parsed: context.parsed,
+    warnAt: (path, message) => warnAt(context, path, message),
+    complete,
+  });
   findWebhookWarnings({
     parsed: context.parsed,
     warnAt: (path, message, atKey) => warnAt(context, path, message, atKey),

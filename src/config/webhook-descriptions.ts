@@ -121,7 +121,8 @@ const words: ReadonlyMap<string, string> = new Map([
   ['keep', 'Headers to keep beside those that verifying needs.'],
 ]);
 
-const optionPath = /^routes\.\*\.(?:webhook|deliver\.\*\.sign)\.template\.(.+)$/;
+const optionPath =
+  /^(?:routes\.\*\.(?:webhook|deliver\.\*\.sign)|holds\.notify\.\*\.sign)\.template\.(.+)$/;
 const settingPath = /^routes\.\*\.webhook\.([A-Za-z]+)/;
 
 /** What an option of a scheme or a setting of single senders is for; undefined for any other path. */

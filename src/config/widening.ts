@@ -6,6 +6,7 @@ import type { Client, Route, Snapshot, Target } from '../snapshot.ts';
 import { canonical } from './digest.ts';
 import { widerTypes } from './compare-types.ts';
 import { widerWebhooks } from './compare-webhooks.ts';
+import { widerApprovals, widerSafety } from './compare-safety.ts';
 import { beyond, widerLimit, writtenRules, type WrittenGrant } from './compare-rules.ts';
 import type { Parsed } from './parse-sections.ts';
 import { settingsOf } from './settings-of.ts';
@@ -131,10 +132,13 @@ export const widenings = (old: Snapshot, next: Snapshot): readonly Widening[] =>
     if (known === undefined) continue;
     for (const what of widerClient(known, client)) out.push({ client: name, route: null, what });
   }
+  for (const what of widerSafety(before, after)) out.push({ client: null, route: null, what });
   const oldRoutes = new Map(old.routes.map((route) => [route.path, route]));
   for (const route of next.routes) {
     const known = oldRoutes.get(route.path);
     const shared = widerRoute(before, after, known, route);
+    for (const what of known === undefined ? [] : widerApprovals(known, route))
+      out.push({ client: null, route: route.name, what });
     for (const client of Object.keys(route.grants).sort()) {
       const tell = (what: string): void => void out.push({ client, route: route.name, what });
       for (const what of shared) tell(what);

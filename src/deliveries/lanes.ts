@@ -2,6 +2,7 @@
 import type { Clock } from '../clock.ts';
 import type { Deliver, Snapshot, WebhookRoute } from '../snapshot.ts';
 import { makeLane, type Lane } from './lane.ts';
+import { deliveringRoutes } from './own-events.ts';
 
 /**
  * How long a claim lasts at most, ms; a plan may take an hour. Nobody waits for that after a crash, for
@@ -29,7 +30,7 @@ const tryMs = (snapshot: Snapshot, route: WebhookRoute, deliver: Deliver): numbe
  * before another does its work, and longer where a try may take longer.
  */
 export const leaseMsOf = (snapshot: Snapshot): number => {
-  const all = snapshot.webhooks.flatMap((route) =>
+  const all = deliveringRoutes(snapshot).flatMap((route) =>
     route.deliver.map((deliver) => tryMs(snapshot, route, deliver) + 2 * leaseMarginMs),
   );
   return Math.min(leaseMsMax, Math.max(snapshot.store.leaseMs, ...all));
@@ -48,9 +49,9 @@ export const makeLanes = (clock: Pick<Clock, 'monotonic'>): Lanes => {
   return {
     all: () => [...lanes.values()],
     of: (name) => lanes.get(name),
-    reconcile: ({ webhooks }) => {
+    reconcile: (snapshot) => {
       const next = new Map<string, Lane>();
-      for (const route of webhooks) {
+      for (const route of deliveringRoutes(snapshot)) {
         for (const deliver of route.deliver) {
           const lane = lanes.get(deliver.lane) ?? makeLane(route, deliver, clock);
           lane.renew(route, deliver);

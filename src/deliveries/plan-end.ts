@@ -35,7 +35,7 @@ const own: Readonly<Partial<Record<Refusal['refused'], string>>> = {
 
 /**
  * A refusal of the passage. What the target or a limit could not do now is tried again, as is what
- * waits for a renewed credential, and a create whose first try is known under other values and may
+ * waits for a renewed credential or for people (the next try joins the same hold), and a create whose first try is known under other values and may
  * still be found; the rest a person has to mend.
  */
 export const endOf = (
@@ -47,6 +47,7 @@ export const endOf = (
   const later =
     errorTable[refused].retryable ||
     refused === 'target_credential_refused' ||
+    refused === 'mutation_held' ||
     (refused === 'key_reused' && step.do === 'create');
   if (later) {
     return againFor(refused, retryAfterSeconds > 0 ? retryAfterSeconds * 1_000 : null);

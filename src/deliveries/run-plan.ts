@@ -98,6 +98,7 @@ const tell = ({ run, step, route }: At, passed: Passed): void => {
     configVersion: order.snapshot.version,
     normalisedCount: outcome.normalised.length,
     mutating,
+    ...(outcome.holdId === undefined ? {} : { holdId: outcome.holdId }),
     mutation: ledger && {
       ledgerId: ledger.id,
       outcome: ledger.outcome,

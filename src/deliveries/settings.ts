@@ -3,7 +3,7 @@
  * plans do (interface.md §1). Shapes only; config/ compiles them.
  */
 import { z } from 'zod';
-import { duration, name } from '../scalars.ts';
+import { duration, name, requestPath } from '../scalars.ts';
 import { signSettings } from '../signatures/settings.ts';
 
 /** The text of a CEL expression; a bare number or boolean of YAML is one too. */
@@ -32,15 +32,6 @@ export const enrichSettings = z.strictObject({
   get: z.string().max(2_000).regex(/^\//, 'write a path such as /v1/employees/{event.subject}'),
 });
 
-/** Below a target's baseUrl: no query, no dot segments, nothing encoded. */
-const forwardPath = z
-  .string()
-  .max(500)
-  .regex(
-    /^(\/(?!\.{1,2}(\/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]*)*$/,
-    'write a path such as /webhook/hr, without query and dot segments',
-  );
-
 /** Keys that only a forward has. */
 const forwardKeys = ['path', 'sign', 'order', 'answers'] as const;
 
@@ -49,7 +40,7 @@ const delivery = z
     name,
     to: name.optional(),
     plan: name.optional(),
-    path: forwardPath.optional(),
+    path: requestPath.optional(),
     sign: z.union([z.literal('none', 'write how it is signed, or none'), signSettings]).optional(),
     order: expression.optional(),
     when: expression.optional(),

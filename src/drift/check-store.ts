@@ -35,12 +35,18 @@ export type CheckRow = Readonly<{
 }>;
 
 export interface CheckStore {
-  /** Keeps or replaces the check of a resource (an older entry never replaces a newer one); at most 500. */
+  /**
+   * Keeps or replaces the check of a resource (an older entry never replaces a newer one); at most 500.
+   * `dropped`: new ones beyond `rowsMax`.
+   */
   put(
     checks: readonly Omit<CheckRow, 'state' | 'round' | 'driftedAt' | 'paths' | 'version'>[],
     options: Readonly<{ rowsMax: number }>,
   ): Promise<Readonly<{ dropped: number }>>;
-  /** Takes due ones for `leaseMs`: their `dueAt` moves; at most 100. */
+  /**
+   * Takes due ones that are watched, for `leaseMs`: their `dueAt` moves, and their version grows, so that
+   * who lost its lease changes nothing; at most 100, those due longest first.
+   */
   claim(
     now: number,
     options: Readonly<{ leaseMs: number; limit: number }>,
@@ -52,6 +58,7 @@ export interface CheckStore {
     version: number,
     to: Pick<CheckRow, 'state' | 'round' | 'dueAt' | 'driftedAt' | 'paths'>,
   ): Promise<boolean>;
+  /** Newest entries first; at most 1,000. */
   list(query: Readonly<{ state?: CheckState; limit: number }>): Promise<readonly CheckRow[]>;
   counts(): Promise<Readonly<{ watching: number; drifted: number }>>;
   /** When the next is due, wall ms; null = none. */

@@ -105,6 +105,7 @@ export const errorContentOf = (
       traceId: marks.traceId,
       ...(marks.ledgerId === null ? {} : { ledgerId: marks.ledgerId }),
       ...(refusal.rule === undefined ? {} : { rule: refusal.rule }),
+      ...(refusal.holdId === undefined ? {} : { holdId: refusal.holdId }),
       ...(marks.outcome === null ? {} : { outcome: marks.outcome }),
     },
   };

@@ -98,6 +98,7 @@ const partOf = ({ outcome, startedAt, endedAt }: Tried): SettledPart => {
     targetMs: outcome.targetMs,
     attempts: outcome.attempts,
     mutation: mutationOf(outcome),
+    ...(outcome.holdId === undefined ? {} : { holdId: outcome.holdId }),
   };
 };
 
@@ -143,6 +144,7 @@ export const settledRecord = (finished: Finished): RequestSettled => {
     attempts: outcome?.attempts ?? [],
     mutation: outcome === null ? null : mutationOf(outcome),
     mutating: finished.mutating,
+    ...(outcome?.holdId === undefined ? {} : { holdId: outcome.holdId }),
     ...(outcome?.parts === undefined ? {} : { parts: outcome.parts.map(partOf) }),
   };
 };

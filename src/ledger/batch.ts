@@ -7,7 +7,8 @@ import { parseLedgerId } from '../ids.ts';
 import type { KeyRing } from '../sealing.ts';
 import { parseRecord, saltBytes, type ChainedRecord, type SaltedBody } from './canonical.ts';
 import { link } from './chain.ts';
-import type { LedgerRecord } from './record.ts';
+import type { Claims } from './claims.ts';
+import type { DenialRecord, IntentRecord, LedgerRecord } from './record.ts';
 import {
   lookupBytes,
   lookupKeyBytes,
@@ -28,6 +29,8 @@ export type Line = Readonly<{
   at: number;
   text: string;
   body: SaltedBody | null;
+  /** What must be had for it to be written; absent where it claims nothing. */
+  claims?: Claims | undefined;
 }>;
 
 const recordsContext = (writer: string, first: number) => `ledger/records/${writer}/${first}`;
@@ -42,6 +45,14 @@ export const subjectKey = (keyRing: KeyRing, subject: string): Buffer =>
 /** Look-up key of a trace id: its own 16 bytes. */
 export const traceKey = (traceId: string): Buffer | null =>
   /^[0-9a-f]{32}$/.test(traceId) ? Buffer.from(traceId, 'hex') : null;
+
+/** What was decided: a denial that names a hold waits in it. */
+export const decisionOf = (
+  record: Pick<DenialRecord, 'kind' | 'hold'> | Pick<IntentRecord, 'kind' | 'decision'>,
+): EntryIndex['decision'] => {
+  if (record.kind === 'intent') return record.decision;
+  return record.hold === undefined ? 'deny' : 'hold';
+};
 
 /** The index row of a record, or null where its kind has none. */
 export const entryIndex = (
@@ -60,7 +71,7 @@ export const entryIndex = (
           record.actions.length === 1
             ? (record.actions[0] as string)
             : [...new Set(record.actions)].toSorted().join(','),
-        decision: record.kind === 'denial' ? 'deny' : record.decision,
+        decision: decisionOf(record),
       }
     : null;
 
@@ -82,6 +93,23 @@ export const outcomeIndex = (
     : null;
 
 type Lookup = Readonly<{ key: Buffer; writer: string; sequence: number }>;
+
+/** Entries that one entry takes back and is found by; the rest are named in the record alone. */
+const reversesMax = 100;
+const nothing: readonly string[] = Object.freeze([]);
+
+/** Ids of what a record belongs to: its hold, its override, entries that it takes back. */
+const relatedTo = (record: LedgerRecord): readonly string[] => {
+  if (record.kind === 'denial') return record.hold === undefined ? nothing : [record.hold];
+  if (record.kind !== 'intent') return nothing;
+  const { hold, override, reverses } = record;
+  if (hold === undefined && override === undefined && reverses === undefined) return nothing;
+  return [
+    ...(hold === undefined ? nothing : [hold.id]),
+    ...(override === undefined ? nothing : override.split(' + ')),
+    ...(reverses ?? nothing).slice(0, reversesMax),
+  ];
+};
 
 const lookupsOf = (
   record: LedgerRecord,
@@ -108,6 +136,7 @@ const lookupsOf = (
       break;
     }
   }
+  for (const id of relatedTo(record)) add(subjectKey(keyRing, id));
   if (record.kind === 'intent' && record.body.repeat !== undefined) {
     add(subjectKey(keyRing, record.body.repeat.key));
   }
@@ -141,7 +170,8 @@ export const encodeBatch = (
   const outcomes: OutcomeIndex[] = [];
   const lookups: Lookup[] = [];
   const bodies: string[] = [];
-  lines.forEach(({ record, at, text, body }, offset) => {
+  const claimed: LedgerBatch['claims'][number][] = [];
+  lines.forEach(({ record, at, text, body, claims }, offset) => {
     const sequence = first + offset;
     digest = link(digest, text);
     const entry = entryIndex(record, at, sequence);
@@ -149,6 +179,9 @@ export const encodeBatch = (
     const outcome = outcomeIndex(record, writer, sequence);
     if (outcome !== null) outcomes.push(outcome);
     lookups.push(...lookupsOf(record, keyRing, writer, sequence));
+    if (claims !== undefined) {
+      claimed.push({ sequence, windows: claims.windows, hold: claims.hold });
+    }
     if (body !== null) bodies.push(`${sequence} ${body.salt.toString('hex')} ${body.text}`);
   });
   const text = lines.map((line) => line.text).join('\n');
@@ -166,7 +199,7 @@ export const encodeBatch = (
         ? null
         : keyRing.seal(Buffer.from(bodies.join('\n'), 'utf8'), bodiesContext(writer, first)),
     entries,
-    claims: [],
+    claims: claimed,
     outcomes,
     lookups: pack(lookups),
   };

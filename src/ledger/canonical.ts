@@ -46,7 +46,8 @@ const resourceOf = (resource: IntentRecord['resource']) => ({
   type: resource.type,
 });
 
-// Member names below stand in sorted order: JSON.stringify then prints RFC 8785 without a sort.
+// Member names below stand in sorted order: JSON.stringify then prints RFC 8785 without a sort. What is
+// undefined is not printed: records of earlier versions keep their bytes.
 const intent = (record: IntentRecord, at: number, bodyHash: string | null) => ({
   actions: record.actions,
   at,
@@ -56,14 +57,20 @@ const intent = (record: IntentRecord, at: number, bodyHash: string | null) => ({
   configVersion: record.configVersion,
   decision: record.decision,
   environment: record.environment,
+  hold:
+    record.hold === undefined
+      ? undefined
+      : { approvals: record.hold.approvals, id: record.hold.id },
   keyId: record.keyId,
   kind: 'intent',
   normalised: record.normalised.map(({ path, rule }) => ({ path, rule })),
   operation: record.operation,
+  override: record.override,
   remote: record.remote,
   repairs: record.repairs,
   requestId: record.requestId,
   resource: resourceOf(record.resource),
+  reverses: record.reverses,
   route: record.route,
   rule: record.rule,
   shadowed: record.shadowed,
@@ -92,6 +99,7 @@ const denial = (record: DenialRecord, at: number) => ({
   code: record.code,
   configVersion: record.configVersion,
   count: record.count,
+  hold: record.hold,
   kind: 'denial',
   operation: record.operation,
   requestId: record.requestId,

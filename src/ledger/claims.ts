@@ -1,8 +1,9 @@
 /**
  * What an intent takes in the transaction that writes it: places in windows (guards), and a hold that is
  * released once. Both or neither: an intent on disk has them, and one without them was never written.
- * A place is given back when the entry is known as `not-sent` or `rejected`, never on a guess. Types only.
+ * A place is given back when the entry is known as `not-sent` or `rejected`, never on a guess.
  */
+import { GatewayError } from '../errors.ts';
 import type { HoldId } from '../ids.ts';
 
 /** A place in a window: `amount` of `max` in the last `ms` before the intent's time. */
@@ -10,6 +11,7 @@ export type WindowClaim = Readonly<{
   /** Stable key of the counter, at most 400 characters. */
   key: string;
   ms: number;
+  /** Whole, as all numbers here. */
   max: number;
   /** At least 1. More than there is room for is not taken in part. */
   amount: number;
@@ -42,3 +44,24 @@ export type Unclaimed = Readonly<
 >;
 
 export const noClaims: Claims = Object.freeze({ windows: Object.freeze([]), hold: null });
+
+/** Is there nothing to be had? */
+export const claimsNothing = ({ windows, hold }: Claims): boolean =>
+  windows.length === 0 && hold === null;
+
+const keyMax = 400;
+const windowsMax = 32;
+
+const isBounded = ({ key, ms, max, amount }: WindowClaim): boolean =>
+  key.length <= keyMax &&
+  [ms, max, amount].every(Number.isSafeInteger) &&
+  ms >= 1 &&
+  max >= 0 &&
+  amount >= 1;
+
+/** Throws GatewayError `internal` where claims go beyond what their types promise. */
+export const assertBounded = ({ windows }: Claims): void => {
+  if (windows.length > windowsMax || !windows.every(isBounded)) {
+    throw new GatewayError('internal', { cause: new TypeError('claims are out of bounds') });
+  }
+};

@@ -1,7 +1,7 @@
 /**
  * Denials are evidence, but a caller in a loop must not fill the ledger with them: up to 60 a minute
  * per client and rule are recorded one by one, what comes beyond is counted into one record at the
- * end of that minute.
+ * end of that minute. A mutation that is held is no repeat of another: each is recorded.
  */
 import type { Clock, Timer } from '../clock.ts';
 import type { DenialRecord } from './record.ts';
@@ -38,6 +38,7 @@ export const makeDenials = (
   };
   return Object.freeze({
     take: (denial: DenialRecord): void => {
+      if (denial.hold !== undefined) return record(denial);
       timer ??= clock.after(windowMs, flush);
       const pair = `${denial.client}\n${denial.rule}`;
       const key = windows.size < pairsMax || windows.has(pair) ? pair : '';

@@ -27,7 +27,10 @@ export type ListQuery = Readonly<{
   target?: string;
   /** Any of these. */
   actions?: readonly string[];
-  /** Resource id, the subject's own name (userName, displayName) or `repeat.key`: compared by keyed hash. */
+  /**
+   * Resource id, the subject's own name (userName, displayName), `repeat.key`, a hold, an override or an
+   * entry that was taken back: compared by keyed hash.
+   */
   subject?: string;
   traceId?: string;
   since?: number;

@@ -1,7 +1,15 @@
 /** Answers questions about entries: finds rows in the store, opens the sealed records, joins both. */
 import { ledgerId, type LedgerId } from '../ids.ts';
 import type { KeyRing } from '../sealing.ts';
-import { holds, openBodies, openLines, openRecord, subjectKey, traceKey } from './batch.ts';
+import {
+  decisionOf,
+  holds,
+  openBodies,
+  openLines,
+  openRecord,
+  subjectKey,
+  traceKey,
+} from './batch.ts';
 import { parseRecord, type ChainedIntent, type ChainedRecord } from './canonical.ts';
 import type { Ledger, ListQuery, OpenEntry } from './ledger.ts';
 import {
@@ -35,7 +43,7 @@ const rowOf = (
   operation: record.operation,
   actions: record.actions,
   resource: record.resource,
-  decision: record.kind === 'denial' ? 'deny' : record.decision,
+  decision: decisionOf(record),
   rule: record.rule,
   outcome: latest?.outcome ?? null,
   settledBy: latest?.settledBy ?? null,

@@ -10,6 +10,7 @@ import type { KeyRing } from '../sealing.ts';
 import type { Observer } from '../telemetry/observe.ts';
 import { openLines } from './batch.ts';
 import { makeCheckpointer, type CheckpointSink } from './checkpointer.ts';
+import { assertBounded, type Unclaimed } from './claims.ts';
 import { makeDenials } from './denials.ts';
 import type { Ledger } from './ledger.ts';
 import { makeLease, type TookOver } from './lease.ts';
@@ -78,6 +79,8 @@ export type OwnedLedger = Ledger &
   }>;
 
 const upkeepMs = 60_000;
+/** Places in windows stay so long after their end: another gateway's clock may be behind this one's. */
+const placesGraceMs = 600_000;
 /** Slices of upkeep in one go; the rest waits for the next minute. */
 const slicesMax = 2_000;
 
@@ -107,6 +110,7 @@ const makeUpkeep = (deps: LedgerDeps) => {
     const limits = {
       bodiesBefore: now - retention.bodiesMs,
       ledgerBefore: now - retention.ledgerMs,
+      placesBefore: now - placesGraceMs,
     };
     const total = { bodies: 0, batches: 0 };
     for (let slice = 0; slice < slicesMax && !state.stopped && clockTrusted(); slice += 1) {
@@ -226,7 +230,10 @@ export const makeLedger = (deps: LedgerDeps): OwnedLedger => {
       await lease.release();
     },
     open: (intent, options): Promise<LedgerId> => queue.durable(dated(intent), options.revocation),
-    openClaiming: () => Promise.reject(new GatewayError('internal')),
+    openClaiming: async (intent, { revocation, claims }): Promise<LedgerId | Unclaimed> => {
+      assertBounded(claims);
+      return queue.claiming(dated(intent), revocation, claims);
+    },
     settle: (outcome): void => soon(dated(outcome), true),
     deny: (denial): void => denials.take(dated(denial)),
     act: (act): Promise<LedgerId> => queue.durable(dated(act), true),

@@ -4,8 +4,10 @@
  * and groups appear by their id at the target.
  */
 import type { LedgerId } from '../ids.ts';
+import { decisionOf } from './batch.ts';
 import type { ChainedIntent, ChainedRecord } from './canonical.ts';
 import type { ActRecord, DenialRecord, EntryOutcome, OutcomeRecord } from './record.ts';
+import type { EntryIndex } from './store.ts';
 
 type Activity = Readonly<{ class: 3001 | 3004 | 3006; id: number; name: string }>;
 
@@ -58,6 +60,7 @@ const statuses: Readonly<Record<EntryOutcome, Status>> = {
 };
 const unknown: Status = { id: 0, name: 'Unknown' };
 const failure: Status = { id: 2, name: 'Failure' };
+const held: Status = { id: 99, name: 'Held' };
 
 const base = (
   activity: Activity,
@@ -97,15 +100,25 @@ const subjectOf = (activity: Activity, type: string, id: string | null) => {
   return { entity: { type, ...named } };
 };
 
+const statusOf = (decision: EntryIndex['decision'], latest: Latest | null): Status => {
+  if (decision !== 'allow') return decision === 'hold' ? held : failure;
+  return latest === null ? unknown : statuses[latest.outcome];
+};
+
+/** Doubt weighs more than a denial, and so does an override: both want a person to look. */
+const severityOf = (record: ChainedIntent | DenialRecord, latest: Latest | null): 1 | 2 | 3 => {
+  if (record.kind === 'denial') return 2;
+  return latest?.outcome === 'in-doubt' || record.override !== undefined ? 3 : 1;
+};
+
 const entryEvent = (id: LedgerId, record: ChainedIntent | DenialRecord, latest: Latest | null) => {
   const activity = activityOf(mainAction(record.actions));
   const denied = record.kind === 'denial';
-  const status = denied ? failure : latest === null ? unknown : statuses[latest.outcome];
-  const severity = denied ? 2 : latest?.outcome === 'in-doubt' ? 3 : 1;
+  const decision = decisionOf(record);
   const { route, target, tenant, operation, actions, rule, configVersion, requestId } = record;
   return {
-    ...base(activity, record.at, id, status, {
-      severity,
+    ...base(activity, record.at, id, statusOf(decision, latest), {
+      severity: severityOf(record, latest),
       traceId: record.traceId,
       ...(denied ? {} : { environment: record.environment }),
     }),
@@ -123,12 +136,15 @@ const entryEvent = (id: LedgerId, record: ChainedIntent | DenialRecord, latest: 
       tenant,
       operation,
       actions,
-      decision: denied ? 'deny' : record.decision,
+      decision,
       rule,
       outcome: latest?.outcome ?? null,
       settledBy: latest?.settledBy ?? null,
       configVersion,
       requestId,
+      // JSON has no undefined: what an entry lacks is not there.
+      hold: record.hold,
+      ...(denied ? {} : { override: record.override, reverses: record.reverses }),
     },
   };
 };

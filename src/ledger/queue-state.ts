@@ -80,6 +80,16 @@ export type Queue = {
   stopped: (() => void) | null;
 };
 
+/** States in which nothing is written, and nothing is about to be. */
+export const isIdle = ({ state }: Queue): boolean =>
+  state === 'closed' || state === 'forked' || state === 'behind' || state === 'reclaiming';
+
+/** Whoever waits for the queue to stop waits no longer. */
+export const releaseStop = (queue: Queue): void => {
+  queue.stopped?.();
+  queue.stopped = null;
+};
+
 /** Drops the retry that is armed. */
 export const disarm = (queue: Queue): void => {
   queue.retry?.cancel();

@@ -42,7 +42,8 @@ export type IntentRecord = Readonly<{
   operation: string;
   actions: readonly string[];
   resource: Readonly<{ type: string; id: string | null }>;
-  decision: 'allow' | 'hold';
+  /** What was released from a hold was allowed, and says so in `hold`. */
+  decision: 'allow';
   rule: string;
   traceId: TraceId;
   requestId: RequestId;
@@ -57,7 +58,7 @@ export type IntentRecord = Readonly<{
   shadowed: readonly string[];
   /** Hold it was released from, and who approved. */
   hold?: Readonly<{ id: string; approvals: readonly string[] }>;
-  /** Break-glass override that let it hit a protected subject. */
+  /** Break-glass override that let it hit a protected subject; several joined by ` + `. */
   override?: string;
   /** Entries that it takes back. */
   reverses?: readonly string[];

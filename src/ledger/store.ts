@@ -184,10 +184,11 @@ export interface LedgerStore {
     range: Readonly<{ writer: string; from: number; to: number }>,
   ): Promise<readonly Readonly<{ size: number; note: string }>[]>;
   /**
-   * One bounded slice of upkeep: removes bodies written before `bodiesBefore` and whole batches
-   * before `ledgerBefore`, merges look-ups. `more` says that another slice has work.
+   * One bounded slice of upkeep: removes bodies written before `bodiesBefore`, whole batches before
+   * `ledgerBefore` and places in windows that ended before `placesBefore`, merges look-ups. `more` says
+   * that another slice has work.
    */
   maintain(
-    limits: Readonly<{ bodiesBefore: number; ledgerBefore: number }>,
+    limits: Readonly<{ bodiesBefore: number; ledgerBefore: number; placesBefore: number }>,
   ): Promise<Readonly<{ bodies: number; batches: number; more: boolean }>>;
 }

@@ -6,6 +6,7 @@ import { GatewayError } from '../errors.ts';
 import type { LedgerId, Random } from '../ids.ts';
 import { batchBytesMax, batchRecordsMax, type Line } from './batch.ts';
 import { bodyText, canonicalText, hashBody, saltBytes } from './canonical.ts';
+import type { Claims, Unclaimed } from './claims.ts';
 import type { LedgerRecord } from './record.ts';
 
 /** Bounds of what waits in memory; outcomes have twice the room, for every intent may need one. */
@@ -14,7 +15,8 @@ export const queueLimits: QueueLimits = { recordsMax: 10_000, bytesMax: 67_108_8
 
 /** Somebody waits for the record to be durable. */
 export type Waiter = Readonly<{
-  resolve(id: LedgerId): void;
+  /** With its id, or with what it claims and cannot have: then it was not written. */
+  resolve(answer: LedgerId | Unclaimed): void;
   reject(error: GatewayError): void;
 }>;
 
@@ -56,11 +58,20 @@ const count = (waiting: Waiting, item: Pending, sign: 1 | -1): void => {
 export const hasRoom = (waiting: Waiting, limits: QueueLimits, times: 1 | 2): boolean =>
   waiting.items.length < limits.recordsMax * times && waiting.bytes < limits.bytesMax * times;
 
+/** What claims take of memory, about. */
+const bytesOf = (claims: Claims | undefined): number =>
+  claims?.windows.reduce((sum, { key }) => sum + key.length + 64, 64) ?? 0;
+
 /** Prints a record and puts it last. */
 export const enter = (
   waiting: Waiting,
   record: LedgerRecord,
-  how: Readonly<{ reserved: boolean; waiter: Waiter | null; random: Random }>,
+  how: Readonly<{
+    reserved: boolean;
+    waiter: Waiter | null;
+    random: Random;
+    claims?: Claims | undefined;
+  }>,
 ): void => {
   const at = Math.max(waiting.lastAt, record.at);
   waiting.lastAt = at;
@@ -69,8 +80,9 @@ export const enter = (
       ? { salt: Buffer.from(how.random(saltBytes)), text: bodyText(record.body) }
       : null;
   const text = canonicalText(record, at, body === null ? null : hashBody(body));
-  const bytes = text.length + (body?.text.length ?? 0);
-  const item = { record, at, text, body, bytes, reserved: how.reserved, waiter: how.waiter };
+  const { reserved, waiter, claims } = how;
+  const bytes = text.length + (body?.text.length ?? 0) + bytesOf(claims);
+  const item = { record, at, text, body, bytes, reserved, waiter, claims };
   waiting.items.push(item);
   count(waiting, item, 1);
 };
@@ -137,6 +149,10 @@ export const putBack = (waiting: Waiting, items: readonly Pending[]): void => {
   waiting.items = [...items, ...waiting.items];
   for (const item of items) count(waiting, item, 1);
 };
+
+/** Those that nobody waits for: they are kept until they are written. */
+export const withoutWaiter = (items: readonly Pending[]): readonly Pending[] =>
+  items.filter(({ waiter }) => waiter === null);
 
 /** Refuses those who wait (with `keepReserved` only those without a right to the reserve); returns how many. */
 export const refuseWaiters = (

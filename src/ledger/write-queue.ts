@@ -9,16 +9,20 @@
  */
 import { GatewayError } from '../errors.ts';
 import { ledgerId, type LedgerId } from '../ids.ts';
-import { batchRecordsMax, encodeBatch } from './batch.ts';
+import { batchRecordsMax } from './batch.ts';
 import { genesis } from './chain.ts';
 import { adoptChain, leaveChain, tellLate } from './former-chain.ts';
-import { lackOf, nameNotSent, refuseItems } from './in-doubt.ts';
+import { claimsNothing, type Claims, type Unclaimed } from './claims.ts';
+import { handOver } from './hand-over.ts';
+import { fallBehind, lackOf, nameNotSent, refuseItems } from './in-doubt.ts';
 import { asLateSend, interruption } from './own-records.ts';
 import {
   backoffMsFirst,
   become,
   disarm,
   emptyQueue,
+  isIdle,
+  releaseStop,
   type Committed,
   type Doubt,
   type Queue,
@@ -26,7 +30,15 @@ import {
 } from './queue-state.ts';
 import type { LedgerRecord } from './record.ts';
 import type { Head, LedgerBatch } from './store.ts';
-import { enter, hasRoom, putBack, refuseWaiters, take, type Pending } from './waiting.ts';
+import {
+  enter,
+  hasRoom,
+  putBack,
+  refuseWaiters,
+  take,
+  withoutWaiter,
+  type Pending,
+} from './waiting.ts';
 
 /** How long outcomes and denials wait for an intent to ride with, ms. */
 const companyMs = 20;
@@ -47,6 +59,8 @@ export type WriteQueue = Readonly<{
   accept(): Promise<void>;
   /** Resolves with the record's id after its commit; rejects with GatewayError. */
   durable(record: LedgerRecord, reserved: boolean): Promise<LedgerId>;
+  /** As `durable`, if its claims can be had in the transaction that writes it. */
+  claiming(record: LedgerRecord, reserved: boolean, claims: Claims): Promise<LedgerId | Unclaimed>;
   /** Takes a record for writing soon; false where memory is full and it was dropped. */
   soon(record: LedgerRecord, reserved: boolean): boolean;
   writable(): boolean;
@@ -90,38 +104,27 @@ const interrupt = (queue: Queue, reason: string): void => {
 const commit = async (queue: Queue): Promise<void> => {
   queue.scheduled = false;
   if (queue.busy || isIdle(queue)) return;
-  const { store, keyRing, clock, observer } = queue.deps;
   const reserve = queue.state === 'spare';
   const items = take(queue.waiting, { onlyReserved: reserve, notBefore: queue.newestAt ?? 0 });
   if (items.length === 0) return plan(queue);
   queue.company?.cancel();
   queue.company = null;
   queue.busy = true;
-  const started = clock.monotonic();
-  const report = (failed: boolean) =>
-    observer.ledgerAppended({
-      seconds: (clock.monotonic() - started) / 1_000,
-      records: items.length,
-      failed,
-    });
-  const from = { writer: queue.writer, first: queue.next, previous: queue.digest };
-  const batch = encodeBatch(items, from, keyRing);
-  try {
-    const result = await store.append(batch, { reserve });
-    report(result.kind !== 'committed');
-    if (result.kind === 'committed') committed(queue, batch, items, result.reserve);
-    else if (result.kind === 'full') full(queue, items, reserve);
-    else await doubtful(queue, batch, items);
-  } catch (error) {
-    report(true);
-    observer.note('error', 'ledger.append', { cause: error });
-    await doubtful(queue, batch, items);
-  }
+  const { batch, items: held, result } = await handOver(queue, items, reserve);
+  if (result.kind === 'committed') committed(queue, batch, held, result.reserve);
+  else if (result.kind === 'full') full(queue, held, reserve);
+  else if (result.kind === 'nothing') untouched(queue, held);
+  else await doubtful(queue, batch, held);
 };
 
-/** States in which nothing is written, and nothing is about to be. */
-const isIdle = ({ state }: Queue): boolean =>
-  state === 'closed' || state === 'forked' || state === 'behind' || state === 'reclaiming';
+/** Nothing was written, and the store answers: nobody could have what was claimed, or it is behind. */
+const untouched = (queue: Queue, items: readonly Pending[]): void => {
+  queue.busy = false;
+  refuseItems(items, null);
+  putBack(queue.waiting, withoutWaiter(items));
+  if (queue.state === 'interrupted') disarm(queue);
+  plan(queue);
+};
 
 const doubtful = (queue: Queue, batch: LedgerBatch, items: readonly Pending[]): Promise<void> => {
   queue.doubt = { batch, items, refused: false };
@@ -147,14 +150,6 @@ const reclaim = async (queue: Queue): Promise<void> => {
   adoptChain(queue, head);
   interrupt(queue, former === head.writer ? 'records were lost' : `${former} was closed`);
   return commit(queue);
-};
-
-/** The store knows less than was acknowledged: only a person may go on from there. */
-const fallBehind = (queue: Queue, reason: string): void => {
-  queue.behind = reason;
-  become(queue, 'behind', reason);
-  refuseWaiters(queue.waiting, { keepReserved: false });
-  releaseStop(queue);
 };
 
 /** Is what this chain holds on disk all that was acknowledged? Then a closed one can be left. */
@@ -269,10 +264,7 @@ const settleDoubt = async (queue: Queue, doubt: Doubt): Promise<void> => {
   const kept = head.closed && onDisk.equals(batch.digest);
   if (kept) nameNotSent(queue, doubt);
   else {
-    putBack(
-      queue.waiting,
-      items.filter((item) => item.waiter === null),
-    );
+    putBack(queue.waiting, withoutWaiter(items));
   }
   if (head.next < batch.first) {
     fallBehind(queue, lackOf(queue, head));
@@ -284,11 +276,6 @@ const settleDoubt = async (queue: Queue, doubt: Doubt): Promise<void> => {
     become(queue, 'forked', 'the chain on disk is not the one this process writes');
   }
   releaseStop(queue);
-};
-
-const releaseStop = (queue: Queue): void => {
-  queue.stopped?.();
-  queue.stopped = null;
 };
 
 const schedule = (queue: Queue): void => {
@@ -321,7 +308,12 @@ const plan = (queue: Queue): void => {
   });
 };
 
-const durable = (queue: Queue, record: LedgerRecord, reserved: boolean): Promise<LedgerId> => {
+const durable = (
+  queue: Queue,
+  record: LedgerRecord,
+  how: Readonly<{ reserved: boolean; claims?: Claims }>,
+): Promise<LedgerId | Unclaimed> => {
+  const { reserved } = how;
   if (queue.stopped !== null || queue.state === 'closed') {
     return Promise.reject(new GatewayError('shutting_down'));
   }
@@ -331,7 +323,7 @@ const durable = (queue: Queue, record: LedgerRecord, reserved: boolean): Promise
   }
   return new Promise((resolve, reject) => {
     const { random } = queue.deps;
-    enter(queue.waiting, record, { reserved, waiter: { resolve, reject }, random });
+    enter(queue.waiting, record, { ...how, waiter: { resolve, reject }, random });
     plan(queue);
   });
 };
@@ -348,7 +340,7 @@ const stop = async (queue: Queue): Promise<number> => {
   queue.retry?.cancel();
   queue.state = 'closed';
   refuseWaiters(queue.waiting, { keepReserved: false });
-  const inDoubt = queue.doubt?.items.filter((item) => item.waiter === null) ?? [];
+  const inDoubt = withoutWaiter(queue.doubt?.items ?? []);
   return queue.waiting.items.length + inDoubt.length;
 };
 
@@ -379,7 +371,11 @@ export const makeWriteQueue = (deps: QueueDeps): WriteQueue => {
       become(queue, 'reclaiming', 'a person accepted the loss');
       await reclaim(queue);
     },
-    durable: (record: LedgerRecord, reserved: boolean) => durable(queue, record, reserved),
+    // Who claims nothing is never told that it cannot be had.
+    durable: (record: LedgerRecord, reserved: boolean) =>
+      durable(queue, record, { reserved }) as Promise<LedgerId>,
+    claiming: (record: LedgerRecord, reserved: boolean, claims: Claims) =>
+      durable(queue, record, { reserved, ...(claimsNothing(claims) ? {} : { claims }) }),
     soon: (record: LedgerRecord, reserved: boolean): boolean => {
       if (queue.state === 'closed' || !hasRoom(queue.waiting, deps.limits, 2)) return false;
       const meant = asLateSend(record, queue.former);

@@ -21,8 +21,9 @@ import type { Outcome } from './doors.ts';
 import { takeLimits } from './exits.ts';
 import { gatherCurrent } from './facts.ts';
 import { isUnseen } from './hidden.ts';
-import { beginJourney } from './journey.ts';
+import { beginJourney, noteEffects } from './journey.ts';
 import type { MutationWalk } from './mutation-walk.ts';
+import { tellUse } from './tell-use.ts';
 import { resourceKey } from './normalise.ts';
 
 type Create = Extract<Mutation, { verb: 'create' }>;
@@ -121,8 +122,10 @@ const carryOn = async (
     if (operation === null) return null;
     const effects = effectsOf(operation, target.knobs);
     journey.operation = operation;
-    journey.actions = effects.map(({ action }) => action);
-    return await walkThrough({ ...walk, operation, effects, turn });
+    noteEffects(journey, effects);
+    const outcome = await walkThrough({ ...walk, operation, effects, turn });
+    tellUse(deps, journey);
+    return outcome;
   } finally {
     turn.leave();
   }
@@ -150,9 +153,9 @@ export const adoptExisting = async (
     targetMs: refused.targetMs + looking.targetMs + journey.targetMs,
   };
   if (outcome === null || id === null) return { ...refused, ...spent };
-  // A refusal of the second leaves the first as it was; a doubt must be told.
-  const doubtful = outcome.ledger?.outcome === 'in-doubt';
-  if (isRefusal(outcome.reply) && !doubtful) return { ...refused, ...spent };
+  // A refusal of the second leaves the first as it was; a doubt, and that it waits, must be told.
+  const told = outcome.ledger?.outcome === 'in-doubt' || outcome.decision === 'hold';
+  if (isRefusal(outcome.reply) && !told) return { ...refused, ...spent };
   const reply = asCreated(outcome, create.type, id, passage.origin.publicBase);
   return { ...outcome, ...spent, operation: 'create', reply };
 };

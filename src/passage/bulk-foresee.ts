@@ -18,11 +18,18 @@ import type { BulkOutcome, BulkPassage, Outcome } from './doors.ts';
 import { denied, takeLimits, turnAway, type PassageDeps } from './exits.ts';
 import { gatherCurrent, needsCurrent, type Current } from './facts.ts';
 import { judgeEarly } from './judge-early.ts';
-import { abandonedRefusal, beginJourney, endJourney, type Journey } from './journey.ts';
+import {
+  abandonedRefusal,
+  beginJourney,
+  endJourney,
+  noteEffects,
+  type Journey,
+} from './journey.ts';
 import { withCurrent } from './mutate.ts';
 import type { MutationWalk } from './mutation-walk.ts';
-import { normaliseOperation, resourceKey } from './normalise.ts';
+import { normaliseOperation, resourceKey, withEarlyPrivilege } from './normalise.ts';
 import { decideMutation, prepare, stripped, type Prepared } from './prepare.ts';
+import { judgeSubjects } from './subjects.ts';
 
 /** What was foreseen: a refusal of the whole, or none, and the reads it took. */
 export type Foreseen = Pick<BulkOutcome, 'refused' | 'foreseen'>;
@@ -59,10 +66,11 @@ const lookEarly = (looking: Looking, of: BulkOperation): Looked | Outcome => {
   const later = passage.route.before === 'capture' ? 'later' : null;
   const normal = normaliseOperation(of.operation, passage.route, later, target.knobs);
   if (isRefusal(normal)) return refusedWhole(deps, journey, normal, of);
-  const { operation: meant, effects } = normal;
+  const { operation: meant } = normal;
+  const effects = withEarlyPrivilege(normal, target.safety?.privileged ?? null);
   journey.operation = meant;
   journey.normalised = normal.normalised;
-  journey.actions = effects.map((effect) => effect.action);
+  noteEffects(journey, effects);
   const { actor, route } = passage;
   const early = judgeEarly(actor, route, { operation: meant, effects, now: deps.clock.now() });
   if (early.goes === 'denied') {
@@ -129,11 +137,13 @@ const decideWith = (
   if (isRefusal(approached)) return refusedWhole(deps, journey, approached, of);
   const prepared = prepare(approached, current?.resource ?? null);
   if (isRefusal(prepared)) return refusedWhole(deps, journey, prepared, of);
-  journey.actions = prepared.effects.map((effect) => effect.action);
+  noteEffects(journey, prepared.effects);
   const decision = decideMutation(prepared, approached);
   if (!decision.allowed) return refusedWhole(deps, journey, denied(journey, decision), of);
   const final = stripped(prepared, decision.drop);
   if (isRefusal(final)) return refusedWhole(deps, journey, final, of);
+  const protects = judgeSubjects(walk, final);
+  if (isRefusal(protects)) return refusedWhole(deps, journey, protects, of);
   if (current !== null) leave(looking, current, final);
   return null;
 };

@@ -46,12 +46,13 @@ const digest = (fingerprint: KeyRing['fingerprint'], text: string): string =>
 /**
  * The identity of a mutation; null where a repeat of it cannot be told from another call of the same
  * words: without a key, a create that has no matching attribute, and what takes access away, which
- * goes out however often it is sent.
+ * goes out however often it is sent. What people let out is nobody's repeat: their hold stands for it.
  */
 export const identityOf = ({ deps, journey, operation }: MutationWalk): CallIdentity | null => {
   const { passage } = journey;
   const { actor, route, origin } = passage;
   const { fingerprint } = deps;
+  if (passage.release !== undefined || passage.undo !== undefined) return null;
   const key = origin.idempotencyKey;
   if (key === null) {
     if (journey.revocation) return null;

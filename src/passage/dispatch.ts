@@ -61,26 +61,36 @@ export const lastCheck =
     return inTime ? null : 'ledger_unavailable';
   };
 
-/** Sends `call` to the route's target. Never throws. */
-export const dispatch = async (
+type Sending = Readonly<{
+  purpose: Purpose;
+  ledgerId: LedgerId | null;
+  /** Monotonic ms. */
+  deadline: number;
+  headers: Readonly<Record<string, string>>;
+}>;
+
+/** One call on the wire, with the trace. */
+const sendOne = async (
   deps: DispatchDeps,
   journey: Journey,
   target: Target,
   call: Call,
-  purpose: Purpose,
-  ledgerId: LedgerId | null,
+  { purpose, ledgerId, deadline, headers: more }: Sending,
 ): Promise<Sent> => {
   const { origin, actor } = journey.passage;
   const firstSpan = newSpanId(deps.random);
   const startedAt = deps.clock.monotonic();
-  const headers: Record<string, string> = { traceparent: `00-${origin.traceId}-${firstSpan}-01` };
+  const headers: Record<string, string> = {
+    traceparent: `00-${origin.traceId}-${firstSpan}-01`,
+    ...more,
+  };
   if (ledgerId !== null) headers['sallyport-ledger-id'] = ledgerId;
   const sent = await deps.targets.send(target.name, call, {
     client: actor.client.name,
     baseUrl: target.settings.baseUrl,
     revocation: journey.revocation,
     headers,
-    deadline: startedAt + target.settings.limits.wait + target.settings.timeout,
+    deadline,
     lastCheck: lastCheck(deps, journey, target, { mutation: call.mutation, entry: ledgerId }),
     onAttempt: (report) => {
       journey.attempts.push({
@@ -91,6 +101,34 @@ export const dispatch = async (
     },
   });
   journey.targetMs += deps.clock.monotonic() - startedAt;
+  return sent;
+};
+
+const noHeaders: Readonly<Record<string, string>> = Object.freeze({});
+
+/** Asks a target that is no SCIM server: whoever decides for a route. Never throws. */
+export const ask = (
+  deps: DispatchDeps,
+  journey: Journey,
+  target: Target,
+  call: Call,
+  { deadline, headers }: Pick<Sending, 'deadline' | 'headers'>,
+): Promise<Sent> =>
+  sendOne(deps, journey, target, call, { purpose: 'decide', ledgerId: null, deadline, headers });
+
+/** Sends `call` to the route's target. Never throws. */
+export const dispatch = async (
+  deps: DispatchDeps,
+  journey: Journey,
+  target: Target,
+  call: Call,
+  purpose: Purpose,
+  ledgerId: LedgerId | null,
+): Promise<Sent> => {
+  const { wait } = target.settings.limits;
+  const deadline = deps.clock.monotonic() + wait + target.settings.timeout;
+  const sending = { purpose, ledgerId, deadline, headers: noHeaders };
+  const sent = await sendOne(deps, journey, target, call, sending);
   if (sent.kind !== 'answered') return sent;
   const answer = repairAnswer(sent.answer, call, target.knobs);
   return answer === sent.answer ? sent : { ...sent, answer };

@@ -5,7 +5,7 @@
 import type { Refusal } from '../errors.ts';
 import type { HoldId, KeyId, LedgerId, RequestId, SpanId, TraceId } from '../ids.ts';
 import type { NormalisedPath } from '../identity/attributes/profile.ts';
-import type { Action, Operation } from '../identity/operation.ts';
+import type { Action, Mutation, Operation } from '../identity/operation.ts';
 import type { Bulk, BulkOperation } from '../identity/scim/bulk.ts';
 import type { Presented } from '../identity/scim/present.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
@@ -38,6 +38,8 @@ export type Release = Readonly<{
   version: number;
   /** Rule that held it: it does not hold it again; every other rule is asked anew. */
   rule: string;
+  /** Rules that held it again on its way out, and that people were asked about as well. */
+  others?: readonly string[];
   /** Hash of the mutation that was approved (binding.ts). */
   mutation: Buffer;
   /** Hash of the before-image that was approved; null where none was known. */
@@ -51,6 +53,8 @@ export type Release = Readonly<{
 /** Why a release did not go out: it is decided anew, with what is there now. */
 export type Unreleased = Readonly<{
   why: 'mutation-changed' | 'before-changed' | 'config-changed' | 'taken';
+  /** As it would be held now (`HoldRequest.operation`). */
+  operation: Mutation;
   before: Resource | null;
   after: Resource | null;
 }>;

@@ -18,6 +18,7 @@ import type { Echoes } from './echoes.ts';
 import { denialOf } from './intent.ts';
 import { endJourney, type Journey } from './journey.ts';
 import type { Replays } from './remembered-calls.ts';
+import type { Safeguards } from './safeguards.ts';
 import type { Turns } from './turns.ts';
 
 export type PassageDeps = DispatchDeps &
@@ -29,6 +30,7 @@ export type PassageDeps = DispatchDeps &
     keyRing: Pick<KeyRing, 'seal' | 'open'>;
     replays: Replays;
     echoes: Echoes;
+    safeguards: Safeguards;
     /** Keyed hash of what must not be kept as it is. */
     fingerprint: KeyRing['fingerprint'];
     observer: Pick<Observer, 'limitRejected' | 'doubtSettled' | 'note'>;
@@ -40,7 +42,13 @@ export type PassageDeps = DispatchDeps &
 export const turnAway = (deps: PassageDeps, journey: Journey, refusal: Refusal): Outcome => {
   const record = denialOf(
     journey,
-    { code: refusal.refused, rule: refusal.rule ?? journey.rule ?? '' },
+    {
+      code: refusal.refused,
+      rule: refusal.rule ?? journey.rule ?? '',
+      ...(refusal.refused === 'mutation_held' && journey.holdId !== null
+        ? { hold: journey.holdId }
+        : {}),
+    },
     deps.clock.now(),
   );
   if (record !== null && journey.ledger === null) deps.ledger.deny(record);

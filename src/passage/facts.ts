@@ -5,7 +5,7 @@
 import { isRefusal, refuse, type Refusal } from '../errors.ts';
 import type { Knobs } from '../identity/dialects/knobs.ts';
 import { isObject } from '../identity/json-value.ts';
-import type { Mutation, Operation } from '../identity/operation.ts';
+import type { Action, Mutation, Operation } from '../identity/operation.ts';
 import { present } from '../identity/scim/present.ts';
 import { readCall } from '../identity/scim/print.ts';
 import { readResource } from '../identity/scim/target-resource.ts';
@@ -13,6 +13,7 @@ import type { Resource, ResourceType } from '../identity/scim/schema-model.ts';
 import { asksCurrent, hidesMembers } from '../identity/scim/write-knobs.ts';
 import type { Answer } from '../identity/call.ts';
 import type { Grants } from '../policy/decision.ts';
+import type { Approval } from '../policy/safety.ts';
 import type { Route, Target } from '../snapshot.ts';
 import { dispatch, type DispatchDeps } from './dispatch.ts';
 import { withoutSecrets } from './hidden.ts';
@@ -22,17 +23,26 @@ import { openView } from './view.ts';
 /** The current resource and the answer it came in (for a reply without a change). */
 export type Current = Readonly<{ resource: Resource; answer: Answer }>;
 
+/** Does one of these actions wait for people on this route? */
+export const requiresApproval = (
+  { required }: Pick<Approval, 'required'>,
+  actions: readonly Action[],
+): boolean => required.size > 0 && actions.some((action) => required.has(action));
+
 /** Must the current resource be read before this mutation can be decided and sent? */
 export const needsCurrent = (
   operation: Mutation,
   route: Route,
   grants: Grants | undefined,
-  actions: readonly `${string}:${string}`[],
-  { knobs, plainWrites }: Pick<Target, 'knobs' | 'plainWrites'>,
+  actions: readonly Action[],
+  { knobs, plainWrites, safety }: Pick<Target, 'knobs' | 'plainWrites' | 'safety'>,
 ): boolean => {
   if (operation.verb === 'create') return false;
   if (operation.verb === 'replace' || route.before === 'capture') return true;
   if (!plainWrites && asksCurrent(operation, knobs)) return true;
+  if (safety !== null && safety.needsBefore(actions)) return true;
+  // An approval is bound to the resource it was given over.
+  if (route.approval !== null && requiresApproval(route.approval, actions)) return true;
   return grants !== undefined && (grants.needsBefore(actions) || grants.needsGroupName(actions));
 };
 

@@ -4,6 +4,7 @@ import { isMutation, type Operation } from '../identity/operation.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
 import type { Script } from '../identity/scim/script.ts';
 import type { DenialRecord, IntentBody, IntentRecord, RecordedCall } from '../ledger/record.ts';
+import type { Passage } from './doors.ts';
 import { idOf, typeNameOf, type Journey } from './journey.ts';
 
 /** The one value that is never stored, in whatever shape the operation holds it. */
@@ -56,6 +57,8 @@ export type IntentFacts = Readonly<{
   keepBefore: boolean;
   expected: unknown;
   shadowed: readonly string[];
+  /** Break-glass overrides that let it hit a protected subject. */
+  overrides: readonly string[];
 }>;
 
 const recordedCall = ({ method, path, query, body }: Call, secret: boolean): RecordedCall => ({
@@ -107,6 +110,8 @@ const common = (journey: Journey) => {
 
 export const intentOf = (journey: Journey, facts: IntentFacts): IntentRecord => {
   const { passage } = journey;
+  const { release, undo } = passage;
+  const related = release !== undefined || undo !== undefined || facts.overrides.length > 0;
   return {
     kind: 'intent',
     at: facts.at,
@@ -119,16 +124,29 @@ export const intentOf = (journey: Journey, facts: IntentFacts): IntentRecord => 
     normalised: journey.normalised,
     repairs: [...new Set(journey.operation.repairs.map((repair) => repair.row))],
     shadowed: facts.shadowed,
+    ...(related ? relatedTo(passage, facts.overrides) : nothing),
     body: bodyOf(journey, facts),
   };
 };
 
+const nothing: object = Object.freeze({});
+
+/** The hold it was released from, overrides that let it pass, entries that it takes back. */
+const relatedTo = (
+  { release, undo }: Passage,
+  overrides: readonly string[],
+): Pick<IntentRecord, 'hold' | 'override' | 'reverses'> => ({
+  ...(release === undefined ? {} : { hold: { id: release.hold, approvals: release.approvals } }),
+  ...(overrides.length === 0 ? {} : { override: overrides.join(' + ') }),
+  ...(undo === undefined ? {} : { reverses: undo.reverses }),
+});
+
 /** The record of a refusal of an authenticated caller, or null for reads that were not denied by policy. */
 export const denialOf = (
   journey: Journey,
-  refusal: Readonly<{ code: string; rule: string }>,
+  refusal: Readonly<{ code: string; rule: string; hold?: string }>,
   at: number,
 ): DenialRecord | null =>
   isMutation(journey.passage.operation) || journey.decision === 'deny'
-    ? { kind: 'denial', at, ...common(journey), code: refusal.code, rule: refusal.rule, count: 1 }
+    ? { kind: 'denial', at, ...common(journey), ...refusal, count: 1 }
     : null;

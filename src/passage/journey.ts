@@ -4,11 +4,14 @@
  */
 import { refuse, type Refusal } from '../errors.ts';
 import type { NormalisedPath } from '../identity/attributes/profile.ts';
-import type { Action, Operation } from '../identity/operation.ts';
+import type { Action, Effect, Operation } from '../identity/operation.ts';
 import type { Presented } from '../identity/scim/present.ts';
+import type { HoldId } from '../ids.ts';
 import type { IntentBody } from '../ledger/record.ts';
 import type { LimitState } from '../limits/limiter.ts';
-import type { Attempted, Outcome, Passage, Recorded } from './doors.ts';
+import type { Decision } from '../policy/decision.ts';
+import type { Attempted, Outcome, Passage, Recorded, Unreleased } from './doors.ts';
+import type { Held } from './safeguards.ts';
 
 /** Mutable, owned by one walk. */
 export type Journey = {
@@ -16,6 +19,8 @@ export type Journey = {
   /** The operation as it stands now: normalised, and for a PUT turned into its changes. */
   operation: Operation;
   actions: readonly Action[];
+  /** The same with the attributes through which they act. */
+  effects: readonly Effect[];
   revocation: boolean;
   decision: 'allow' | 'deny' | 'hold' | null;
   rule: string | null;
@@ -30,12 +35,20 @@ export type Journey = {
   attempts: Attempted[];
   targetMs: number;
   internal: string | null;
+  /** What grants said, where they let it pass; guards and holds may speak after that. */
+  granted: Extract<Decision, { allowed: true }> | null;
+  /** The hold it waits in, or was released from. */
+  holdId: HoldId | null;
+  unreleased: Unreleased | null;
+  /** The same mutation was released before: it is answered by what came of that. */
+  released: Extract<Held, { kind: 'released' }> | null;
 };
 
 export const beginJourney = (passage: Passage): Journey => ({
   passage,
   operation: passage.operation,
   actions: [],
+  effects: [],
   revocation: false,
   decision: null,
   rule: null,
@@ -48,7 +61,27 @@ export const beginJourney = (passage: Passage): Journey => ({
   attempts: [],
   targetMs: 0,
   internal: null,
+  granted: null,
+  holdId: passage.release?.hold ?? null,
+  unreleased: null,
+  released: null,
 });
+
+/** Takes down what the operation does, as far as it is known by now. */
+export const noteEffects = (journey: Journey, effects: readonly Effect[]): void => {
+  journey.effects = effects;
+  journey.actions = effects.map((effect) => effect.action);
+};
+
+/** Takes down that grants let it pass, and by which rule. */
+export const noteGranted = (
+  journey: Journey,
+  decision: Extract<Decision, { allowed: true }>,
+): void => {
+  journey.granted = decision;
+  journey.decision = 'allow';
+  journey.rule = decision.rule;
+};
 
 /** The resource type an operation is about, as written in records and spans (`User`), or null. */
 export const typeNameOf = (operation: Operation): string | null =>
@@ -59,7 +92,14 @@ export const idOf = (operation: Operation): string | null =>
   'id' in operation && operation.id !== undefined ? operation.id : null;
 
 /** Ends a journey with an answer or a refusal. */
-export const endJourney = (journey: Journey, reply: Presented | Refusal): Outcome => ({
+export const endJourney = (journey: Journey, reply: Presented | Refusal): Outcome => {
+  const { holdId, unreleased } = journey;
+  const outcome = plainOutcome(journey, reply);
+  if (holdId === null) return outcome;
+  return { ...outcome, holdId, ...(unreleased === null ? {} : { unreleased }) };
+};
+
+const plainOutcome = (journey: Journey, reply: Presented | Refusal): Outcome => ({
   reply,
   operation: journey.passage.operation.verb,
   actions: journey.actions,

@@ -4,228 +4,39 @@
  */
 import { GatewayError, isRefusal, refuse, type Refusal } from '../errors.ts';
 import type { Mutation } from '../identity/operation.ts';
-import { classify } from '../identity/scim/classify.ts';
-import { effectsOf, isRevocation } from '../identity/scim/effects.ts';
+import { effectsOf } from '../identity/scim/effects.ts';
 import { expectedThere } from '../identity/scim/expected-there.ts';
-import { present, type PresentView, type Presented } from '../identity/scim/present.ts';
-import { readCall } from '../identity/scim/print.ts';
-import { compareReadBack, differingPaths, type Expected } from '../identity/scim/readback.ts';
-import type { Script } from '../identity/scim/script.ts';
-import type { LedgerId } from '../ids.ts';
-import type { EntryOutcome, SettledBy } from '../ledger/record.ts';
-import type { Decision } from '../policy/decision.ts';
-import type { Sent } from '../targets/send.ts';
 import { asReactivation } from './absent-users.ts';
 import { adoptExisting } from './adopt.ts';
-import { dispatch, lastCheck } from './dispatch.ts';
+import { lastCheck } from './dispatch.ts';
 import type { Outcome } from './doors.ts';
 import { echoWrite } from './echo-view.ts';
+import { denied, takeLimits, turnAway } from './exits.ts';
 import { gatherCurrent, needsCurrent, type Current } from './facts.ts';
+import { endStopped } from './hold-mutation.ts';
 import { intentOf } from './intent.ts';
-import { abandonedRefusal, endJourney } from './journey.ts';
+import { abandonedRefusal, endJourney, noteEffects, noteGranted } from './journey.ts';
 import type { MutationWalk } from './mutation-walk.ts';
 import { normaliseOperation, turnKey } from './normalise.ts';
+import { openEntry } from './open-entry.ts';
 import {
   changesNothing,
   decideMutation,
   plan,
   prepare,
+  revokesOnly,
   stripped,
   type Approached,
-  type Prepared,
 } from './prepare.ts';
-import { denied, retryOf, takeLimits, turnAway } from './exits.ts';
+import { failureDetail, sendRecorded, unchangedReply, type Ready } from './send-recorded.ts';
+import { settle, unchangedSettlement } from './settlement.ts';
 import type { NoTurn } from './turns.ts';
 import { viewOf } from './view.ts';
-import { partialRefusal, takenBack, walkScript, type Walked } from './walk.ts';
-import { wholeReply } from './whole-reply.ts';
-
-type Allowed = Extract<Decision, { allowed: true }>;
-
-type Settlement = Readonly<{
-  outcome: EntryOutcome;
-  settledBy: SettledBy;
-  resourceId: string | null;
-  status: number | null;
-}>;
-
-const unknownSettlement: Settlement = {
-  outcome: 'in-doubt',
-  settledBy: 'connection',
-  resourceId: null,
-  status: null,
-};
-
-const unchangedSettlement: Settlement = {
-  outcome: 'not-sent',
-  settledBy: 'no-change',
-  resourceId: null,
-  status: null,
-};
-
-const standingCodes: ReadonlySet<string> = new Set([
-  'caller_refused',
-  'target_frozen',
-  'ledger_unavailable',
-  'clock_untrusted',
-  'internal',
-]);
-
-/** What a sent call proves of its entry. */
-const settlementOf = (operation: Mutation, sent: Sent): Settlement => {
-  if (sent.kind === 'answered') {
-    const { outcome, resourceId } = classify(operation, sent.answer);
-    return { outcome, settledBy: 'answer', resourceId, status: sent.answer.status };
-  }
-  const settledBy: SettledBy = standingCodes.has(sent.code)
-    ? 'standing'
-    : sent.code === 'target_timeout'
-      ? 'timeout'
-      : 'connection';
-  return { outcome: sent.kind, settledBy, resourceId: null, status: null };
-};
-
-const failureDetail: Readonly<Record<'not-sent' | 'in-doubt', string>> = {
-  'not-sent': 'Nothing was sent to the target. Send the call again later.',
-  'in-doubt':
-    'It is not known whether the target made this change. Read the resource before you send it again.',
-};
-
-const replyOf = (
-  operation: Mutation,
-  sent: Sent,
-  settlement: Settlement,
-  view: PresentView,
-): Presented | Refusal => {
-  if (sent.kind !== 'answered') {
-    return refuse(sent.code, failureDetail[sent.kind], { internal: sent.reason, ...retryOf(sent) });
-  }
-  const presented = present(sent.answer, operation, view);
-  if (settlement.outcome !== 'in-doubt' || !isRefusal(presented)) return presented;
-  return { ...presented, detail: failureDetail['in-doubt'] };
-};
-
-/** The reply to a mutation that would change nothing: the resource as it stands. */
-const unchangedReply = (
-  { operation }: Prepared,
-  current: Current | null,
-  view: PresentView,
-): Presented | Refusal => {
-  if (current === null || operation.verb === 'create' || operation.verb === 'delete') {
-    return { status: 204, headers: {}, body: null };
-  }
-  const { type, id, projection } = operation;
-  return present(
-    current.answer,
-    { verb: 'read', type, id, projection, preconditions: {}, repairs: [] },
-    view,
-  );
-};
-
-const settle = (
-  walk: MutationWalk,
-  entry: LedgerId,
-  settlement: Settlement,
-  code: string | null,
-): void => {
-  const { deps, journey } = walk;
-  const at = deps.clock.now();
-  journey.ledger = { id: entry, at, ...settlement };
-  deps.ledger.settle({
-    kind: 'outcome',
-    at,
-    entry,
-    outcome: settlement.outcome,
-    settledBy: settlement.settledBy,
-    status: settlement.status,
-    code,
-    resourceId: settlement.resourceId,
-    attempts: journey.attempts.filter((attempt) => attempt.call.purpose === 'call').length,
-  });
-  if (settlement.outcome === 'applied' || settlement.settledBy === 'no-change') {
-    journey.keepEchoes?.(settlement.resourceId);
-  }
-  if (settlement.outcome === 'in-doubt') deps.doubted(entry, walk.target.settings.settleAfter);
-};
-
-/** A change that passed every check, with its calls and what a read-back must find. */
-type Ready = Readonly<{
-  prepared: Prepared;
-  current: Current | null;
-  allowed: Allowed;
-  view: PresentView;
-  script: Script;
-  expected: Expected | null;
-}>;
-
-/** `verify:`: reads back what the target says it did. Null where it holds, or cannot be told. */
-const contradiction = async (walk: MutationWalk, ready: Ready): Promise<Refusal | null> => {
-  const { deps, journey, target } = walk;
-  const { operation, before } = ready.prepared;
-  const asked = journey.actions.some((action) => journey.passage.route.verify.has(action));
-  if (!asked || operation.verb === 'create' || ready.expected === null) return null;
-  const call = readCall(operation.type, operation.id);
-  const sent = await dispatch(deps, journey, target, call, 'verify', null);
-  if (sent.kind !== 'answered') return null;
-  const found = compareReadBack(ready.expected, before, sent.answer, operation.type);
-  if (found !== 'differs') return null;
-  const paths = differingPaths(ready.expected, sent.answer, operation.type).slice(0, 20);
-  const where = paths.length === 0 ? '' : ` Not as written: ${paths.join(', ')}.`;
-  return refuse(
-    'target_refused',
-    `The target accepted this change but does not hold it when it is read back.${where}`,
-    { status: 502, internal: 'verify: differs' },
-  );
-};
-
-const doubtful: Pick<Settlement, 'outcome' | 'settledBy'> = {
-  outcome: 'in-doubt',
-  settledBy: 'read-back',
-};
-
-/** What the walk of the script proves of the entry, and the reply, where nothing contradicts it. */
-const concludedBy = (
-  { sent, ended, createdId }: Walked,
-  { prepared: { operation }, script, view }: Ready,
-): Readonly<{ settlement: Settlement; reply: Presented | Refusal }> => {
-  const told = settlementOf(operation, sent);
-  if (ended.kind === 'partial') {
-    const resourceId = createdId ?? told.resourceId;
-    const settlement = { ...told, outcome: 'in-doubt', resourceId } as const;
-    return { settlement, reply: partialRefusal(ended, script.length) };
-  }
-  const reply = replyOf(operation, sent, told, view);
-  if (ended.kind !== 'taken-back' || !isRefusal(reply)) return { settlement: told, reply };
-  return {
-    settlement: { ...told, outcome: 'rejected', resourceId: null },
-    reply: takenBack(reply, ended, script.length),
-  };
-};
-
-/** Sends what is recorded, and settles its entry whatever comes. */
-const sendRecorded = async (
-  walk: MutationWalk,
-  ready: Ready,
-  entry: LedgerId,
-): Promise<Presented | Refusal> => {
-  const { deps, journey, target } = walk;
-  try {
-    const walked = await walkScript({ deps, journey, target, script: ready.script, entry });
-    const { settlement, reply: told } = concludedBy(walked, ready);
-    const denial = settlement.outcome === 'applied' ? await contradiction(walk, ready) : null;
-    const reply = denial ?? told;
-    const final = denial === null ? settlement : { ...settlement, ...doubtful };
-    settle(walk, entry, final, isRefusal(reply) ? reply.refused : null);
-    return await wholeReply(walk, ready.prepared.operation, reply, ready.view);
-  } catch (error) {
-    // A defect after the intent: whether bytes went out is not known, so the entry says so.
-    if (journey.ledger === null) settle(walk, entry, unknownSettlement, 'internal');
-    throw error;
-  }
-};
+import { hasWeight, nothingWeighed, weigh, type Weighed, type Weighing } from './weigh.ts';
 
 /** Records, sends, settles. From the record on nobody turns back: the entry gets its outcome. */
-const carryOut = async (walk: MutationWalk, ready: Ready): Promise<Outcome> => {
+const carryOut = async (weighing: Weighing, ready: Ready, weighed: Weighed): Promise<Outcome> => {
+  const { walk, unchanged } = weighing;
   const { deps, journey, target } = walk;
   const { prepared, current, allowed, view, script, expected } = ready;
   const lasts = deps.ledger.lasts(target.settings.timeout);
@@ -234,21 +45,25 @@ const carryOut = async (walk: MutationWalk, ready: Ready): Promise<Outcome> => {
   if (stopped !== null) return turnAway(deps, journey, refuse(stopped, failureDetail['not-sent']));
   if (journey.passage.origin.abandoned()) return endJourney(journey, abandonedRefusal);
   if (walk.turn?.isLost() === true) return turnAway(deps, journey, noTurn.unavailable);
-  const intent = intentOf(journey, {
-    at: deps.clock.now(),
-    script,
-    before: prepared.before,
-    after: prepared.after,
-    keepBefore: journey.passage.route.before === 'capture',
-    expected,
-    shadowed: allowed.shadow.map((denial) => denial.rule),
-  });
-  const entry = await deps.ledger.open(intent, { revocation: journey.revocation });
-  if (script.length === 0 || changesNothing(prepared, journey.revocation, target.knobs)) {
-    settle(walk, entry, unchangedSettlement, null);
+  const refusedInTrial = allowed.shadow.map((denial) => denial.rule);
+  const opened = await openEntry(weighing, weighed, (shadowed) =>
+    intentOf(journey, {
+      at: deps.clock.now(),
+      script,
+      before: prepared.before,
+      after: prepared.after,
+      keepBefore: journey.passage.route.before === 'capture',
+      expected,
+      shadowed: shadowed.length === 0 ? refusedInTrial : [...refusedInTrial, ...shadowed],
+      overrides: weighed.overrides,
+    }),
+  );
+  if (typeof opened !== 'string') return endStopped(weighing, opened);
+  if (unchanged) {
+    settle(walk, opened, unchangedSettlement, null);
     return endJourney(journey, unchangedReply(prepared, current, view));
   }
-  return endJourney(journey, await sendRecorded(walk, ready, entry));
+  return endJourney(journey, await sendRecorded(walk, ready, opened));
 };
 
 /** With the current resource at hand a PATCH is normalised against it (a phone by its country, say). */
@@ -258,14 +73,24 @@ export const withCurrent = (walk: MutationWalk, current: Current | null): Approa
   const { types } = route;
   const { knobs } = walk.target;
   const now = deps.clock.now();
+  const privileged = walk.target.safety?.privileged ?? null;
+  const base = { actor, types, now, knobs, privileged };
   if (operation.verb !== 'patch' || route.before !== 'capture') {
-    return { operation, effects, actor, types, now, knobs };
+    return { operation, effects, ...base };
   }
   const normal = normaliseOperation(operation, route, current?.resource ?? null, knobs);
   if (isRefusal(normal)) return normal;
   journey.normalised = normal.normalised;
   const { operation: meant, effects: known } = normal;
-  return { operation: meant as Mutation, effects: known, actor, types, now, knobs };
+  return { operation: meant as Mutation, effects: known, ...base };
+};
+
+/** Is the current resource to be read? What people saw, and what an undo was planned for, must be seen. */
+const reads = ({ journey, target, operation }: MutationWalk): boolean => {
+  const { actor, route, release, undo } = journey.passage;
+  if (operation.verb === 'create') return false;
+  if ((release?.before ?? undo?.before ?? null) !== null) return true;
+  return needsCurrent(operation, route, actor.grants, journey.actions, target);
 };
 
 /** The current resource where it is asked for, and the walk that goes on with it. */
@@ -273,13 +98,7 @@ const gather = async (
   walk: MutationWalk,
 ): Promise<Readonly<{ walk: MutationWalk; current: Current | null }> | Refusal> => {
   const { deps, journey, target, operation } = walk;
-  const { actor, route } = journey.passage;
-  if (
-    operation.verb === 'create' ||
-    !needsCurrent(operation, route, actor.grants, journey.actions, target)
-  ) {
-    return { walk, current: null };
-  }
+  if (operation.verb === 'create' || !reads(walk)) return { walk, current: null };
   const gathered = await gatherCurrent(deps, journey, target, operation);
   if (!isRefusal(gathered)) return { walk, current: gathered };
   const opened = asReactivation(operation, gathered, target.knobs);
@@ -298,12 +117,11 @@ const walkThrough = async (begun: MutationWalk): Promise<Outcome> => {
   if (isRefusal(approached)) return turnAway(deps, journey, approached);
   const prepared = prepare(approached, current?.resource ?? null);
   if (isRefusal(prepared)) return turnAway(deps, journey, prepared);
-  journey.actions = prepared.effects.map((effect) => effect.action);
-  journey.revocation = isRevocation(prepared.effects, prepared.changes ?? []);
+  noteEffects(journey, prepared.effects);
+  journey.revocation = revokesOnly(prepared);
   const decision = decideMutation(prepared, approached);
   if (!decision.allowed) return turnAway(deps, journey, denied(journey, decision));
-  journey.decision = 'allow';
-  journey.rule = decision.rule;
+  noteGranted(journey, decision);
   const limited = await takeLimits(deps, journey, decision.limits);
   if (limited !== null) return turnAway(deps, journey, limited);
   const final = stripped(prepared, decision.drop);
@@ -312,15 +130,17 @@ const walkThrough = async (begun: MutationWalk): Promise<Outcome> => {
   const planned = plan(final, target, plain);
   if (isRefusal(planned)) return turnAway(deps, journey, planned);
   journey.operation = planned.prepared.operation;
+  const unchanged =
+    planned.script.length === 0 ||
+    changesNothing(planned.prepared, journey.revocation, target.knobs);
+  const weighing = { walk, approached, final, allowed: decision, unchanged };
+  const weighed = hasWeight(walk) ? await weigh(weighing) : nothingWeighed;
+  if ('stop' in weighed) return endStopped(weighing, weighed);
   const held = { held: approached.operation, after: planned.prepared.after };
   const view = await echoWrite(walk, plain, held);
-  return carryOut(walk, {
-    ...planned,
-    current,
-    allowed: decision,
-    view,
-    expected: expectedThere(planned.prepared, target.knobs),
-  });
+  const expected = expectedThere(planned.prepared, target.knobs);
+  const ready = { ...planned, current, allowed: decision, view, expected };
+  return carryOut(weighing, ready, weighed);
 };
 
 export const noTurn: Readonly<Record<NoTurn['refused'], Refusal>> = {
@@ -341,8 +161,8 @@ export const passMutation = async (walk: MutationWalk): Promise<Outcome> => {
   if (deps.standing.frozen(scope)) {
     return turnAway(deps, journey, refuse('target_frozen', 'Changes here are stopped for now.'));
   }
-  const reading = needsCurrent(operation, route, actor.grants, journey.actions, target);
-  const asked = [actor.client.limitWrites, target.limitWrites, reading ? target.limitReads : null];
+  const limitReads = reads(walk) ? target.limitReads : null;
+  const asked = [actor.client.limitWrites, target.limitWrites, limitReads];
   const limited = await takeLimits(deps, journey, asked, target);
   if (limited !== null) return turnAway(deps, journey, limited);
   const turn = await deps.turns.enter([turnKey(operation, target.tenant, origin.requestId)], {

@@ -9,6 +9,8 @@ import { isMutation, type Effect, type Mutation, type Operation } from '../ident
 import { effectsOf, readNames, type Meanings } from '../identity/scim/effects.ts';
 import { matchingOf } from '../identity/scim/readback.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
+import { withPrivilege } from '../policy/privilege.ts';
+import type { Privileged } from '../policy/safety.ts';
 import type { Route } from '../snapshot.ts';
 
 /** An operation in canonical values, with what it does. */
@@ -95,6 +97,19 @@ export const normaliseOperation = (
   if (isRefusal(values)) return values;
   const refusal = waits ? null : identifiersOf(values.operation);
   return refusal ?? { ...values, effects: effectsKnown(values.operation, meanings) };
+};
+
+/**
+ * What a create does, privilege included: all of it is known before anything is read. What is changed or
+ * deleted is judged beside the current resource (prepare.ts).
+ */
+export const withEarlyPrivilege = (
+  { operation, effects }: Pick<Normal, 'operation' | 'effects'>,
+  privileged: Privileged | null,
+): readonly Effect[] => {
+  if (privileged === null || operation.verb !== 'create') return effects;
+  const { type, resource: after } = operation;
+  return withPrivilege(effects, { type, before: null, after, changes: null }, privileged);
 };
 
 /**

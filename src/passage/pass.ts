@@ -13,12 +13,13 @@ import type { Doors, Outcome, Passage } from './doors.ts';
 import { makeEchoes, type EchoesDeps } from './echoes.ts';
 import { denied, turnAway, type PassageDeps } from './exits.ts';
 import { judgeEarly } from './judge-early.ts';
-import { beginJourney } from './journey.ts';
-import { normaliseOperation } from './normalise.ts';
+import { beginJourney, noteEffects, type Journey } from './journey.ts';
+import { normaliseOperation, withEarlyPrivilege } from './normalise.ts';
 import { passRead } from './read.ts';
 import { makeReplays } from './remembered-calls.ts';
 import { passRepeatable } from './replays.ts';
 import { makeRecovery, type Recovery, type RecoveryDeps } from './recover.ts';
+import { tellUse } from './tell-use.ts';
 
 const unconfigured = (target: Target | undefined): Refusal | null =>
   target === undefined || target.unconfigured !== null
@@ -27,19 +28,19 @@ const unconfigured = (target: Target | undefined): Refusal | null =>
       })
     : null;
 
-/** One passage, from a canonical operation to its outcome. Rejects only on a defect. */
-const pass = async (deps: PassageDeps, passage: Passage): Promise<Outcome> => {
-  const journey = beginJourney(passage);
+const walkIn = async (deps: PassageDeps, journey: Journey): Promise<Outcome> => {
+  const { passage } = journey;
   const later = passage.route.before === 'capture' ? 'later' : null;
   const target = passage.snapshot.targets[passage.route.target];
   const knobs = target?.knobs ?? rfcKnobs;
   const normal = normaliseOperation(passage.operation, passage.route, later, knobs);
   if (isRefusal(normal)) return turnAway(deps, journey, normal);
-  const { effects, operation: meant } = normal;
+  const { operation: meant } = normal;
+  const effects = withEarlyPrivilege(normal, target?.safety?.privileged ?? null);
   journey.operation = meant;
   journey.normalised = normal.normalised;
-  journey.actions = effects.map((effect) => effect.action);
-  journey.revocation = isRevocation(effects, meant.verb === 'patch' ? meant.changes : []);
+  noteEffects(journey, effects);
+  journey.revocation = isRevocation(normal.effects, meant.verb === 'patch' ? meant.changes : []);
   const now = deps.clock.now();
   const early = judgeEarly(passage.actor, passage.route, { operation: meant, effects, now });
   if (early.goes === 'denied') return turnAway(deps, journey, denied(journey, early.denial));
@@ -54,6 +55,23 @@ const pass = async (deps: PassageDeps, passage: Passage): Promise<Outcome> => {
   return isMutation(operation)
     ? asAsked(passage, await passRepeatable({ ...walk, operation }))
     : passRead({ ...walk, operation });
+};
+
+/**
+ * What was held under this very configuration is in canonical values already: a profile that maps one
+ * value to another must not map it twice.
+ */
+const asHeld = (passage: Passage): Passage =>
+  passage.release?.configVersion === passage.snapshot.version && passage.route.profile !== null
+    ? { ...passage, route: { ...passage.route, profile: null } }
+    : passage;
+
+/** One passage, from a canonical operation to its outcome. Rejects only on a defect. */
+const pass = async (deps: PassageDeps, passage: Passage): Promise<Outcome> => {
+  const journey = beginJourney(asHeld(passage));
+  const outcome = await walkIn(deps, journey);
+  tellUse(deps, journey);
+  return outcome;
 };
 
 /** A DELETE is answered as one, also where it deactivates (RFC 7644 §3.6: 204, no body). */

@@ -10,7 +10,7 @@ import type { TypesByEndpoint } from '../identity/scim/address.ts';
 import { isBlindPatch, judgeReplace } from '../identity/scim/blind.ts';
 import { asksForCopy } from '../identity/scim/copies.ts';
 import { adaptWriting, withChanges, type Writing } from '../identity/scim/adapt-writes.ts';
-import { effectsOfChanges } from '../identity/scim/effects.ts';
+import { effectsOfChanges, isRevocation } from '../identity/scim/effects.ts';
 import { deactivation } from '../identity/scim/expected-there.ts';
 import { applyChanges, stripChanges, stripResource, touchedBy } from '../identity/scim/patch.ts';
 import { planWrites } from '../identity/scim/plan-writes.ts';
@@ -21,8 +21,11 @@ import { spellUpserts } from '../identity/scim/upserts.ts';
 import type { Change, Resource } from '../identity/scim/schema-model.ts';
 import type { Script } from '../identity/scim/script.ts';
 import { asksMembers, hidesMembers, isMembers } from '../identity/scim/write-knobs.ts';
+import { wordOf } from '../policy/actions.ts';
 import { decide } from '../policy/decide.ts';
 import type { Decision } from '../policy/decision.ts';
+import { withPrivilege } from '../policy/privilege.ts';
+import type { Privileged } from '../policy/safety.ts';
 import type { Target } from '../snapshot.ts';
 import type { Actor } from './doors.ts';
 import { isUnseen } from './hidden.ts';
@@ -40,6 +43,8 @@ export type Approached = Readonly<{
   now: number;
   /** Of the target: what the ways to take access away do there, and what it shows. */
   knobs: Knobs;
+  /** Of its tenant; null = nothing grants privilege by itself. */
+  privileged: Privileged | null;
 }>;
 
 /** A mutation with its facts: what it changes, what was before, what will be after. */
@@ -51,8 +56,11 @@ export type Prepared = Writing &
     blind: boolean;
   }>;
 
+/** Of a decision that lets it pass. */
+export type Allowed = Extract<Decision, { allowed: true }>;
+
 /** Lays the operation over the current resource: PUT becomes its changes, PATCH gets its `after`. */
-export const prepare = (approached: Approached, before: Resource | null): Prepared | Refusal => {
+const layOver = (approached: Approached, before: Resource | null): Prepared | Refusal => {
   const { operation, effects, actor, now, knobs } = approached;
   const plain = { operation, effects, before, blind: false, inverse: null };
   if (operation.verb === 'create') {
@@ -95,6 +103,29 @@ export const prepare = (approached: Approached, before: Resource | null): Prepar
     after: resource,
     resource,
   };
+};
+
+/**
+ * Lays the operation over the current resource, and says what it does there: what touches privilege
+ * entitles as well.
+ */
+export const prepare = (approached: Approached, before: Resource | null): Prepared | Refusal => {
+  const laid = layOver(approached, before);
+  if (approached.privileged === null || isRefusal(laid)) return laid;
+  const { operation, after, changes } = laid;
+  const facts = { type: operation.type, before: laid.before, after, changes };
+  const effects = withPrivilege(laid.effects, facts, approached.privileged);
+  return effects === laid.effects ? laid : { ...laid, effects };
+};
+
+/**
+ * Does it only take access away? Groups that grant privilege make an entitlement of it as well, which
+ * is no more than the removal it is.
+ */
+export const revokesOnly = ({ operation, effects, changes }: Prepared): boolean => {
+  const { word } = operation.type;
+  const own = ({ action }: Effect): boolean => wordOf(action) === word;
+  return isRevocation(effects.every(own) ? effects : effects.filter(own), changes ?? []);
 };
 
 /** Names by which group patterns judge: the old one and, on a rename, the new one. */
@@ -165,17 +196,24 @@ const hasPrecondition = (operation: Mutation): boolean =>
 const replacesMembers = ({ action }: Effect): boolean => action.endsWith(':replace-members');
 
 /** Does the current resource show all that is written? Nothing is concluded of what may be hidden. */
-export const holdsAlready = (prepared: Prepared, knobs: Knobs): boolean => {
+export const standsAlready = (
+  prepared: Prepared,
+  knobs: Knobs,
+): 'holds' | 'differs' | 'unknown' => {
   const { operation, before, changes, effects } = prepared;
   // A target may hide the members it holds (T4).
-  if (before === null || changes === null || effects.some(replacesMembers)) return false;
-  if (prepared.blind) return false;
+  if (before === null || changes === null || effects.some(replacesMembers)) return 'unknown';
+  if (prepared.blind) return 'unknown';
   const { type } = operation;
-  if (hidesMembers(knobs, type) && changes.some(({ path }) => isMembers(type, path))) return false;
-  if (changes.some((change) => isUnseen(type, change.path))) return false;
-  if (operation.verb === 'replace') return changes.length === 0;
-  return prepared.inverse?.length === 0;
+  const hidden = hidesMembers(knobs, type) && changes.some(({ path }) => isMembers(type, path));
+  if (hidden || changes.some((change) => isUnseen(type, change.path))) return 'unknown';
+  const left = operation.verb === 'replace' ? changes.length : prepared.inverse?.length;
+  return left === 0 ? 'holds' : 'differs';
 };
+
+/** Does it certainly hold already? */
+export const holdsAlready = (prepared: Prepared, knobs: Knobs): boolean =>
+  standsAlready(prepared, knobs) === 'holds';
 
 /**
  * Would sending it change nothing? Only where the current resource is known and shows what is

@@ -7,7 +7,6 @@ import { isMutation, type Action, type Effect, type Operation } from '../identit
 import type { NormalisedPath } from '../identity/attributes/profile.ts';
 import type { Call } from '../identity/call.ts';
 import { rfcKnobs } from '../identity/dialects/knobs.ts';
-import { isRevocation } from '../identity/scim/effects.ts';
 import { pageAt } from '../identity/scim/pages.ts';
 import { planSearch } from '../identity/scim/plan-search.ts';
 import { printCall } from '../identity/scim/print.ts';
@@ -18,8 +17,9 @@ import type { Actor, Passage } from './doors.ts';
 import { emptyAnswer } from './empty-lists.ts';
 import { needsCurrent, seenOf } from './facts.ts';
 import { judgeEarly } from './judge-early.ts';
-import { normaliseOperation } from './normalise.ts';
-import { changesNothing, decideMutation, plan, prepare, stripped } from './prepare.ts';
+import { normaliseOperation, withEarlyPrivilege } from './normalise.ts';
+import { changesNothing, decideMutation, plan, prepare, revokesOnly, stripped } from './prepare.ts';
+import { protectionShown, watchingOf, type Watching } from './preview-safety.ts';
 import { copyScopeOf, withParts } from './scope.ts';
 
 /** A passage that is only looked at. */
@@ -45,6 +45,8 @@ export type Preview = Readonly<{
     /** It cannot be told without the current resource: give it with `--before`. */
     | Readonly<{ kind: 'needs-before' }>;
   limits: readonly CompiledLimit[];
+  /** Guards, approval and outside decisions that have a say after the grants. */
+  watching: readonly Watching[];
   /** Calls to the target in order. */
   calls: readonly Call[];
   /** The target already holds all of it: nothing would be sent. */
@@ -70,6 +72,7 @@ type Told = Pick<Preview, 'operation' | 'actions' | 'effects' | 'normalised' | '
 const denial = (told: Told, refusal: Refusal | Denial): Preview => ({
   ...told,
   verdict: { kind: 'deny', refusal },
+  watching: [],
   calls: [],
   unchanged: false,
 });
@@ -95,6 +98,7 @@ const previewRead = (imagined: Imagined, told: Told, operation: Operation): Prev
     ...told,
     limits: [...told.limits, ...limits],
     verdict: { kind: 'allow', rule, drop, shadow },
+    watching: [],
     calls,
     unchanged: false,
   };
@@ -120,11 +124,14 @@ export const preview = (imagined: Imagined): Preview => {
   const { actor, route, before, now } = imagined;
   const target = imagined.snapshot.targets[route.target];
   const knobs = target?.knobs ?? rfcKnobs;
-  const writes = { knobs, plainWrites: target?.plainWrites ?? true };
+  const safety = target?.safety ?? null;
+  const writes = { knobs, plainWrites: target?.plainWrites ?? true, safety };
   const normal = normaliseOperation(imagined.operation, route, before, knobs);
   const none = { actions: [], effects: [], normalised: [], limits: [] };
   if (isRefusal(normal)) return denial({ ...none, operation: imagined.operation }, normal);
-  const { effects, normalised } = normal;
+  const { normalised } = normal;
+  const privileged = safety?.privileged ?? null;
+  const effects = withEarlyPrivilege(normal, privileged);
   const told: Told = {
     operation: normal.operation,
     actions: effects.map((effect) => effect.action),
@@ -142,11 +149,17 @@ export const preview = (imagined: Imagined): Preview => {
     (operation.verb !== 'create' &&
       needsCurrent(operation, { ...route, before: 'needed' }, actor.grants, told.actions, writes));
   if (asksBefore && before === null) {
-    return { ...told, verdict: { kind: 'needs-before' }, calls: [], unchanged: false };
+    return {
+      ...told,
+      verdict: { kind: 'needs-before' },
+      watching: [],
+      calls: [],
+      unchanged: false,
+    };
   }
   const seen = before === null ? null : seenOf(before, operation.type, knobs);
   const { types } = route;
-  const prepared = prepare({ operation, effects, actor, types, now, knobs }, seen);
+  const prepared = prepare({ operation, effects, actor, types, now, knobs, privileged }, seen);
   if (isRefusal(prepared)) return denial(told, prepared);
   const actions = prepared.effects.map((effect) => effect.action);
   const judged = { ...told, actions, effects: prepared.effects };
@@ -157,9 +170,13 @@ export const preview = (imagined: Imagined): Preview => {
   const planned = plan(final, writes, basesOf(imagined));
   if (isRefusal(planned)) return denial(judged, planned);
   const { script } = planned;
+  const watched =
+    target === undefined ? null : { client: actor.client.name, route, target, prepared: final };
+  const breach = watched === null ? null : protectionShown(watched);
+  if (breach !== null) return denial(judged, breach);
   // What takes access away goes out even where the target seems to hold it, here as in `pass`.
-  const revocation = isRevocation(prepared.effects, prepared.changes ?? []);
-  const unchanged = script.length === 0 || changesNothing(planned.prepared, revocation, knobs);
+  const unchanged =
+    script.length === 0 || changesNothing(planned.prepared, revokesOnly(prepared), knobs);
   return {
     ...judged,
     operation: planned.prepared.operation,
@@ -170,6 +187,7 @@ export const preview = (imagined: Imagined): Preview => {
       drop: decision.drop,
       shadow: decision.shadow,
     },
+    watching: unchanged || watched === null ? [] : watchingOf(watched),
     calls: unchanged ? [] : script.map(({ call }) => call),
     unchanged,
   };

@@ -18,7 +18,7 @@ import { dispatch } from './dispatch.ts';
 import type { Outcome, Passage } from './doors.ts';
 import { echoRead } from './echo-view.ts';
 import { emptyAnswer } from './empty-lists.ts';
-import { endJourney } from './journey.ts';
+import { endJourney, noteGranted } from './journey.ts';
 import { denied, takeLimits, turnAway } from './exits.ts';
 import { copyScopeOf, withParts } from './scope.ts';
 import { searchTarget, unanswered, type ReadWalk } from './search.ts';
@@ -143,6 +143,7 @@ const judgeShown = (walk: ReadWalk, paged: Paged<Search>, seen: Presented): Judg
   }
   walk.journey.decision = 'allow';
   walk.journey.rule = allowed[0]?.decision.rule ?? null;
+  walk.journey.granted = allowed[0]?.decision ?? null;
   const mayRead = (name: AttributeName): boolean =>
     allowed.every(({ decision }) => decision.view.covers(name));
   if (body === null || !isArray(list)) return { body, beside: {}, mayRead };
@@ -246,8 +247,7 @@ export const passRead = async (walk: ReadWalk): Promise<Outcome> => {
   }
   const decision = decideRead(walk);
   if (!decision.allowed) return turnAway(deps, journey, denied(journey, decision));
-  journey.decision = 'allow';
-  journey.rule = decision.rule;
+  noteGranted(journey, decision);
   const paged = pageOfCaller(walk, operation, false);
   if (isRefusal(paged)) return endJourney(journey, paged);
   const answer = await sendRead(walk, paged.operation, decision.limits);

@@ -13,7 +13,7 @@ import type { Outcome } from './doors.ts';
 import { echoRead } from './echo-view.ts';
 import { denied, takeLimits, turnAway } from './exits.ts';
 import { gatherCurrent, type Current } from './facts.ts';
-import { endJourney } from './journey.ts';
+import { endJourney, noteGranted } from './journey.ts';
 import { noTurn, withCurrent } from './mutate.ts';
 import type { MutationWalk } from './mutation-walk.ts';
 import { resourceKey } from './normalise.ts';
@@ -161,8 +161,7 @@ const readAndShow = async (
   const final = stripped(prepared, decision.drop);
   if (isRefusal(final)) return keyed ? turnAway(deps, journey, final) : null;
   if (!keyed && !holdsStill(final, current, { id, knobs: target.knobs })) return null;
-  journey.decision = 'allow';
-  journey.rule = decision.rule;
+  noteGranted(journey, decision);
   const plain = viewOf(deps, journey, target, decision.view.covers);
   const view = await echoRead(walk, plain, type, current.answer);
   return replay(walk, known, shown(final.operation, current.answer, known, view));
@@ -177,7 +176,8 @@ const showUnnamed = (walk: MutationWalk, known: Settled): Outcome => {
   const { actor, route } = journey.passage;
   const { knobs } = target;
   const now = deps.clock.now();
-  const approached = { operation, effects, actor, types: route.types, now, knobs };
+  const privileged = target.safety?.privileged ?? null;
+  const approached = { operation, effects, actor, types: route.types, now, knobs, privileged };
   const prepared = prepare(approached, null);
   if (isRefusal(prepared)) return turnAway(deps, journey, prepared);
   const decision = decideMutation(prepared, approached);

@@ -5,9 +5,6 @@
  * access away always does. A key outlives the process: its fingerprint stands with its intent.
  */
 import { GatewayError, isRefusal, refuse, type Refusal } from '../errors.ts';
-import { isRevocation } from '../identity/scim/effects.ts';
-import type { Change } from '../identity/scim/schema-model.ts';
-import type { Ledger } from '../ledger/ledger.ts';
 import type { LedgerId } from '../ids.ts';
 import { identityOf } from './call-identity.ts';
 import type { CallIdentity } from './remembered-calls.ts';
@@ -18,7 +15,9 @@ import { passMutation } from './mutate.ts';
 import type { MutationWalk } from './mutation-walk.ts';
 import { turnKey } from './normalise.ts';
 import { keyMs, type Flight, type Settled } from './remembered-calls.ts';
+import { replayReleased } from './replay-released.ts';
 import { replaySettled } from './replay-settled.ts';
+import { settledEntry } from './settled-entry.ts';
 
 /** Entries of one key looked through: it has more than one only where nothing was sent before. */
 const entriesMax = 10;
@@ -35,31 +34,6 @@ const stillInFlight = refuse(
 
 const isNotSent = ({ outcome, settledBy }: Pick<Recorded, 'outcome' | 'settledBy'>): boolean =>
   outcome === 'not-sent' && settledBy !== 'no-change';
-
-type Shown = NonNullable<Awaited<ReturnType<Ledger['show']>>>;
-
-/** What the ledger knows of a call; without an outcome it is as good as in doubt. */
-const settledOf = ({ row, body }: Shown, { call }: CallIdentity): Settled => {
-  const changes = row.operation === 'patch' ? (body?.changes as readonly Change[] | null) : null;
-  const effects = row.actions.map((action) => ({
-    action: action as `${string}:${string}`,
-    attributes: [],
-  }));
-  return {
-    // A body that retention removed is not held against the caller: nothing is written either way.
-    call: body?.repeat?.call ?? call,
-    entry: {
-      id: row.id as LedgerId,
-      at: Date.parse(row.at),
-      outcome: row.outcome ?? 'in-doubt',
-      settledBy: row.settledBy ?? 'crash',
-      resourceId: row.resource.id,
-      status: row.status,
-    },
-    revocation: isRevocation(effects, changes ?? []),
-    refusal: null,
-  };
-};
 
 /** Looks a key up in the ledger: after a restart, or where memory has forgotten it. */
 const askLedger = async (
@@ -81,7 +55,7 @@ const askLedger = async (
   );
   const row = decisive ?? allowed[0];
   const shown = row === undefined ? null : await deps.ledger.show(row.id as LedgerId);
-  return shown === null ? null : settledOf(shown, identity);
+  return shown === null ? null : settledEntry(shown, identity.call);
 };
 
 /** The settled call of this identity. Doubt may have been settled since it was remembered. */
@@ -113,6 +87,12 @@ const remember = ({ deps, journey }: MutationWalk, identity: CallIdentity, came:
   });
 };
 
+/** Sends it; a call that waited for people and was released is answered by what came of that. */
+const passOnce = async (walk: MutationWalk): Promise<Outcome> => {
+  const came = await passMutation(walk);
+  return walk.journey.released === null ? came : replayReleased(walk, came);
+};
+
 /** The first of its kind in the air: answered from what is known, or sent. */
 const passFirst = async (walk: MutationWalk, identity: CallIdentity): Promise<Outcome> => {
   const { deps, journey } = walk;
@@ -133,7 +113,7 @@ const passFirst = async (walk: MutationWalk, identity: CallIdentity): Promise<Ou
     throw error;
   }
   if (identity.keyed) journey.repeat = { key: identity.id, call: identity.call };
-  const came = await passMutation(walk);
+  const came = await passOnce(walk);
   remember(walk, identity, came);
   return came;
 };
@@ -174,7 +154,7 @@ export const passRepeatable = async (walk: MutationWalk): Promise<Outcome> => {
   const identity = identityOf(walk);
   if (identity === null) {
     replays.overtake(key);
-    return passMutation(walk);
+    return passOnce(walk);
   }
   const { wait: queueMs } = target.settings.limits;
   const deadline = deps.clock.monotonic() + queueMs + target.settings.timeout;

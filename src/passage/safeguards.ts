@@ -49,7 +49,10 @@ export type HoldRequest = Readonly<{
   origin: Origin;
   /** Version of the configuration that decided. */
   configVersion: string;
-  /** As it would go out: normalised, stripped. Passwords are dropped by the room that keeps it. */
+  /**
+   * As it would go out: normalised, stripped; a PUT as it was stated, for what it carries over is taken
+   * from the current resource. Passwords are dropped by the room that keeps it.
+   */
   operation: Mutation;
   actions: readonly Action[];
   before: Resource | null;
@@ -62,6 +65,8 @@ export type HoldRequest = Readonly<{
   expiresMs: number;
   rememberMs: number;
   keepsPasswords: boolean;
+  /** Undo: the entries that it takes back; they come again with its release. */
+  reverses?: readonly LedgerId[];
 }>;
 
 /** What came of it. */

@@ -94,6 +94,24 @@ export const verbsOwning = (word: string, attribute: string): readonly string[] 
 export const isBornWith = (word: string, attribute: string): boolean =>
   rowOf(word).born.has(attribute.toLowerCase());
 
+/** Every change there can be of a resource: what `*` stands for where wider is safer. */
+export const mutationsOf = (word: string): readonly Action[] =>
+  actionsOf(word).filter((action) => !isReadAction(action));
+
+/** Verbs that a change of this attribute needs: of `emails` recovery, of `title` update. */
+export const verbsTouching = (word: string, attribute: string): readonly string[] => {
+  const owned = verbsOwning(word, attribute);
+  if (owned !== null) return owned;
+  const recovers = word === 'users' && /^(emails|phonenumbers)($|\.)/i.test(attribute);
+  return recovers ? ['recovery'] : ['update', 'update-unknown'];
+};
+
+const revokingVerbs: ReadonlySet<string> = new Set(['deactivate', 'delete', 'remove-member']);
+
+/** Does the action take access away, and nothing else? */
+export const isRevoking = (action: Action): boolean =>
+  revokingVerbs.has(action.slice(action.indexOf(':') + 1));
+
 /** The resource word of an action. */
 export const wordOf = (action: Action): string => action.slice(0, action.indexOf(':'));
 

@@ -6,6 +6,7 @@
 import type { Json, JsonObject } from '../identity/json-value.ts';
 import type { AttributeName } from '../identity/operation.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
+import { equal, isObject, own } from './values.ts';
 
 /** The facts that conditions see; undefined = not gathered. */
 export type ChangeFacts = Readonly<{
@@ -130,28 +131,8 @@ const without = (value: Json | undefined, parts: ReadonlySet<string>): Json | un
   return Object.keys(left).length === 0 ? undefined : left;
 };
 
-/** Sameness of JSON values; the order of members does not matter, that of elements does. */
-const equal = (one: Json | undefined, other: Json | undefined): boolean => {
-  if (one === other) return true;
-  if (Array.isArray(one) && Array.isArray(other)) {
-    return one.length === other.length && one.every((each, at) => equal(each, other[at] as Json));
-  }
-  if (!isObject(one) || !isObject(other)) return false;
-  const names = Object.keys(one);
-  return (
-    names.length === Object.keys(other).length &&
-    names.every((name) => Object.hasOwn(other, name) && equal(one[name], other[name]))
-  );
-};
-
-const isObject = (value: Json | undefined): value is JsonObject =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-
 const isObjectOrAbsent = (value: Json | undefined): value is JsonObject | undefined =>
   value === undefined || isObject(value);
-
-const own = (object: JsonObject, name: string): Json | undefined =>
-  Object.hasOwn(object, name) ? object[name] : undefined;
 
 /** A copy without a prototype, so that no name in it means anything else. */
 const replaced = (object: JsonObject, name: string, value: Json | undefined): JsonObject => {

@@ -6,9 +6,15 @@
 import type { Action } from '../identity/operation.ts';
 import type { ResourceType } from '../identity/scim/schema-model.ts';
 import type { LimitSetting } from '../scalars.ts';
-import { isReadAction } from './actions.ts';
+import { isReadAction, isRevoking } from './actions.ts';
 import { compileRule, writtenAt, type RuleTools, type SettingPath } from './compile-rule.ts';
-import type { CompiledGrant, CompiledLimit, CompiledRule, Grants } from './decision.ts';
+import type {
+  CompiledGrant,
+  CompiledLimit,
+  CompiledRule,
+  Grants,
+  UrgentWindow,
+} from './decision.ts';
 import {
   grantKeys,
   type GrantSettings,
@@ -48,7 +54,7 @@ export const compileGrants = (input: GrantsInput): Readonly<Record<string, Grant
       mode: settings.mode,
       until: settings.until ?? Number.POSITIVE_INFINITY,
       me: settings.me ?? null,
-      urgent: null,
+      urgent: urgentOf(settings, rules, path, input),
       limitReads:
         reads === undefined ? null : compileLimit(reads, `${bucket}:reads`, 'grant-reads'),
       limitWrites:
@@ -64,6 +70,25 @@ export const compileGrants = (input: GrantsInput): Readonly<Record<string, Grant
   const compiled = Object.create(null) as Record<string, Grants>;
   for (const [client, grants] of byClient) compiled[client] = holdings(client, grants);
   return Object.freeze(compiled);
+};
+
+/** The window of `urgent`; it is worth nothing to a grant that revokes nothing. */
+const urgentOf = (
+  { urgent, client }: GrantSettings,
+  rules: CompiledGrant['rules'],
+  path: SettingPath,
+  { route, problem }: GrantsInput,
+): UrgentWindow | null => {
+  if (urgent === undefined) return null;
+  const actions = Object.values(rules).flatMap((rule) => [...rule.actions]);
+  if (actions.length > 0 && !actions.some(isRevoking)) {
+    problem(
+      [...path, 'urgent'],
+      'only deactivate, delete and remove-member are urgent, and this grant has none of them',
+    );
+  }
+  const key = `urgent\n${route}\n${client}\n${String(path.at(-1))}`;
+  return Object.freeze({ key, count: urgent.count, ms: urgent.seconds * 1_000 });
 };
 
 /**

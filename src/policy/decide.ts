@@ -4,7 +4,14 @@
  * grant covers is denied. `judge` says what can be said before any I/O, `decide` says all.
  */
 import type { AttributeName, Effect } from '../identity/operation.ts';
-import { discoveryRead, governedBy, isBornWith, isReadAction, wordOf } from './actions.ts';
+import {
+  discoveryRead,
+  governedBy,
+  isBornWith,
+  isReadAction,
+  isRevoking,
+  wordOf,
+} from './actions.ts';
 import { asSent } from './as-sent.ts';
 import { everything, unionOf } from './attribute-set.ts';
 import type {
@@ -16,6 +23,7 @@ import type {
   Denial,
   Grants,
   Question,
+  UrgentWindow,
 } from './decision.ts';
 import { closedByDefault, closer, denialOf, type Miss, type MissKind } from './misses.ts';
 
@@ -55,7 +63,7 @@ export const decide = (grants: Grants | undefined, question: Question): Decision
     const grown = withDrops(dropping, covers);
     if (grown === dropping) {
       return refusal === null
-        ? allow(covers, question, dropping)
+        ? allow(covers, question, dropping, urgentOf(grants, question, judgeCondition))
         : { allowed: false, ...denialOf(refusal) };
     }
     dropping = grown;
@@ -240,10 +248,29 @@ const withDrops = (
   return grown ?? dropping;
 };
 
+/** The window of the first grant with `urgent` that covers all of it alone, where all of it revokes. */
+const urgentOf = (
+  grants: Grants | undefined,
+  question: Question,
+  judgeCondition: ConditionJudge,
+): UrgentWindow | null => {
+  const { effects } = question;
+  for (const grant of grants?.grants ?? none) {
+    if (grant.urgent === null || !effects.every(({ action }) => isRevoking(action))) continue;
+    const whole = effects.every((effect) => {
+      const found = coverBy(grant, effect, question, judgeCondition);
+      return !('kind' in found) && found.shadow.length === 0;
+    });
+    if (whole) return grant.urgent;
+  }
+  return null;
+};
+
 const allow = (
   covers: readonly Cover[],
   { effects }: Question,
   dropping: ReadonlySet<AttributeName>,
+  urgent: UrgentWindow | null,
 ): Decision => {
   const mutating = effects.some(({ action }) => !isReadAction(action));
   const rules: string[] = [];
@@ -266,6 +293,6 @@ const allow = (
     limits,
     shadow,
     shadowed: covers.every(({ grant }) => grant.mode === 'shadow'),
-    urgent: null,
+    urgent,
   };
 };

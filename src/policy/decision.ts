@@ -41,8 +41,11 @@ export type CompiledGrant = Readonly<{
    * Revocations by this grant count here and not in the tenant's guards, until this window is used up;
    * then they are like any other.
    */
-  urgent: Readonly<{ count: number; ms: number }> | null;
+  urgent: UrgentWindow | null;
 }>;
+
+/** Places for revocations of one grant; `key` is that of its counter. */
+export type UrgentWindow = Readonly<{ key: string; count: number; ms: number }>;
 
 /** Ready for `limits.take`. */
 export type CompiledLimit = Readonly<{
@@ -95,8 +98,8 @@ export type Decision =
       shadow: readonly Denial[];
       /** Are all actions covered by grants in shadow mode? Then guards only look on as well. */
       shadowed: boolean;
-      /** Where one grant with `urgent` covers all actions: its window. */
-      urgent: Readonly<{ key: string; count: number; ms: number }> | null;
+      /** Where one grant with `urgent` covers all actions, and all of them revoke: its window. */
+      urgent: UrgentWindow | null;
     }>
   | (Denial & Readonly<{ allowed: false }>);
 

@@ -1,15 +1,19 @@
 /**
  * `only` and `except` of groups: patterns of displayName in which `*` stands for any run of
  * characters. Both lists err towards refusal: `only` compares as written, `except` ignores case and
- * compatibility forms. No regular expression is made, so no name makes it slow.
+ * compatibility forms (fold-key.ts), as the patterns of safety rules do, which err towards protection.
+ * No regular expression is made, so no name makes it slow.
  */
+import { foldKey } from './fold-key.ts';
 
 /** Judges one displayName. */
 export type NameTest = (displayName: string) => boolean;
 
 /** Compiles one pattern; linear in the length of the name for each `*`. */
-export const namePatternTest = (pattern: string): NameTest => {
-  const parts = pattern.split('*');
+export const namePatternTest = (pattern: string): NameTest => partsTest(pattern.split('*'));
+
+/** What stands between the `*` of a pattern, in order. */
+const partsTest = (parts: readonly string[]): NameTest => {
   const first = parts[0] as string;
   if (parts.length === 1) return (name) => name === first;
   const last = parts.at(-1) as string;
@@ -37,14 +41,20 @@ export const groupTest = (
 ): NameTest | null => {
   if (lists.only === undefined && lists.except === undefined) return null;
   const only = lists.only?.map((text) => namePatternTest(text.normalize('NFC'))) ?? null;
-  const except = (lists.except ?? []).map((text) => namePatternTest(folded(text)));
+  const except = lists.except === undefined ? null : foldedTest(lists.except);
   return (displayName) => {
     const written = displayName.normalize('NFC');
     if (only !== null && !only.some((test) => test(written))) return false;
-    if (except.length === 0) return true;
-    const name = folded(displayName);
-    return !except.some((test) => test(name));
+    return except === null || !except(displayName);
   };
 };
 
-const folded = (text: string): string => text.normalize('NFKC').toLowerCase().trim();
+/** True of what some pattern matches, in any letter case and compatibility form, outer spaces aside. */
+export const foldedTest = (patterns: readonly string[]): NameTest => {
+  // Folded part by part: a full-width asterisk of a pattern is no wildcard.
+  const tests = patterns.map((pattern) => partsTest(pattern.trim().split('*').map(foldKey)));
+  return (text) => {
+    const key = foldKey(text).trim();
+    return tests.some((test) => test(key));
+  };
+};

@@ -53,9 +53,12 @@ export type Protection = Readonly<{
   matches(resource: Resource): boolean;
   /** Patterns of displayNames whose members (nested ones, too) are protected; null = none. */
   memberOf: ((displayName: string) => boolean) | null;
-  /** Attributes by which it matches: none of them may change while it protects. */
+  /** Covers what touches an attribute by which it matches: none of them may change while it protects. */
   keys: AttributeSet;
-  /** What asks a target for candidates; null = all of them have to be looked through. */
+  /**
+   * What asks a target for candidates; null = all of them have to be looked through, '' = nobody: it
+   * names ids and groups alone.
+   */
   filter: string | null;
   /** Changes with what the rule says, so that what was resolved for another is resolved anew. */
   digest: string;

@@ -1,6 +1,6 @@
 /** What the route file says about permissions and grants (interface.md §1, §2). */
 import { z } from 'zod';
-import { endDate, limit, name } from '../scalars.ts';
+import { endDate, limit, name, rate } from '../scalars.ts';
 
 export const readWriteLimits = z.strictObject({
   reads: limit.optional(),
@@ -31,7 +31,7 @@ export const resourceRule = z.strictObject({
 });
 export type ResourceRule = z.output<typeof resourceRule>;
 
-const grantKeys = ['client', 'use', 'limits', 'mode', 'until', 'me'] as const;
+const grantKeys = ['client', 'use', 'limits', 'mode', 'until', 'me', 'urgent'] as const;
 
 /** An id as a path may hold it; the target gave it, so nothing else is known of it. */
 const userId = z
@@ -57,6 +57,8 @@ export const grant = z
     until: endDate.optional(),
     /** The user at the target whom the client is: what /Me stands for. */
     me: userId.optional(),
+    /** Revocations that do not count in the tenant's guards: so many in a window of their own. */
+    urgent: rate.optional(),
   })
   .catchall(resourceRule);
 export type GrantSettings = z.output<typeof grant>;

@@ -2,7 +2,12 @@
 import { z } from 'zod';
 import { knobSettings } from '../identity/dialects/knobs.ts';
 import { targetDialects } from '../identity/dialects/target-table.ts';
-import { duration, endDate, limit, secretReference } from '../scalars.ts';
+import {
+  guardSettings,
+  privilegedSettings,
+  protectionSettings,
+} from '../policy/safety-settings.ts';
+import { duration, endDate, limit, percent, secretReference } from '../scalars.ts';
 
 const expires = endDate.optional();
 
@@ -22,11 +27,6 @@ export const credential = z.union([
   }),
 ]);
 export type CredentialSettings = z.output<typeof credential>;
-
-const percent = z
-  .string()
-  .regex(/^(100|[1-9]?[0-9])%$/, 'write a percentage such as 20%')
-  .transform((text) => Number(text.slice(0, -1)) / 100);
 
 export const targetSettings = z.strictObject({
   baseUrl: z.url({ protocol: /^https?$/, error: 'write an absolute http(s) URL' }),
@@ -63,6 +63,12 @@ export const targetSettings = z.strictObject({
     .prefault({}),
   /** CIDRs that the connect guard lets through; metadata addresses stay blocked. */
   allowPrivate: z.array(z.string()).max(64).default([]),
+  /** Limits on the blast radius, of its whole tenant. */
+  guards: z.array(guardSettings).max(100).optional(),
+  /** Subjects that some changes never hit, of its whole tenant. */
+  protected: z.array(protectionSettings).max(100).optional(),
+  /** What grants privilege there: changes of it count as users:entitle. */
+  privileged: privilegedSettings.optional(),
   /** Endpoints beside Users and Groups that the target serves (`Devices`); granted as `devices:`. */
   resources: z
     .array(z.string().regex(/^[A-Z][A-Za-z0-9]{0,62}$/, 'write an endpoint such as Devices'))

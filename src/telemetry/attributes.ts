@@ -48,6 +48,7 @@ const addDecided = (attributes: SpanAttributes, record: RequestSettled | PlanCha
   if (record.resourceType !== null) attributes['sallyport.resource.type'] = record.resourceType;
   if (record.decision !== null) attributes['sallyport.decision'] = record.decision;
   if (record.rule !== null) attributes['sallyport.rule'] = record.rule;
+  if (record.holdId !== undefined) attributes['sallyport.hold.id'] = record.holdId;
   if (record.normalisedCount > 0) attributes['sallyport.normalised'] = record.normalisedCount;
   if (record.mutation !== null) {
     attributes['sallyport.ledger.id'] = record.mutation.ledgerId;

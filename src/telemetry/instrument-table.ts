@@ -109,6 +109,9 @@ export const makeInstruments = () => ({
   deliveriesDead: cells(
     row('sallyport.deliveries.dead', 'gauge', '{delivery}', 'Dead letters, by lane.'),
   ),
+  holdsPending: cells(
+    row('sallyport.holds.pending', 'gauge', '{hold}', 'Changes that wait for people, by client.'),
+  ),
   configReloads: cells(
     row('sallyport.config.reloads', 'counter', '{reload}', 'Reloads of the route file.'),
   ),

@@ -138,6 +138,7 @@ export const makeObserver = (deps: Readonly<{ log: Log; clock: Clock }>): Teleme
       if (log.enabled(level)) log.line(level, mutationEvent, planFields(record));
     }),
     deliveriesCounted: quiet((record) => metrics.deliveriesCounted(record)),
+    holdsCounted: quiet((record) => metrics.holdsCounted(record)),
     doubtSettled: quiet((record) => {
       const { ledgerId, traceId, target, outcome, settledBy } = record;
       telemetry?.doubtSettled(record, clock.now());

@@ -147,6 +147,7 @@ export type Metrics = Readonly<{
     | 'deliveryAttempted'
     | 'planChanged'
     | 'deliveriesCounted'
+    | 'holdsCounted'
     | 'limitRejected'
     | 'sourceNoticed'
     | 'ledgerAppended'
@@ -178,14 +179,15 @@ const makeRequestRecorder = (instruments: Instruments): ((settled: RequestSettle
   };
 };
 
+const zero = ({ series }: Instrument<Cell>): void => {
+  for (const cell of series.values()) cell.value = 0;
+};
+
 /** Records tries and counts of deliveries; `age` brings the ages up to now. */
 const makeDeliveryRecorder = (instruments: Instruments, clock: Clock) => {
   let oldest: ReadonlyMap<string, number | null> = new Map();
   const gauge = (instrument: Instrument<Cell>, lane: string): Cell =>
     cellOf(instrument, lane, () => ({ 'sallyport.lane': lane }));
-  const zero = ({ series }: Instrument<Cell>): void => {
-    for (const cell of series.values()) cell.value = 0;
-  };
   const attempted: Observer['deliveryAttempted'] = (tried) => {
     const { lane, result } = tried;
     cellOf(instruments.deliveryAttempts, `${lane}\n${result}`, () => ({
@@ -242,6 +244,13 @@ export const makeMetrics = (clock: Clock): Metrics => {
     deliveryAttempted: deliveries.attempted,
     planChanged: (changed) => count(countersOf(instruments, changed)),
     deliveriesCounted: deliveries.counted,
+    holdsCounted: (clients) => {
+      zero(instruments.holdsPending);
+      for (const { client, pending } of clients) {
+        cellOf(instruments.holdsPending, client, () => ({ 'sallyport.client': client })).value =
+          pending;
+      }
+    },
     requestSettled: (settled) => {
       requestSettled(settled);
       webhooks.settled(settled);

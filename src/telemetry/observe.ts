@@ -97,13 +97,15 @@ export type RequestSettled = Readonly<{
     call: Readonly<{
       method: string;
       template: string;
-      purpose: 'call' | 'before' | 'verify' | 'lookup' | 'take-back';
+      purpose: 'call' | 'before' | 'verify' | 'lookup' | 'take-back' | 'decide';
     }>;
     report: AttemptReport;
   }>[];
   /** Present on mutations that reached the ledger. */
   mutation: Readonly<{ ledgerId: LedgerId; outcome: string; settledBy: string }> | null;
   mutating: boolean;
+  /** The hold it waits in, or was released from; else absent. */
+  holdId?: string;
   /** Of a Bulk: the mutations it was unrolled into, each told as one (parts.ts); else absent. */
   parts?: readonly SettledPart[];
   /** Of a webhook route; else absent. `keyId` is then the key that matched, `internal` the reason. */
@@ -128,6 +130,7 @@ export type SettledPart = Pick<
   | 'targetMs'
   | 'attempts'
   | 'mutation'
+  | 'holdId'
 >;
 
 /** What came of one try of a delivery; `postponed`: nothing was tried. */
@@ -205,6 +208,7 @@ export type PlanChanged = Pick<
   | 'targetMs'
   | 'mutation'
   | 'mutating'
+  | 'holdId'
 > &
   Readonly<{ deliveryId: DeliveryId; plan: string; step: string }>;
 
@@ -216,12 +220,17 @@ export type LaneCounted = Readonly<{
   oldestAt: number | null;
 }>;
 
+/** Holds of one client that wait for people. `oldestAt`: when the oldest was held, wall ms. */
+export type HoldsCounted = Readonly<{ client: string; pending: number; oldestAt: number }>;
+
 export interface Observer {
   requestSettled(record: RequestSettled): void;
   deliveryAttempted(record: DeliveryAttempted): void;
   planChanged(record: PlanChanged): void;
   /** All lanes of the store; one that is not named has nothing. */
   deliveriesCounted(record: readonly LaneCounted[]): void;
+  /** All clients of the store; one that is not named has nothing waiting. */
+  holdsCounted(record: readonly HoldsCounted[]): void;
   /** A doubt settled later, outside any request. */
   doubtSettled(
     record: Readonly<{
@@ -260,6 +269,7 @@ export const silentObserver: Observer = Object.freeze({
   deliveryAttempted: () => {},
   planChanged: () => {},
   deliveriesCounted: () => {},
+  holdsCounted: () => {},
   doubtSettled: () => {},
   limitRejected: () => {},
   sourceNoticed: () => {},

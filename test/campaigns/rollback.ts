@@ -4,6 +4,7 @@
  * the run does not claim, and nothing that an outsider wrote is written over.
  */
 import { startFixture, type Fixture } from '../support/fixture.ts';
+import { planRollback, runRollback } from '../support/rollback-run.ts';
 import {
   clientStep,
   differences,
@@ -11,9 +12,7 @@ import {
   namedBy,
   oldIdsOf,
   outsideStep,
-  planRollback,
   rollbackConfig,
-  runRollback,
   stateOf,
   writtenBy,
   type State,
@@ -51,10 +50,10 @@ const judge = async (
 ): Promise<readonly string[]> => {
   const there = stateOf(world);
   const holding = world.marks.filter(({ holds }) => holds(there));
-  const plan = await planRollback(world, range);
+  const plan = await planRollback(world.fixture, range);
   const untouched = differences(there, stateOf(world));
   if (untouched.length > 0) return [`the plan changed ${untouched.join(', ')}`];
-  const run = await runRollback(world, range, plan.digest);
+  const run = await runRollback(world.fixture, range, plan.digest);
   const state = stateOf(world, oldIdsOf(run));
   const { whole, parts } = namedBy(run);
   const written = writtenBy(run);

@@ -168,20 +168,19 @@ store:
   url: sqlite:s.db
   encryptionKeys: ['\${vault:kv/store#key}']
   checkpoints: { key: '\${file:k}', to: [log, https://x.example.com/c] }
-defaults: { target: { guards: [] } }
+defaults: { client: { auth: [{ jwt: {} }] } }
 clients:
   c1: { owner: abc, purpose: abc, expires: 2027-12-31, auth: [{ jwt: {} }] }
 targets:
-  t1: { baseUrl: https://a.example.com, protected: [], privileged: {} }
+  t1: { baseUrl: https://a.example.com }
   t2: { baseUrl: https://a.example.com, auth: [{ oauth2: { tokenUrl: x } }] }
 routes:
   r2: { path: /b, rest: t1, catalogue: github }
-  r3: { path: /c, scim: t1, approval: {} }
 `;
   const problems = (await problemsOf(text)).filter((line) => line.includes('not yet supported'));
   assert.deepEqual(
     problems.map((line) => /\(([^()]*)\)$/.exec(line)?.[1]),
-    'store.encryptionKeys[0] store.checkpoints.to[1] defaults.target.guards clients.c1.auth[0].jwt targets.t1.protected targets.t1.privileged targets.t2.auth[0].oauth2 routes.r2.rest routes.r2.catalogue routes.r3.approval'.split(
+    'store.encryptionKeys[0] store.checkpoints.to[1] defaults.client.auth[0].jwt clients.c1.auth[0].jwt targets.t2.auth[0].oauth2 routes.r2.rest routes.r2.catalogue'.split(
       ' ',
     ),
   );
@@ -359,7 +358,7 @@ test('a target may declare resources of its own', async () => {
   assert.deepEqual(
     problems.map((problem) => [problem.path, problem.message]),
     [
-      ['routes.r1.verify[1]', 'this route has no such action that changes a thing'],
+      ['routes.r1.verify[1]', 'this is about changes; reads change nothing'],
       ['routes.r1.grants[1].cars', 'unknown key'],
     ],
   );

@@ -130,7 +130,7 @@ for (const engine of enginesUnderTest) {
       'knows what is unsettled, oldest first',
       withStores(engine, writer, async ({ ledger }) => {
         const append = await chainOn(ledger, writer);
-        await append(intent(), intent(), intent({ decision: 'hold' }), denial(), intent());
+        await append(intent(), intent(), denial({ hold: 'hld_1' }), denial(), intent());
         const [, second, , , fifth] = ids(1, 2, 3, 4, 5);
         await append(
           outcome(fifth as never),
@@ -198,7 +198,11 @@ for (const engine of enginesUnderTest) {
         }
         const total = { bodies: 0, batches: 0 };
         for (let more = true; more;) {
-          const done = await ledger.maintain({ bodiesBefore: 300, ledgerBefore: 200 });
+          const done = await ledger.maintain({
+            bodiesBefore: 300,
+            ledgerBefore: 200,
+            placesBefore: 0,
+          });
           total.bodies += done.bodies;
           total.batches += done.batches;
           more = done.more;
@@ -213,7 +217,11 @@ for (const engine of enginesUnderTest) {
         assert.equal(await ledger.read(ledgerId(writer, 3)), null);
         // Everything: the head outlives its records.
         for (let more = true; more;) {
-          ({ more } = await ledger.maintain({ bodiesBefore: 1_000, ledgerBefore: 1_000 }));
+          ({ more } = await ledger.maintain({
+            bodiesBefore: 1_000,
+            ledgerBefore: 1_000,
+            placesBefore: 0,
+          }));
         }
         const head = await ledger.head(writer);
         assert.deepEqual([head.next, head.newestAt], [41, 390]);
@@ -234,7 +242,7 @@ for (const engine of enginesUnderTest) {
         assert.equal(before.length, 12);
         let slices = 0;
         for (let more = true; more; slices += 1) {
-          ({ more } = await ledger.maintain({ bodiesBefore: 0, ledgerBefore: 0 }));
+          ({ more } = await ledger.maintain({ bodiesBefore: 0, ledgerBefore: 0, placesBefore: 0 }));
           assert.deepEqual(await found(ledger, { keys, limit: 100 }), before);
         }
         // One key with more rows than a block has.

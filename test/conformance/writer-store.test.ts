@@ -225,7 +225,7 @@ void suite('writer store on postgres', { skip }, () => {
       }
       const closed = new Set<string>();
       while (closed.size < 2) for (const each of await takeOverSoon(two, b)) closed.add(each);
-      const limits = { bodiesBefore: 30, ledgerBefore: 20 };
+      const limits = { bodiesBefore: 30, ledgerBefore: 20, placesBefore: 0 };
       for (let more = true; more;) {
         const slices = await Promise.all([one, two].map(({ ledger }) => ledger.maintain(limits)));
         more = slices.some((slice) => slice.more);
@@ -251,7 +251,11 @@ void suite('writer store on postgres', { skip }, () => {
         closed: true,
       });
       for (let more = true; more;) {
-        ({ more } = await two.ledger.maintain({ bodiesBefore: 99, ledgerBefore: 99 }));
+        ({ more } = await two.ledger.maintain({
+          bodiesBefore: 99,
+          ledgerBefore: 99,
+          placesBefore: 0,
+        }));
       }
       if ('missing' in postgres) return;
       for (const table of ['batches', 'bodies', 'entries', 'open_entries', 'lookups']) {

@@ -98,8 +98,8 @@ describe('a reload', () => {
     );
     assert.match((await config())?.detail ?? '', /waits/);
     const { config: acts } = fixture.gateway.context;
-    assert.equal(await acts.apply('another version'), null);
-    assert.equal(await acts.apply(waiting?.version ?? null), waiting?.version);
+    assert.equal(await acts.apply('another version', 'alice@example.com'), null);
+    assert.equal(await acts.apply(waiting?.version ?? null, 'alice@example.com'), waiting?.version);
     assert.equal(status().version, waiting?.version);
     assert.equal(await groups(), 200);
   });

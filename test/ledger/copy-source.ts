@@ -78,6 +78,7 @@ export const writeHistory = async (store: LedgerStore, now: number): Promise<voi
   const limits = {
     ledgerBefore: startAt + history.frontPruned * hourMs,
     bodiesBefore: startAt + history.bodiesPruned * hourMs,
+    placesBefore: 0,
   };
   for (;;) if (!(await store.maintain(limits)).more) return;
 };

@@ -43,7 +43,7 @@ describe('a reload', () => {
       assert.notEqual((await reloader.reload('file')).waiting, null);
       file.text = text;
       assert.equal((await reloader.reload('file')).waiting, null);
-      assert.equal(await reloader.apply(null), null);
+      assert.equal(await reloader.apply(null, 'alice@example.com'), null);
     });
   }
 

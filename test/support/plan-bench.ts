@@ -11,6 +11,7 @@ import { newEventId, newSpanId, newTraceId, systemRandom, type EventId } from '.
 import type { LedgerRow } from '../../src/ledger/record.ts';
 import { makeMemoryLimiter } from '../../src/limits/memory.ts';
 import { makeDoors } from '../../src/passage/pass.ts';
+import { noSafeguards } from '../../src/passage/safeguards.ts';
 import { makeTurns } from '../../src/passage/turns.ts';
 import type { Plan, PlanStep, Snapshot } from '../../src/snapshot.ts';
 import { makeTargets } from '../../src/targets/make-targets.ts';
@@ -165,6 +166,7 @@ export const startPlanBench = async (
   targets.reconcile(snapshot().targets);
   const open = () =>
     makeDoors({
+      safeguards: noSafeguards,
       clock,
       random: systemRandom,
       observer: silentObserver,

@@ -3,10 +3,7 @@
  * the same ones at the SCIM server itself; with everything needed to say afterwards what an undo did.
  */
 import { request } from 'undici';
-import { rollbackOperations } from '../../src/admin/rollback-operations.ts';
-import { localPerson, perform } from '../../src/admin/operation.ts';
-import { isRefusal } from '../../src/errors.ts';
-import type { UndoPlan, UndoRun } from '../../src/undo/make-undo.ts';
+import type { UndoRun } from '../../src/undo/make-undo.ts';
 import type { Chance } from '../campaigns/random.ts';
 import { mainConfig, targetToken, type Fixture } from './fixture.ts';
 
@@ -385,24 +382,6 @@ export const outsideStep = async (world: World): Promise<void> => {
   if (mark(world.left.state)) return;
   marks.push({ told: `${kind} ${id} ${JSON.stringify(change.operations)}`, holds: mark });
 };
-
-/** One admin operation of the table, as whoever may open the store. */
-const admin = async <Answer>({ fixture }: World, name: string, input: Body): Promise<Answer> => {
-  const entry = rollbackOperations.find((one) => one.name === name);
-  if (entry === undefined) throw new TypeError(name);
-  const result = await perform(entry, fixture.gateway.context, localPerson, input);
-  if (isRefusal(result) || !('json' in result)) throw new Error(JSON.stringify(result));
-  return result.json as Answer;
-};
-
-export const planRollback = (world: World, ids: readonly string[]): Promise<UndoPlan> =>
-  admin<UndoPlan>(world, 'rollbacks.plan', { ids });
-
-export const runRollback = (
-  world: World,
-  ids: readonly string[],
-  digest: string,
-): Promise<UndoRun> => admin<UndoRun>(world, 'rollbacks.run', { ids, digest });
 
 /** New ids, each with the old one. */
 export const oldIdsOf = (run: UndoRun): ReadonlyMap<string, string> =>

@@ -6,9 +6,9 @@
  * nothing. Raising waits for the row's lock, so what was under way has ended by then.
  */
 import { GatewayError } from '../../errors.ts';
-import { parseLedgerId } from '../../ids.ts';
 import type { Appended, Head, LedgerBatch, LedgerStore } from '../../ledger/store.ts';
-import { isFinal } from '../codes.ts';
+import { makeAppendClaiming } from './append-claiming.ts';
+import { appendText, parametersOf } from './append-text.ts';
 import { codeOf, unavailable, type Sessions, type Statement } from './connection.ts';
 
 /** The chain this store claimed; the epoch is what its next append must be under. */
@@ -19,31 +19,7 @@ export type Claimed = { current: Claim | null };
 
 const append: Statement = {
   name: 'append',
-  text: `WITH head AS (
-      UPDATE writers SET next = $3::bigint + $4::integer, digest = $8, newest_at = $6
-      WHERE writer = $1 AND epoch = $2 AND state = 'live' AND next = $3
-        AND (digest IS NULL OR digest = $7)
-      RETURNING writer),
-    batch AS (INSERT INTO batches
-      SELECT writer, $3, $4, $5, $6, $8, $9, $11 FROM head),
-    bodies AS (INSERT INTO bodies
-      SELECT writer, $3, $6, $10::bytea FROM head WHERE $10::bytea IS NOT NULL),
-    entries AS (INSERT INTO entries
-      SELECT head.writer, e.* FROM head, unnest($12::bigint[], $13::bigint[], $14::text[],
-        $15::text[], $16::text[], $17::text[], $18::text[]) e),
-    opened AS (INSERT INTO open_entries
-      SELECT head.writer, o.sequence, head.writer FROM head, unnest($19::bigint[]) o(sequence)),
-    outcomes AS (INSERT INTO outcomes
-        (entry_writer, entry_sequence, writer, sequence, outcome, settled_by, status)
-      SELECT o.* FROM head, unnest($20::text[], $21::bigint[], $22::text[], $23::bigint[],
-        $24::text[], $25::text[], $26::integer[]) o),
-    closed AS (DELETE FROM open_entries o USING head, unnest($27::text[], $28::bigint[])
-        c(writer, sequence)
-      WHERE o.writer = c.writer AND o.sequence = c.sequence),
-    lookups AS (INSERT INTO lookups
-      SELECT substr($11::bytea, at, 16), substr($11::bytea, at + 16, 10)
-      FROM head, generate_series(1, length($11::bytea), 26) at)
-    SELECT 1 FROM head`,
+  text: appendText({ before: '', holds: '', after: '', answer: 'SELECT 1 FROM head' }),
 };
 
 const sql = {
@@ -66,63 +42,15 @@ const sql = {
 
 type HeadRow = Omit<Head, 'reserve'>;
 
-/** Arrays of numbers are written here: the driver would quote each of them. */
-const numbers = (list: readonly (number | null)[]): string =>
-  `{${list.map((each) => each ?? 'NULL').join(',')}}`;
-
-const parametersOf = (batch: LedgerBatch, epoch: number): readonly unknown[] => {
-  const { entries } = batch;
-  const outcomes = batch.outcomes.flatMap((outcome) => {
-    const entry = parseLedgerId(outcome.entry);
-    return entry === null ? [] : [{ ...outcome, settled: entry }];
-  });
-  const final = outcomes.filter(({ outcome }) => isFinal(outcome));
-  // The statement sees the table as it was before: what the batch settles itself is never opened.
-  const settledHere = new Set(
-    final.flatMap(({ settled }) => (settled.writer === batch.writer ? [settled.sequence] : [])),
-  );
-  const opened = entries.filter(
-    ({ decision, sequence }) => decision === 'allow' && !settledHere.has(sequence),
-  );
-  return [
-    batch.writer,
-    epoch,
-    batch.first,
-    batch.count,
-    batch.atFirst,
-    batch.atLast,
-    batch.previous,
-    batch.digest,
-    batch.records,
-    batch.bodies,
-    batch.lookups,
-    numbers(entries.map(({ sequence }) => sequence)),
-    numbers(entries.map(({ at }) => at)),
-    entries.map(({ client }) => client),
-    entries.map(({ route }) => route),
-    entries.map(({ target }) => target),
-    entries.map(({ actions }) => actions),
-    entries.map(({ decision }) => decision),
-    numbers(opened.map(({ sequence }) => sequence)),
-    outcomes.map(({ settled }) => settled.writer),
-    numbers(outcomes.map(({ settled }) => settled.sequence)),
-    outcomes.map(({ writer }) => writer),
-    numbers(outcomes.map(({ sequence }) => sequence)),
-    outcomes.map(({ outcome }) => outcome),
-    outcomes.map(({ settledBy }) => settledBy),
-    numbers(outcomes.map(({ status }) => status)),
-    final.map(({ settled }) => settled.writer),
-    numbers(final.map(({ settled }) => settled.sequence)),
-  ];
-};
-
 const diskFull = '53100';
 
 /** The ledger's writes by this store's claim. */
 export const makeAppends = (
   sessions: Sessions,
   claimed: Claimed,
+  schema: string,
 ): Pick<LedgerStore, 'head' | 'append' | 'addCheckpoint'> => {
+  const appendClaiming = makeAppendClaiming(sessions, schema);
   /** Why an append moved nothing. Whatever it was, that append can move nothing any more. */
   const refusal = async ({ writer }: LedgerBatch, mine: Claim): Promise<Appended> => {
     const { rows } = await sessions.run<{ epoch: number; claim: number; state: string }>(
@@ -174,8 +102,13 @@ export const makeAppends = (
         });
       }
       try {
-        const { count } = await sessions.run(append, parametersOf(batch, mine.epoch));
-        if (count === 1) return { kind: 'committed', reserve: true };
+        const parameters = parametersOf(batch, mine.epoch);
+        const moved =
+          batch.claims.length > 0
+            ? await appendClaiming(batch, parameters)
+            : (await sessions.run(append, parameters)).count === 1;
+        if (typeof moved !== 'boolean') return { kind: 'unclaimed', items: moved };
+        if (moved) return { kind: 'committed', reserve: true };
         return await refusal(batch, mine);
       } catch (error) {
         const cause = error instanceof GatewayError ? error.cause : error;

@@ -6,6 +6,7 @@
  * each append as much as the look-ups themselves.
  */
 import type { LedgerStore } from '../../ledger/store.ts';
+import { bounds } from '../bounds.ts';
 import { lockOf } from './migrate.ts';
 import type { Run, Sessions, Statement } from './connection.ts';
 
@@ -36,6 +37,11 @@ const sql = {
       WHERE l.key = gone.key AND l.entry = gone.entry`,
   },
   anchor: { text: 'UPDATE writers SET first = $2, anchor = $3 WHERE writer = $1' },
+  // What an outcome gives back at this moment can wait for the next slice.
+  places: {
+    text: `DELETE FROM places WHERE ctid = ANY (ARRAY(SELECT ctid FROM places WHERE until < $1
+      ORDER BY until LIMIT ${bounds.placeSlice} FOR UPDATE SKIP LOCKED))`,
+  },
   // Chains that were closed before their first record tell nobody anything.
   empty: { text: "DELETE FROM writers WHERE state = 'closed' AND next = 1" },
 } satisfies Record<string, Statement>;
@@ -75,7 +81,7 @@ export const makeRetention = (
   sessions: Sessions,
   schema: string,
 ): Pick<LedgerStore, 'maintain'> => ({
-  maintain: ({ bodiesBefore, ledgerBefore }) =>
+  maintain: ({ bodiesBefore, ledgerBefore, placesBefore }) =>
     sessions.transaction(async (run) => {
       const lock = [lockOf(schema, 'maintain')];
       const [got] = (await run<{ alone: boolean }>(sql.alone, lock)).rows;
@@ -83,7 +89,9 @@ export const makeRetention = (
       await run(sql.empty);
       const bodies = (await run(sql.bodies, [bodiesBefore])).count;
       const batches = await dropBatches(run, ledgerBefore);
+      const places = (await run(sql.places, [placesBefore])).count;
       // Another chain may have some where this one has none left.
-      return { bodies, batches, more: bodies === sliceBatches || batches > 0 };
+      const whole = bodies === sliceBatches || places === bounds.placeSlice;
+      return { bodies, batches, more: whole || batches > 0 };
     }),
 });

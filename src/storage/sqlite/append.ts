@@ -1,8 +1,13 @@
-/** Writes of the ledger: one batch is one transaction of one sealed row and its index rows. */
+/**
+ * Writes of the ledger: one batch is one transaction of one sealed row, its index rows, and what its
+ * intents claim.
+ */
 import type { Database } from 'better-sqlite3';
 import { parseLedgerId } from '../../ids.ts';
 import type { Head, LedgerBatch } from '../../ledger/store.ts';
+import type { Refused } from '../claim-places.ts';
 import { decisions, isFinal, outcomes, settledBys } from '../codes.ts';
+import { makeClaims, Unclaimable } from './claims.ts';
 
 const sql = {
   claim: 'INSERT OR IGNORE INTO chain VALUES (1, ?, 1, NULL, NULL)',
@@ -52,7 +57,8 @@ const makeNames = (database: Database) => {
 
 export type Appender = Readonly<{
   head(candidate: string): Omit<Head, 'reserve' | 'closed'>;
-  append(batch: LedgerBatch): void;
+  /** Gives the intents whose claims cannot be had; nothing is written where there are any. */
+  append(batch: LedgerBatch): readonly Refused[];
   addCheckpoint(checkpoint: Readonly<{ size: number; at: number; note: string }>): void;
 }>;
 
@@ -70,6 +76,7 @@ export const makeAppender = (database: Database): Appender => {
   const lookupsRow = database.prepare(sql.lookups);
   const checkpointRow = database.prepare(sql.checkpoint);
   const names = makeNames(database);
+  const claims = makeClaims(database);
 
   const head = (candidate: string): Omit<Head, 'reserve' | 'closed'> => {
     if (chain.get() === undefined) claim.run(candidate);
@@ -87,6 +94,7 @@ export const makeAppender = (database: Database): Appender => {
       next === batch.first &&
       (digest === null || digest.equals(batch.previous));
     if (!continues) throw new TypeError('the batch does not continue the chain');
+    claims.apply(batch);
     const { first, count, atFirst, atLast, records, bodies, lookups } = batch;
     batchRow.run(first, count, atFirst, atLast, batch.digest, records);
     if (bodies !== null) bodiesRow.run(first, bodies);
@@ -115,10 +123,12 @@ export const makeAppender = (database: Database): Appender => {
 
   return Object.freeze({
     head,
-    append: (batch: LedgerBatch): void => {
+    append: (batch: LedgerBatch): readonly Refused[] => {
       try {
         insert.immediate(batch);
+        return [];
       } catch (error) {
+        if (error instanceof Unclaimable) return error.items;
         names.forget();
         throw error;
       }

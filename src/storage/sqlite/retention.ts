@@ -1,8 +1,11 @@
 /**
  * Retention in slices of a few milliseconds on the writer's connection, between commits. Whole
- * batches go from the front; the chain value before what is left is kept, so the rest verifies.
+ * batches go from the front; the chain value before what is left is kept, so the rest verifies. Places
+ * in windows go when nobody counts them any more.
  */
 import type { Database } from 'better-sqlite3';
+import type { LedgerStore } from '../../ledger/store.ts';
+import { bounds } from '../bounds.ts';
 import { makeLookupWrites } from './lookups.ts';
 
 const sql = {
@@ -19,6 +22,9 @@ const sql = {
   dropOpen: 'DELETE FROM open_entries WHERE sequence < ?',
   dropOutcomes: 'DELETE FROM outcomes WHERE entry < ?',
   dropFresh: 'DELETE FROM fresh_lookups WHERE first < ?',
+  dropPlaces: `DELETE FROM places WHERE (key, at, writer, sequence) IN
+    (SELECT key, at, writer, sequence FROM places WHERE until < ? ORDER BY until
+      LIMIT ${bounds.placeSlice})`,
   dropCheckpoints: `DELETE FROM checkpoints WHERE size <
     (SELECT max(size) FROM checkpoints WHERE size < ?)`,
 };
@@ -64,13 +70,16 @@ export const makeRetentionSlices = (database: Database) => {
   const chain = database.prepare<[], { first: number }>(sql.chain);
   const { dropDead } = makeLookupWrites(database);
   const retention = makeRetention(database);
-  return (limits: Readonly<{ bodiesBefore: number; ledgerBefore: number }>) => {
+  const dropPlaces = database.prepare(sql.dropPlaces);
+  return (limits: Parameters<LedgerStore['maintain']>[0]) => {
     const start = chain.get();
     if (start === undefined) return { bodies: 0, batches: 0, more: false };
     const bodies = retention.bodies.immediate(limits.bodiesBefore);
     const batches = retention.batches.immediate(limits.ledgerBefore);
+    const places = dropPlaces.run(limits.placesBefore).changes;
     const runs = dropDead.immediate(start.first);
-    const more = bodies === sliceBatches || batches === sliceBatches || runs;
+    const whole = bodies === sliceBatches || batches === sliceBatches;
+    const more = whole || places === bounds.placeSlice || runs;
     return { bodies, batches, more };
   };
 };

@@ -146,7 +146,7 @@ void suite('faults of the disk', () => {
       const { readFile } = await import('node:fs/promises');
       const marked: Partial<IntentRecord> = { resource: { type: 'User', id: 'MARKED-RESOURCE' } };
       await ledger.open(intent(marked), { revocation: false });
-      await stores.ledger.maintain({ bodiesBefore: 0, ledgerBefore: 0 });
+      await stores.ledger.maintain({ bodiesBefore: 0, ledgerBefore: 0, placesBefore: 0 });
       for (const suffix of ['', '-wal']) {
         const bytes = await readFile(`${path}${suffix}`);
         for (const secret of ['MARKED-RESOURCE', 'example.com', 'userName']) {

@@ -1,0 +1,110 @@
+/**
+ * What happens to holds by itself, in rounds on the house's clock: approved ones whose gateway died are
+ * taken up, those whose time is over end, ended ones are dropped with the retention, and how many wait
+ * is told. One round at a time; a store that fails is tried again at the next.
+ */
+import type { Clock, Timer } from '../clock.ts';
+import type { Snapshot } from '../snapshot.ts';
+import type { StoreFeed } from '../store-feed.ts';
+import type { Observer } from '../telemetry/observe.ts';
+import type { HoldStore } from './hold-store.ts';
+import { toldOf } from './make-holding.ts';
+import type { Releases } from './releases.ts';
+
+/** Between two rounds, ms. */
+export const roundMs = 5_000;
+/** How long the gateway that approved is left to release, ms. */
+const leaveAloneMs = 3_000;
+/** Approved holds that one round takes up. */
+const takenMax = 1_000;
+/** Slices of pruning in one round. */
+const slicesMax = 5;
+
+export type HoldRounds = Readonly<{
+  start(): void;
+  /** One round; for tests and at once after news. Never rejects. */
+  round(): Promise<void>;
+  stop(): Promise<void>;
+}>;
+
+export type HoldRoundsDeps = Readonly<{
+  store: Pick<HoldStore, 'list' | 'expire' | 'counts' | 'prune'>;
+  releases: Pick<Releases, 'take' | 'isDue'>;
+  clock: Clock;
+  /** Nothing that depends on time is decided while it is false. */
+  clockTrusted(): boolean;
+  snapshot(): Pick<Snapshot, 'store'>;
+  feed: StoreFeed;
+  observer: Pick<Observer, 'note' | 'holdsCounted'>;
+}>;
+
+/** Stand still until `start`. */
+export const makeHoldRounds = (deps: HoldRoundsDeps): HoldRounds => {
+  const { store, clock, observer } = deps;
+  let timer: Timer | null = null;
+  let running: Promise<void> | null = null;
+  let stopped = false;
+  let silence: (() => void) | null = null;
+  let failing = false;
+
+  const takeUp = async (now: number): Promise<void> => {
+    const approvedBefore = now - leaveAloneMs;
+    const rows = await store.list({ states: ['approved'], approvedBefore, limit: takenMax });
+    // Nobody waits for them here: a target that does not answer must not keep others from expiring.
+    for (const row of rows) if (deps.releases.isDue(row.id)) void deps.releases.take(row);
+  };
+  const expire = async (now: number): Promise<void> => {
+    for (const row of await store.expire(now)) {
+      observer.note('warn', 'hold.expired', toldOf(row));
+    }
+  };
+  const prune = async (now: number): Promise<void> => {
+    const before = now - deps.snapshot().store.retention.deliveriesMs;
+    for (let slice = 0; slice < slicesMax; slice += 1) {
+      if (!(await store.prune(before)).more) return;
+    }
+  };
+  const work = async (): Promise<void> => {
+    try {
+      if (deps.clockTrusted()) {
+        const now = clock.now();
+        await expire(now);
+        await takeUp(now);
+        await prune(now);
+      }
+      observer.holdsCounted(await store.counts());
+      failing = false;
+    } catch (cause) {
+      if (!failing) observer.note('warn', 'hold.round.failed', { cause });
+      failing = true;
+    }
+  };
+  const round = (): Promise<void> => {
+    running ??= work().finally(() => {
+      running = null;
+    });
+    return running;
+  };
+  const arm = (): void => {
+    if (stopped) return;
+    timer = clock.after(roundMs, () => {
+      timer = null;
+      void round().then(arm);
+    });
+  };
+  return {
+    round,
+    start: () => {
+      silence ??= deps.feed.on('holds', () => {
+        if (!stopped) void round();
+      });
+      void round().then(arm);
+    },
+    stop: async () => {
+      stopped = true;
+      silence?.();
+      timer?.cancel();
+      await running;
+    },
+  };
+};

@@ -1,0 +1,337 @@
+/**
+ * The desk at which people decide over holds: list, show, approve, reject. An approval is one
+ * compare-and-set on the hold; the last one it takes lets it out. Types of the seam are here as well,
+ * for whoever asks (admin) and whoever releases (release.ts).
+ */
+import type { Clock } from '../clock.ts';
+import { parseHoldId, type HoldId } from '../ids.ts';
+import type { KeyRing } from '../sealing.ts';
+import type { Snapshot } from '../snapshot.ts';
+import type { Observer } from '../telemetry/observe.ts';
+import {
+  mayNotApprove,
+  neededOf,
+  notYou,
+  versionOf,
+  withApproval,
+  withStanding,
+  type Behind,
+} from './four-eyes.ts';
+import type { HoldQuery, HoldRow, HoldState, HoldStore } from './hold-store.ts';
+import { openHold, sealHold, voidApprovals, type KeptHold } from './kept-hold.ts';
+import { toldOf } from './make-holding.ts';
+import type { Released } from './release.ts';
+import { listedHold, shownHold } from './show-hold.ts';
+
+/** Who decides. `local`: whoever may open the files; nobody who could be told from another. */
+export type Decider = Readonly<{ name: string; local: boolean }>;
+
+/** What became of one id. `ok` false: `note` says why. */
+export type Decided = Readonly<{
+  id: string;
+  ok: boolean;
+  state: HoldState | null;
+  note: string | null;
+  entry: string | null;
+  /** Of its entry. */
+  outcome: string | null;
+}>;
+
+export type Batch = Readonly<{
+  batch: string;
+  client: string;
+  route: string;
+  rule: string;
+  actions: string;
+  pending: number;
+  oldestAt: number;
+  expiresAt: number;
+}>;
+
+export type DeskDeps = Readonly<{
+  store: Pick<HoldStore, 'read' | 'list' | 'change'>;
+  keyRing: Pick<KeyRing, 'seal' | 'open'>;
+  clock: Clock;
+  snapshot(): Snapshot;
+  observer: Pick<Observer, 'note'>;
+  /** Of a client's keys that are in use: who issued them. */
+  issuersOf(client: string): Promise<readonly string[]>;
+  /** Who last changed what a client may do; null = not known. */
+  changedBy(client: string): Promise<string | null>;
+  /** Lets an approved hold out; null where no gateway runs here, or not now. */
+  release(row: HoldRow): Promise<Released | null>;
+}>;
+
+export type HoldsDesk = Readonly<{
+  list(query: HoldQuery): Promise<readonly ReturnType<typeof listedHold>[]>;
+  /** Pending ones by what they wait for together, the oldest first. */
+  batches(): Promise<readonly Batch[]>;
+  /** Null: there is none; `unopenable`: no key of the ring fits. */
+  show(id: string, values: boolean): Promise<ReturnType<typeof shownHold> | 'unopenable' | null>;
+  /** Oldest pending ones of a batch, at most `limit`. */
+  pendingOf(batch: string, limit: number): Promise<readonly HoldId[]>;
+  /** `version`: of what was looked at (`show`); something else is not approved. */
+  approve(
+    ids: readonly string[],
+    person: Decider,
+    version: string | null,
+  ): Promise<readonly Decided[]>;
+  reject(ids: readonly string[], person: Decider, reason: string): Promise<readonly Decided[]>;
+}>;
+
+/** Compare-and-sets tried on one hold while others change it. */
+const triesMax = 5;
+/** Most that a batch can have, and what one page of the store holds. */
+const pageMax = 1_000;
+/** Pages looked through for batches. */
+const pagesMax = 20;
+/** How long an answer waits for what it let out, ms. */
+const answerWithinMs = 10_000;
+
+const no = (id: string, note: string, state: HoldState | null = null): Decided => ({
+  id,
+  ok: false,
+  state,
+  note,
+  entry: null,
+  outcome: null,
+});
+
+const yes = (id: string, state: HoldState, note: string | null = null): Decided => ({
+  id,
+  ok: true,
+  state,
+  note,
+  entry: null,
+  outcome: null,
+});
+
+const past: Readonly<Record<Exclude<HoldState, 'pending'>, string>> = {
+  approved: 'it has all its approvals already',
+  released: 'it was released already',
+  rejected: 'it was rejected',
+  expired: 'it has expired',
+  replaced: 'its client sent another change instead',
+};
+
+const unknown = 'there is no such hold';
+const unopenable = 'no key of the store opens it';
+
+type Opened = Readonly<{ row: HoldRow; kept: KeptHold }>;
+
+const opened = async (deps: DeskDeps, id: string): Promise<Opened | Decided> => {
+  const known = parseHoldId(id);
+  const row = known === null ? null : await deps.store.read(known);
+  if (row === null) return no(id, unknown);
+  const kept = openHold(deps.keyRing, row.id, row.sealed);
+  return kept === null ? no(id, unopenable, row.state) : { row, kept };
+};
+
+const behindOf = async (deps: DeskDeps, { row, kept }: Opened): Promise<Behind> => {
+  const { client } = row;
+  if (kept.actor === 'person') return { client, owner: client, issuers: [], changedBy: null };
+  const { clients } = deps.snapshot();
+  const owner = Object.hasOwn(clients, client) ? (clients[client]?.settings.owner ?? null) : null;
+  return {
+    client,
+    owner,
+    issuers: await deps.issuersOf(client),
+    changedBy: await deps.changedBy(client),
+  };
+};
+
+/** The same question about many holds is asked once. */
+const behindOnce = (deps: DeskDeps) => {
+  const known = new Map<string, Promise<Behind>>();
+  return (found: Opened): Promise<Behind> => {
+    const key = `${found.kept.actor}\n${found.row.client}`;
+    const asked = known.get(key) ?? behindOf(deps, found);
+    known.set(key, asked);
+    return asked;
+  };
+};
+
+type Approving = Readonly<{
+  person: Decider;
+  version: string | null;
+  behind(found: Opened): Promise<Behind>;
+}>;
+
+type Step = Decided | Readonly<{ again: true }> | Readonly<{ approved: HoldRow }>;
+
+/** One compare-and-set of one approval. */
+const approveOnce = async (
+  deps: DeskDeps,
+  id: string,
+  { person, version, behind: ask }: Approving,
+): Promise<Step> => {
+  const found = await opened(deps, id);
+  if ('ok' in found) return found;
+  const { row, kept } = found;
+  const now = deps.clock.now();
+  if (row.state !== 'pending') return no(id, past[row.state], row.state);
+  if (row.expiresAt <= now) return no(id, past.expired, row.state);
+  const snapshot = deps.snapshot();
+  if (version !== null && version !== versionOf(kept, snapshot.version)) {
+    return no(id, 'it is not what you looked at any more: show it again', row.state);
+  }
+  const behind = await ask(found);
+  if (behind.owner === null) return no(id, 'its client is not configured any more', row.state);
+  const standing = withStanding(kept, snapshot.version, now);
+  const why = mayNotApprove(person, behind, standing.approvals);
+  if (why !== null) return no(id, `you may not approve it: ${notYou[why]}`, row.state);
+  const next = withApproval(standing, person.name, snapshot.version, now);
+  const state = next.approvals.length >= neededOf(row, next, snapshot) ? 'approved' : 'pending';
+  const sealed = sealHold(deps.keyRing, row.id, next);
+  if (sealed === null) return no(id, 'it is too large to be approved', row.state);
+  const changed = await deps.store.change(row.id, row.version, { state, sealed, now });
+  if (changed === null) return { again: true };
+  const given = next.approvals.length;
+  deps.observer.note('info', 'hold.approved', { ...toldOf(row), by: person.name, given, state });
+  if (state === 'approved') return { approved: changed };
+  const needed = neededOf(row, next, snapshot);
+  return yes(id, 'pending', `${given} of ${needed} approvals`);
+};
+
+const decidedBy = (id: string, released: Released | null): Decided => {
+  if (released === null) return yes(id, 'approved', 'it goes out in a moment');
+  if (released.kind === 'released') {
+    const { entry, outcome } = released;
+    return { ...yes(id, 'released'), entry, outcome };
+  }
+  if (released.kind === 'later') return yes(id, 'approved', `it is tried again: ${released.why}`);
+  if (released.kind === 'taken') {
+    const { state: standing, entry } = released;
+    return { ...yes(id, standing ?? 'approved'), entry };
+  }
+  const { state, why } = released;
+  const then = state === 'pending' ? 'it waits for approval anew' : 'it was not let out';
+  return no(id, `${then}: ${why}`, state);
+};
+
+const contended = (id: string): Decided => no(id, 'others change it at this moment: try again');
+
+const approveOne = async (
+  deps: DeskDeps,
+  id: string,
+  approving: Approving,
+): Promise<Decided | Readonly<{ approved: HoldRow }>> => {
+  for (let tries = 0; tries < triesMax; tries += 1) {
+    const step = await approveOnce(deps, id, approving);
+    if (!('again' in step)) return step;
+  }
+  return contended(id);
+};
+
+const rejectOne = async (
+  deps: DeskDeps,
+  id: string,
+  person: Decider,
+  reason: string,
+): Promise<Decided> => {
+  for (let tries = 0; tries < triesMax; tries += 1) {
+    const found = await opened(deps, id);
+    if ('ok' in found) return found;
+    const { row, kept } = found;
+    if (row.state !== 'pending' && row.state !== 'approved') {
+      return no(id, past[row.state], row.state);
+    }
+    const at = deps.clock.now();
+    const voided = kept.approvals.length === 0 ? kept : voidApprovals(kept, 'rejected', at);
+    const ended = { ...voided, end: { by: person.name, at, reason } };
+    const sealed = sealHold(deps.keyRing, row.id, ended);
+    const changed = await deps.store.change(row.id, row.version, {
+      state: 'rejected',
+      now: at,
+      ...(sealed === null ? {} : { sealed }),
+    });
+    if (changed === null) continue;
+    deps.observer.note('info', 'hold.rejected', { ...toldOf(row), by: person.name });
+    return yes(id, 'rejected');
+  }
+  return contended(id);
+};
+
+const batchesOf = (rows: readonly HoldRow[]): readonly Batch[] => {
+  const out = new Map<string, Batch>();
+  for (const row of rows) {
+    const { batch, client, route, rule, actions } = row;
+    const key = JSON.stringify([batch, client, rule]);
+    const known = out.get(key);
+    out.set(key, {
+      batch,
+      client,
+      route,
+      rule,
+      actions: known === undefined || known.actions === actions ? actions : 'several',
+      pending: (known?.pending ?? 0) + 1,
+      oldestAt: Math.min(known?.oldestAt ?? row.at, row.at),
+      expiresAt: Math.min(known?.expiresAt ?? row.expiresAt, row.expiresAt),
+    });
+  }
+  return [...out.values()].toSorted((one, other) => one.oldestAt - other.oldestAt);
+};
+
+const pendingRows = async (deps: DeskDeps, batch?: string): Promise<readonly HoldRow[]> => {
+  const rows: HoldRow[] = [];
+  for (let page = 0; page < pagesMax; page += 1) {
+    const last = rows.at(-1)?.id;
+    const next = await deps.store.list({
+      states: ['pending'],
+      limit: pageMax,
+      ...(batch === undefined ? {} : { batch }),
+      ...(last === undefined ? {} : { before: last }),
+    });
+    rows.push(...next);
+    if (next.length < pageMax) break;
+  }
+  return rows;
+};
+
+/** Makes the desk. */
+export const makeHoldsDesk = (deps: DeskDeps): HoldsDesk => {
+  const { clock } = deps;
+  /** What was let out by then; the rest goes on without anybody waiting. */
+  const within = (release: Promise<Released | null>, until: Promise<null>) =>
+    Promise.race([release, until]);
+  return {
+    list: async (query) => (await deps.store.list(query)).map(listedHold),
+    batches: async () => batchesOf(await pendingRows(deps)),
+    show: async (id, values) => {
+      const found = await opened(deps, id);
+      if ('ok' in found) return found.note === unopenable ? 'unopenable' : null;
+      const snapshot = deps.snapshot();
+      const behind = await behindOf(deps, found);
+      const { row, kept } = found;
+      const needed = neededOf(row, kept, snapshot);
+      return shownHold(row, kept, { behind, needed, configVersion: snapshot.version, values });
+    },
+    pendingOf: async (batch, limit) =>
+      (await pendingRows(deps, batch))
+        .slice(-limit)
+        .toReversed()
+        .map(({ id }) => id),
+    approve: async (ids, person, version) => {
+      const steps: (Decided | Readonly<{ id: string; release: Promise<Released | null> }>)[] = [];
+      const approving = { person, version, behind: behindOnce(deps) };
+      for (const id of new Set(ids)) {
+        const step = await approveOne(deps, id, approving);
+        steps.push('approved' in step ? { id, release: deps.release(step.approved) } : step);
+      }
+      const { promise: until, resolve } = Promise.withResolvers<null>();
+      const timer = clock.after(answerWithinMs, () => resolve(null));
+      const decided = await Promise.all(
+        steps.map(async (step) =>
+          'release' in step ? decidedBy(step.id, await within(step.release, until)) : step,
+        ),
+      );
+      timer.cancel();
+      return decided;
+    },
+    reject: async (ids, person, reason) => {
+      const decided: Decided[] = [];
+      for (const id of new Set(ids)) decided.push(await rejectOne(deps, id, person, reason));
+      return decided;
+    },
+  };
+};

@@ -1,0 +1,148 @@
+/**
+ * What people are shown of a hold: row, approvals and, for those who decide, what would change, one
+ * attribute a line. Pure. Values leave as they are: whoever prints them escapes them.
+ */
+import { isArray, isObject, type Json } from '../identity/json-value.ts';
+import type { Resource } from '../identity/scim/schema-model.ts';
+import { excluded, notYou, versionOf, type Behind } from './four-eyes.ts';
+import type { HoldRow } from './hold-store.ts';
+import type { KeptHold } from './kept-hold.ts';
+
+/** One attribute: what it has now and would have. Of lists what would be added and removed. */
+export type ShownChange = Readonly<{
+  path: string;
+  before?: Json;
+  after?: Json;
+  added?: readonly Json[];
+  removed?: readonly Json[];
+}>;
+
+/** Changes shown of one hold, and elements of one list. */
+const changesMax = 500;
+const elementsMax = 1_000;
+
+const text = (value: Json | undefined): string => JSON.stringify(value) ?? '';
+
+/** Members of the core by name, those of extensions behind their URN. */
+const flat = (resource: Resource | null): ReadonlyMap<string, Json> => {
+  const out = new Map<string, Json>();
+  for (const [name, value] of Object.entries(resource ?? {})) {
+    if (value === undefined || name === 'meta') continue;
+    const isExtension = name.toLowerCase().startsWith('urn:') && isObject(value);
+    if (!isExtension) out.set(name, value);
+    else {
+      for (const [inner, each] of Object.entries(value)) {
+        if (each !== undefined) out.set(`${name}:${inner}`, each);
+      }
+    }
+  }
+  return out;
+};
+
+const listChange = (path: string, before: readonly Json[], after: readonly Json[]): ShownChange => {
+  const had = new Set(before.map(text));
+  const has = new Set(after.map(text));
+  return {
+    path,
+    added: after.filter((each) => !had.has(text(each))).slice(0, elementsMax),
+    removed: before.filter((each) => !has.has(text(each))).slice(0, elementsMax),
+  };
+};
+
+const changeOf = (path: string, before?: Json, after?: Json): ShownChange | null => {
+  if (text(before) === text(after)) return null;
+  const lists =
+    (before === undefined || isArray(before)) && (after === undefined || isArray(after));
+  if (lists) return listChange(path, before ?? [], after ?? []);
+  return {
+    path,
+    ...(before === undefined ? {} : { before }),
+    ...(after === undefined ? {} : { after }),
+  };
+};
+
+/** From one resource to the other, by attribute, in order of their names. */
+export const diffShown = (before: Resource | null, after: Resource | null) => {
+  const had = flat(before);
+  const has = flat(after);
+  const names = [...new Set([...had.keys(), ...has.keys()])].sort();
+  return names
+    .map((name) => changeOf(name, had.get(name), has.get(name)))
+    .filter((change) => change !== null)
+    .slice(0, changesMax);
+};
+
+/**
+ * What a hold would change. Where the resource is not known the mutation itself is shown: `diff` null.
+ * `deletes`: it would be gone.
+ */
+const wouldChange = ({ operation, before, after }: KeptHold) => {
+  const deletes = operation.verb === 'delete' && after === null;
+  const known = before !== null || operation.verb === 'create';
+  const written = operation.verb === 'patch' ? operation.changes : null;
+  return {
+    deletes,
+    diff: known ? diffShown(before, after) : null,
+    written: known ? null : operation.verb === 'replace' ? operation.resource : written,
+  };
+};
+
+const iso = (at: number): string => new Date(at).toISOString();
+
+/** A hold as it is listed: no values, nothing of what lies in the seal. */
+export const listedHold = (row: HoldRow) => ({
+  id: row.id,
+  state: row.state,
+  at: iso(row.at),
+  expiresAt: iso(row.expiresAt),
+  changedAt: iso(row.changedAt),
+  client: row.client,
+  route: row.route,
+  target: row.target,
+  tenant: row.tenant,
+  actions: row.actions.split(','),
+  resourceType: row.resourceType,
+  rule: row.rule,
+  batch: row.batch,
+  calls: row.calls,
+  by: row.by,
+  entry: row.entry,
+});
+
+/** A hold whole. `values`: whoever looks may see what it writes. */
+export const shownHold = (
+  row: HoldRow,
+  kept: KeptHold,
+  about: Readonly<{ behind: Behind; needed: number; configVersion: string; values: boolean }>,
+) => {
+  const { behind, values } = about;
+  return {
+    ...listedHold(row),
+    version: versionOf(kept, about.configVersion),
+    operation: kept.operation.verb,
+    resource: {
+      type: kept.operation.type,
+      id: values && 'id' in kept.operation ? kept.operation.id : null,
+    },
+    rules: kept.rules,
+    heldUnder: kept.configVersion,
+    traceId: kept.origin.traceId,
+    requestId: kept.origin.requestId,
+    reverses: kept.reverses,
+    passwordDropped: kept.passwordDropped,
+    needs: about.needed,
+    approvals: kept.approvals.map(({ person, at }) => ({ person, at: iso(at) })),
+    voided: kept.voided.map(({ at, why, by }) => ({
+      at: iso(at),
+      why,
+      by: by.map((one) => ({ person: one.person, at: iso(one.at) })),
+    })),
+    end: kept.end === null ? null : { ...kept.end, at: iso(kept.end.at) },
+    mayNotApprove: excluded(behind, kept.approvals).map(({ person, why }) => ({
+      person,
+      why: notYou[why],
+    })),
+    grantsChangedBy: behind.changedBy ?? 'not known: the files changed without `config apply`',
+    change: values ? wouldChange(kept) : null,
+  };
+};
