@@ -3,7 +3,7 @@ import { after, before, describe, it } from 'node:test';
 import { playSequences, startRollbackFixture } from './rollback.ts';
 import type { Fixture } from '../support/fixture.ts';
 
-const rounds = Number(process.env['ROLLBACK_ROUNDS'] ?? 40);
+const rounds = Number(process.env['ROLLBACK_ROUNDS'] ?? 30);
 const seed = Number(process.env['ROLLBACK_SEED'] ?? Date.now() % 1_000_000);
 
 describe(`a rollback of a random range (seed ${seed}, ${rounds} sequences)`, () => {
