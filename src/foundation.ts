@@ -147,12 +147,15 @@ export type Running = Readonly<{
   release: DeskDeps['release'];
   /** Who protects and counts; null before it is made. */
   safety(): SafetyDesk | null;
+  /** Takes entries back. */
+  undo(): AdminContext['undo'];
 }>;
 
 const nothingRuns: Running = {
   wake: () => undefined,
   release: () => Promise.resolve(null),
   safety: () => null,
+  undo: () => null,
 };
 
 /** Where people decide over holds. */
@@ -185,7 +188,7 @@ export const adminContext = (
   foundation: Foundation,
   snapshot: () => Snapshot,
   config: AdminContext['config'],
-  { wake, release, safety }: Running = nothingRuns,
+  { wake, release, safety, undo }: Running = nothingRuns,
 ): AdminContext => {
   const { clock, random } = deps;
   const { stores, ledger, callers, freezes, watch } = foundation;
@@ -216,6 +219,9 @@ export const adminContext = (
       wake,
     },
     holds: deskOf(deps, foundation, snapshot, release),
+    get undo() {
+      return undo();
+    },
     acceptLoss: (by, reason) => ledger.acceptLoss(by, reason),
     loss: () => ledger.loss(),
     config,

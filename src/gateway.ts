@@ -29,6 +29,7 @@ import type { Snapshot } from './snapshot.ts';
 import type { KeyFetcher } from './signatures/receiver.ts';
 import { makeTargets, type LiveTargets } from './targets/make-targets.ts';
 import type { Observer } from './telemetry/observe.ts';
+import { makeUndo, type Undo } from './undo/make-undo.ts';
 import { makeWebhooks, type Webhooks } from './webhooks.ts';
 
 export type GatewayDeps = Readonly<{
@@ -84,6 +85,7 @@ type Parts = {
   /** Rates that gateways count together. */
   limits: SharedLimiter | null;
   webhooks: Webhooks | null;
+  undo: Undo | null;
   safety: SafetyRooms | null;
   /** What else ends with the gateway, before its store. */
   readonly enders: (() => void)[];
@@ -244,6 +246,13 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
   parts.closeDoors = doors.close;
   await doors.load();
   const snapshot = () => parts.snapshot;
+  parts.undo = makeUndo({
+    ...deps,
+    doors,
+    ledger: foundation.ledger,
+    snapshot,
+    stopping: () => parts.stopping,
+  });
   const webhooks = makeWebhooks({ ...deps, foundation, targets, limiter, doors, snapshot });
   parts.webhooks = webhooks;
   const data = makeDataListener({
@@ -314,6 +323,7 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
     closeDoors: () => Promise.resolve(),
     limits: null,
     webhooks: null,
+    undo: null,
     safety: null,
     enders: [],
   };
@@ -343,6 +353,7 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
         wake: () => parts.webhooks?.wake(),
         release: (row) => parts.safety?.release(row) ?? Promise.resolve(null),
         safety: () => parts.safety?.protection.desk ?? null,
+        undo: () => parts.undo,
       },
     );
     const { doors, data, admin } = await startListeners(parts, context);

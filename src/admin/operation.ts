@@ -20,6 +20,7 @@ import type { Sealed } from '../sealing.ts';
 import type { SafetyDesk } from '../safety/make-safety.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { FreezesStanding } from '../targets/standing.ts';
+import type { Undo } from '../undo/make-undo.ts';
 
 /** Who acts: a person known by a token, or whoever may open the store's files. */
 export type Person = Readonly<{ name: string; roles: ReadonlySet<Role> }>;
@@ -61,6 +62,8 @@ export type AdminContext = Readonly<{
     /** Something may be due sooner than the outbox believes. */
     wake(): void;
   }>;
+  /** Takes entries back through the doors; null where no gateway runs. */
+  undo: Undo | null;
   /** Changes that wait for people. */
   holds: HoldsDesk;
   /** Accepts, and records, what the store lost; false where nothing is missing. */

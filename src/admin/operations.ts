@@ -19,6 +19,7 @@ import { freezeOperations } from './freeze-operations.ts';
 import { holdOperations } from './hold-operations.ts';
 import { instant, instantOf, iso, json, text } from './input.ts';
 import { operation, type AdminOperation } from './operation.ts';
+import { rollbackOperations } from './rollback-operations.ts';
 import { safetyOperations } from './safety-operations.ts';
 import { storeOperations } from './store-operations.ts';
 
@@ -345,5 +346,6 @@ export const adminOperations: readonly AdminOperation[] = Object.freeze([
   ...deliveryOperations,
   ...eventOperations,
   ...safetyOperations,
+  ...rollbackOperations,
   ...storeOperations,
 ]);

@@ -25,6 +25,9 @@ export type Reach = Readonly<{
 /** What comes back: a value, or lines that still come (read them before `done`). */
 export type Answered = AdminResult | Refusal;
 
+/** How long an operation may take, ms. */
+const answerMsMax = 3_600_000;
+
 const withPath = (entry: AdminOperation, input: Readonly<Record<string, unknown>>) => {
   const rest: Record<string, unknown> = { ...input };
   const path = entry.path.replace(/\{(\w+)\}/g, (_all, name: string) => {
@@ -54,6 +57,9 @@ const gatewayAsk =
       response = await request(url, {
         method: entry.method,
         headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+        // A rollback of thousands of entries answers once it is through.
+        headersTimeout: answerMsMax,
+        bodyTimeout: answerMsMax,
         ...(get ? {} : { body: JSON.stringify(rest) }),
       });
     } catch (error) {

@@ -26,6 +26,7 @@ import { initFiles } from './init.ts';
 import { printVerified, verifyFile } from './ledger-verify.ts';
 import { addPolicy } from './policy-commands.ts';
 import { escaped, printAnswer } from './print.ts';
+import { addRollback } from './rollback-command.ts';
 import { load } from './route-file.ts';
 import { stateCommands, type StateCommand } from './state-commands.ts';
 import { addStore } from './store-commands.ts';
@@ -202,6 +203,7 @@ export const makeProgram = (run: Run): Command => {
   addDiscover(program, run);
   addState(program, run);
   addVerify(program, run);
+  addRollback(program, run);
   addStore(groupOf(program, ['store']), run);
   return program;
 };

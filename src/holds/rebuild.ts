@@ -68,7 +68,8 @@ export const passageOf = (
   const [rule = row.rule, ...others] = kept.rules;
   return {
     snapshot,
-    route,
+    // What undo puts back goes out as it was kept (undo-door.ts).
+    route: kept.reverses.length === 0 ? route : { ...route, profile: null },
     actor,
     operation,
     origin: {

@@ -9,7 +9,7 @@ import type { Resource } from '../identity/scim/schema-model.ts';
 const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
 
 /** JSON with member names in order of code units (RFC 8785 §3.2.3); absent members are left out. */
-const canonicalJson = (value: unknown): string => {
+export const canonicalJson = (value: unknown): string => {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`;
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null';
   const members = Object.entries(value)
@@ -35,12 +35,25 @@ export const mutationHash = (
   about: Readonly<{ tenant: string; route: string; client: string }>,
 ): Buffer => sha256(canonicalJson({ ...about, mutation: meaningOf(operation) }));
 
-/** `meta` moves with every read at some targets; what counts is the rest. */
-const withoutMeta = (resource: Resource): Resource => {
-  const { meta: _meta, ...rest } = resource;
-  return rest;
+/** `$ref` only repeats `value`, spelled for the side it is shown to. */
+const withoutLinks = (value: unknown): unknown => {
+  if (Array.isArray(value)) return value.map(withoutLinks);
+  if (typeof value !== 'object' || value === null) return value;
+  const { $ref: _ref, ...rest } = value as Record<string, unknown>;
+  return Object.fromEntries(
+    Object.entries(rest).map(([name, member]) => [name, withoutLinks(member)]),
+  );
 };
 
-/** 32 bytes over the resource without its `meta`; null where none is known. */
+/** `meta` moves with every read at some targets, and `schemas` follows from the rest. */
+const meant = (resource: Resource): unknown => {
+  const { meta: _meta, schemas: _schemas, ...rest } = resource;
+  return withoutLinks(rest);
+};
+
+/**
+ * 32 bytes over the resource without `meta`, `schemas` and links: alike as the passage reads it and as
+ * it is presented; null where none is known.
+ */
 export const resourceHash = (resource: Resource | null): Buffer | null =>
-  resource === null ? null : sha256(canonicalJson(withoutMeta(resource)));
+  resource === null ? null : sha256(canonicalJson(meant(resource)));

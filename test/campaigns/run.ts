@@ -17,6 +17,7 @@ import { campaign as noninterference } from './noninterference.ts';
 import { campaign as oracle } from './oracle.ts';
 import { campaign as order } from './order.ts';
 import { campaign as outages } from './outages.ts';
+import { campaign as rollback } from './rollback.ts';
 import { campaign as targets } from './targets.ts';
 import { campaign as webhookCluster } from './webhook-cluster.ts';
 import { campaign as webhooks } from './webhooks.ts';
@@ -26,6 +27,7 @@ const campaigns: readonly Campaign[] = [
   crash,
   order,
   faults,
+  rollback,
   targets,
   liar,
   garbage,
