@@ -216,6 +216,9 @@ export type LaneCounted = Readonly<{
   oldestAt: number | null;
 }>;
 
+/** A watched resource differs from what the ledger says, or holds it again. */
+export type DriftNoticed = Readonly<{ target: string; kind: 'found' | 'ended' }>;
+
 export interface Observer {
   requestSettled(record: RequestSettled): void;
   deliveryAttempted(record: DeliveryAttempted): void;
@@ -243,6 +246,9 @@ export interface Observer {
     record: Readonly<{ target: string; state: 'closed' | 'open' | 'half-open' }>,
   ): void;
   configReloaded(record: Readonly<{ accepted: boolean; version: string; problems: number }>): void;
+  driftNoticed(record: DriftNoticed): void;
+  /** Watched resources of the store, and those of them that drifted. */
+  driftCounted(record: Readonly<{ watching: number; drifted: number }>): void;
   credentialExpiry(
     record: Readonly<{ holder: string; kind: 'key' | 'target' | 'person'; expiresAt: number }>,
   ): void;
@@ -268,6 +274,8 @@ export const silentObserver: Observer = Object.freeze({
   gatewaysSeen: () => {},
   breakerChanged: () => {},
   configReloaded: () => {},
+  driftNoticed: () => {},
+  driftCounted: () => {},
   credentialExpiry: () => {},
   note: () => {},
 });
