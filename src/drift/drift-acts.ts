@@ -10,7 +10,14 @@ import { foundAt, passes, type Check } from '../identity/scim/readback.ts';
 import { attributeName } from '../identity/scim/schemas.ts';
 import type { Change, Resource } from '../identity/scim/schema-model.ts';
 import { isErrorMessage, provesAbsence, resourceOf } from '../identity/scim/target-resource.ts';
-import { newRequestId, newSpanId, newTraceId, type HoldId, type LedgerId, type Random } from '../ids.ts';
+import {
+  newRequestId,
+  newSpanId,
+  newTraceId,
+  type HoldId,
+  type LedgerId,
+  type Random,
+} from '../ids.ts';
 import type { Doors, Outcome } from '../passage/doors.ts';
 import { personActor } from '../passage/person.ts';
 import type { CheckRow, CheckState, CheckStore } from './check-store.ts';

@@ -56,8 +56,10 @@ export type Looked = Readonly<{
 
 export type Verdict = Readonly<
   | { kind: 'holds' | 'differs'; paths: string; rebuilt: Extract<Rebuilt, { kind: 'told' }> | null }
-  /** Nothing is old enough to be judged, or it cannot be told now. */
+  /** Nothing is old enough to be judged. */
   | { kind: 'early' }
+  /** Changes of ours are under way, or our own rate is used up. */
+  | { kind: 'busy' }
   | { kind: 'unread' }
 >;
 
@@ -96,18 +98,18 @@ const namesOf = (expected: Watch, answer: Answer, type: ResourceType): string =>
   return names.length === 0 ? missing : names.slice(0, namesMax).join(',');
 };
 
-/** Reads once, within the target's own rate; null where it cannot be read. */
-export const readNow = async (
+/** Reads once; null where it cannot be read. */
+export const readNow = (
   deps: LookDeps,
   { target, type, kept }: Pick<Looked, 'target' | 'type' | 'kept'>,
-): Promise<Answer | null> => {
-  const { limitReads } = target;
-  if (limitReads !== null) {
-    const now = deps.clock.monotonic();
-    const { admitted } = await deps.limiter.take([limitReads], { revocation: false, now });
-    if (!admitted) return null;
-  }
-  return readAside(deps, target, readCall(type, kept.id));
+): Promise<Answer | null> => readAside(deps, target, readCall(type, kept.id));
+
+/** Takes a place of the target's own rate, which clients need more. */
+const mayRead = async ({ limiter, clock }: LookDeps, { limitReads }: Target): Promise<boolean> => {
+  if (limitReads === null) return true;
+  const now = clock.monotonic();
+  const taken = await limiter.take([limitReads], { revocation: false, now });
+  return taken.admitted;
 };
 
 const pause = ({ clock }: LookDeps, ms: number): Promise<void> =>
@@ -133,7 +135,7 @@ export const turnOf = async (
 const confirm = async (deps: LookDeps, looked: Looked, first: Answer): Promise<Verdict> => {
   const { row, type } = looked;
   const rebuilt = await rebuild(deps.ledger, { ...looked, tenant: row.tenant });
-  if (rebuilt.kind === 'unknown') return { kind: 'unread' };
+  if (rebuilt.kind === 'unknown') return { kind: 'busy' };
   const anew = rebuilt.entry === row.entry && rebuilt.at === row.at ? null : rebuilt;
   const before = deps.clock.now() - settlesMs(looked.route.verifyAgain);
   const expected = expectedBy(rebuilt.kept, before);
@@ -151,11 +153,12 @@ const confirm = async (deps: LookDeps, looked: Looked, first: Answer): Promise<V
 /** Looks once. Rejects with GatewayError where the ledger cannot be read. */
 export const lookAgain = async (deps: LookDeps, looked: Looked): Promise<Verdict> => {
   const turn = await turnOf(deps, looked);
-  if (turn === null) return { kind: 'unread' };
+  if (turn === null) return { kind: 'busy' };
   try {
     const before = deps.clock.now() - settlesMs(looked.route.verifyAgain);
     const expected = expectedBy(looked.kept, before);
     if (expected === null) return { kind: 'early' };
+    if (!(await mayRead(deps, looked.target))) return { kind: 'busy' };
     const answer = await readNow(deps, looked);
     if (answer === null) return { kind: 'unread' };
     const said = compared(expected, answer, looked.type);

@@ -30,6 +30,8 @@ const askMsMax = 900_000;
 /** First and longest pause of a target that cannot be read, ms. */
 const pauseMs = 60_000;
 const pauseMsMax = 3_600_000;
+/** Until a resource is tried again of which a change is under way, ms. */
+const busyMs = 10_000;
 /** How long what ended or was dismissed is kept, and how often it is swept, ms. */
 const keptMs = 30 * 86_400_000;
 const sweepMs = 86_400_000;
@@ -90,6 +92,7 @@ const stateAfter = (
   const again = route.verifyAgain;
   const round = row.round + 1;
   if (verdict.kind === 'unread') return asItIs(row, pauses.failed(row.target));
+  if (verdict.kind === 'busy') return asItIs(row, now + busyMs);
   if (verdict.kind === 'early') {
     const oldest = oldestOf(kept);
     if (oldest === null) return { ...asItIs(row, now), state: 'ended' };
@@ -106,11 +109,7 @@ const stateAfter = (
   return { state, round, driftedAt: null, paths: '', dueAt: next ?? now };
 };
 
-const tell = (
-  { observer }: Pick<ReconcileDeps, 'observer'>,
-  { row }: Looked,
-  to: To,
-): void => {
+const tell = ({ observer }: Pick<ReconcileDeps, 'observer'>, { row }: Looked, to: To): void => {
   const { target, route, entry, tenant } = row;
   const about = { tenant, target, route, type: row.resourceType, ledgerId: entry };
   if (to.state === 'drifted' && row.state !== 'drifted') {

@@ -97,8 +97,7 @@ const putOf = (
   row: CheckRow | null,
 ): Put | null => {
   const watched = isWatched(row) ? row : null;
-  let kept: KeptCheck | null =
-    watched === null ? null : openCheck(keyRing, key, watched.sealed);
+  let kept: KeptCheck | null = watched === null ? null : openCheck(keyRing, key, watched.sealed);
   let by: Applied | null = null;
   let newest: Applied | null = null;
   for (const change of changes) {
