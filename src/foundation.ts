@@ -8,12 +8,15 @@ import type { AdminContext } from './admin/operation.ts';
 import { makeCallersStanding, type CallersStanding } from './callers/standing.ts';
 import { watchClock, type Clock, type ClockWatch } from './clock.ts';
 import type { Loaded } from './config/load.ts';
+import { writtenGrantsOf } from './config/settings-of.ts';
 import { openEvent } from './deliveries/kept-event.ts';
+import { makeDriftActs } from './drift/drift-acts.ts';
 import type { Random } from './ids.ts';
 import { evidenceOfStore, type EvidenceSource } from './ledger/evidence.ts';
 import { exportLedger } from './ledger/export.ts';
 import { makeLedger, type OwnedLedger } from './ledger/make-ledger.ts';
 import { verifyLedger } from './ledger/verify.ts';
+import { makeReports } from './reports/make-reports.ts';
 import { makeKeyRing, type KeyRing } from './sealing.ts';
 import type { Snapshot, StoreSettings } from './snapshot.ts';
 import { engineOf } from './storage/engines.ts';
@@ -144,9 +147,11 @@ export const adminContext = (
   config: AdminContext['config'],
   /** Wakes the outbox, where one runs. */
   wake: () => void = () => undefined,
+  /** Rooms of a running gateway; without one they read the store alone. */
+  rooms: Partial<Pick<AdminContext, 'drift' | 'reports'>> = {},
 ): AdminContext => {
   const { clock, random } = deps;
-  const { stores, ledger, callers, freezes, watch } = foundation;
+  const { stores, keyRing, ledger, callers, freezes, watch } = foundation;
   const publicKey = createPublicKey(foundation.checkpointKey);
   const evidence = evidenceSource(foundation);
   return {
@@ -166,9 +171,19 @@ export const adminContext = (
     deliveries: {
       events: stores.events,
       outbox: stores.outbox,
-      open: (id, sealed) => openEvent(foundation.keyRing, id, sealed),
+      open: (id, sealed) => openEvent(keyRing, id, sealed),
       wake,
     },
+    drift: makeDriftActs({ clock, snapshot, keyRing, store: stores.checks, live: null }),
+    reports: makeReports({
+      clock,
+      snapshot,
+      ledger,
+      written: writtenGrantsOf,
+      uses: stores.uses,
+      flush: () => Promise.resolve(),
+    }),
+    ...rooms,
     acceptLoss: (by, reason) => ledger.acceptLoss(by, reason),
     loss: () => ledger.loss(),
     config,

@@ -11,9 +11,11 @@ import { refuse, type Refusal } from '../errors.ts';
 import type { EventStore } from '../deliveries/event-store.ts';
 import type { KeptEvent } from '../deliveries/kept-event.ts';
 import type { OutboxStore } from '../deliveries/outbox-store.ts';
+import type { DriftActs } from '../drift/drift-acts.ts';
 import type { EventId } from '../ids.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Verified } from '../ledger/verify.ts';
+import type { Reports } from '../reports/make-reports.ts';
 import type { Sealed } from '../sealing.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { FreezesStanding } from '../targets/standing.ts';
@@ -56,6 +58,9 @@ export type AdminContext = Readonly<{
     /** Something may be due sooner than the outbox believes. */
     wake(): void;
   }>;
+  /** Resources that are looked at again, and what people do where they drifted. */
+  drift: DriftActs;
+  reports: Reports;
   /** Accepts, and records, what the store lost; false where nothing is missing. */
   acceptLoss(by: string, reason: string): Promise<boolean>;
   /** What the store lacks, or null. */
@@ -67,8 +72,10 @@ export type AdminContext = Readonly<{
   }>;
 }>;
 
-/** Answers: one JSON value, or lines of text (exports). */
-export type AdminResult = Readonly<{ json: unknown }> | Readonly<{ lines: AsyncIterable<string> }>;
+/** Answers: one JSON value, or lines of text (exports; YAML where it says so). */
+export type AdminResult =
+  | Readonly<{ json: unknown }>
+  | Readonly<{ lines: AsyncIterable<string>; yaml?: true }>;
 
 export type AdminOperation<Input = never> = Readonly<{
   /** `keys.issue`; also the name of the act in the ledger. */

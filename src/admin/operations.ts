@@ -14,9 +14,11 @@ import { exportFormats } from '../ledger/export.ts';
 import { parseDurationMs } from '../scalars.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { deliveryOperations } from './delivery-operations.ts';
+import { driftOperations } from './drift-operations.ts';
 import { eventOperations } from './event-operations.ts';
 import { instant, instantOf, iso, json, text } from './input.ts';
 import { operation, reasonText, type AdminOperation } from './operation.ts';
+import { reportOperations } from './report-operations.ts';
 import { storeOperations } from './store-operations.ts';
 
 const expires = z
@@ -377,5 +379,7 @@ export const adminOperations: readonly AdminOperation[] = Object.freeze([
   ...controlOperations,
   ...deliveryOperations,
   ...eventOperations,
+  ...driftOperations,
+  ...reportOperations,
   ...storeOperations,
 ]);

@@ -54,6 +54,7 @@ const rowOf = (
         ? record.hold
         : record.hold.id,
   reverses: record.kind === 'intent' ? (record.reverses ?? []) : [],
+  shadowed: record.kind === 'intent' ? record.shadowed : [],
 });
 
 const isEntry = (record: ChainedRecord | null): record is ChainedIntent | DenialRecord =>

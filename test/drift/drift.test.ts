@@ -95,8 +95,9 @@ void suite('drift', () => {
     await scene.outside('DELETE', `/Users/${gone}`);
     await look(minute);
     const [found] = await drifted();
-    assert.deepEqual(found?.paths, ['(missing)']);
-    const refused = await scene.drift.acts.reapply(String(found?.id), 'alice@example.com');
+    assert.ok(found !== undefined);
+    assert.deepEqual(found.paths, ['(missing)']);
+    const refused = await scene.drift.acts.reapply(found.id, 'alice@example.com');
     assert.ok(isRefusal(refused));
   });
 

@@ -57,17 +57,9 @@ const isEither = (check: Check): boolean =>
 /** Sub-attributes that a filter asks for; a path without one asks for none. */
 const askedBy = (filter: Filter | undefined): readonly string[] => {
   if (filter === undefined) return [];
-  switch (filter.kind) {
-    case 'and':
-    case 'or':
-      return filter.terms.flatMap(askedBy);
-    case 'not':
-      return askedBy(filter.term);
-    case 'values':
-    case 'compare':
-    case 'present':
-      return [filter.path.attribute];
-  }
+  if (filter.kind === 'not') return askedBy(filter.term);
+  if (filter.kind === 'and' || filter.kind === 'or') return filter.terms.flatMap(askedBy);
+  return [filter.path.attribute];
 };
 
 const writtenBy = ({ path: { filter, sub }, ...change }: Change): readonly string[] => {
