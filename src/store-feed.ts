@@ -4,8 +4,20 @@
  * a gap in which something may have been missed every topic is told.
  */
 
-/** What news can be of. `turns` brings the key whose line moved; `deliveries`: some became due or ended. */
-export type FeedTopic = 'keys' | 'freezes' | 'turns' | 'losses' | 'deliveries';
+/**
+ * What news can be of. `turns` brings the key whose line moved; `deliveries`: some became due or ended;
+ * `holds`: one came or changed; `protection`: marks, resolved rules or overrides; `checks`: some came, or
+ * one changed its state.
+ */
+export type FeedTopic =
+  | 'keys'
+  | 'freezes'
+  | 'turns'
+  | 'losses'
+  | 'deliveries'
+  | 'holds'
+  | 'protection'
+  | 'checks';
 
 export interface StoreFeed {
   /**

@@ -77,6 +77,16 @@ export const copyStore = async (asked: Asked): Promise<CopyVerdict> => {
 const counted = (count: number, word: string): string =>
   `${count} ${word}${count === 1 ? '' : 's'}`;
 
+/** What was copied beside the ledger; a kind that had none may be left out. */
+const besideLedger = ({ keys, freezes, lastGood, events, holds, marks }: CopiedRest) => [
+  counted(keys, 'key'),
+  counted(freezes, 'freeze'),
+  ...(lastGood ? ['the last good configuration'] : []),
+  ...(events === 0 ? [] : [`${counted(events, 'webhook')} with what they owe`]),
+  ...(holds === 0 ? [] : [counted(holds, 'hold')]),
+  ...(marks === 0 ? [] : [`${counted(marks, 'mark')} of protected subjects`]),
+];
+
 /** A verdict in words. */
 export const printVerdict = (verdict: CopyVerdict): string => {
   if (verdict.kind === 'refused') {
@@ -87,10 +97,7 @@ export const printVerdict = (verdict: CopyVerdict): string => {
   const head = `chain ${writer}, ${counted(records, 'record')}, size ${size}, head ${digest}`;
   if (verdict.kind === 'nothing-left')
     return `nothing left to copy: the target holds all of ${head}`;
-  const also =
-    rest === null
-      ? ''
-      : `, ${counted(rest.keys, 'key')}, ${counted(rest.freezes, 'freeze')}${rest.lastGood ? ', the last good configuration' : ''}${rest.events === 0 ? '' : `, ${counted(rest.events, 'webhook')} with what they owe`}`;
+  const also = rest === null ? '' : `, ${besideLedger(rest).join(', ')}`;
   const there = before === 0 ? '' : ` (${before} were there)`;
   return `copied and verified: ${head}${there}, ${counted(checkpoints, 'checkpoint')}${also}`;
 };

@@ -46,7 +46,10 @@ export interface CheckStore {
     checks: readonly Omit<CheckRow, 'state' | 'round' | 'driftedAt' | 'paths' | 'version'>[],
     options: Readonly<{ rowsMax: number }>,
   ): Promise<Readonly<{ dropped: number }>>;
-  /** Takes due ones, watching or drifted, for `leaseMs`: their `dueAt` moves, and their version; at most 100. */
+  /**
+   * Takes due ones, watching or drifted, for `leaseMs`: their `dueAt` moves, and their version grows, so
+   * that who lost its lease changes nothing; at most 100, those due longest first.
+   */
   claim(
     now: number,
     options: Readonly<{ leaseMs: number; limit: number }>,
@@ -58,6 +61,7 @@ export interface CheckStore {
     version: number,
     to: Pick<CheckRow, 'state' | 'round' | 'dueAt' | 'driftedAt' | 'paths'>,
   ): Promise<boolean>;
+  /** Newest entries first; at most 1,000. */
   list(query: Readonly<{ state?: CheckState; limit: number }>): Promise<readonly CheckRow[]>;
   counts(): Promise<Readonly<{ watching: number; drifted: number }>>;
   /** When the next, watching or drifted, is due, wall ms; null = none. */

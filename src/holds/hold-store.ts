@@ -16,7 +16,7 @@ export type HoldState = 'pending' | 'approved' | 'released' | 'rejected' | 'expi
 export type HoldRow = Readonly<{
   id: HoldId;
   state: HoldState;
-  /** Grows with each change; 1 when new. */
+  /** Grows with each change; 1 when new. A call that joins is none: it voids nothing. */
   version: number;
   /** When it was held, wall ms. */
   at: number;
@@ -53,11 +53,14 @@ export type NewHold = Omit<HoldRow, 'state' | 'version' | 'changedAt' | 'calls' 
 /** What came of a call that is to be held. */
 export type Put =
   | Readonly<{ kind: 'held'; row: HoldRow }>
-  /** The same mutation waits already, or was decided within `rememberMs`. */
+  /**
+   * The same mutation waits already, or was released or rejected within `rememberMs` and nothing else was
+   * released for its subject and actions since.
+   */
   | Readonly<{ kind: 'joined'; row: HoldRow }>
   /** Another body waited; it is `replaced` now, with the approvals it had. */
   | Readonly<{ kind: 'replaced'; row: HoldRow; former: HoldId }>
-  /** So many of this client wait already. */
+  /** So many of this client wait already, approved ones among them. */
   | Readonly<{ kind: 'full' }>;
 
 export type HoldQuery = Readonly<{
@@ -83,7 +86,7 @@ export interface HoldStore {
   list(query: HoldQuery): Promise<readonly HoldRow[]>;
   /**
    * One compare-and-set: the hold at `version` gets this state and seal, and the next version. Null where
-   * it stands at another version meanwhile.
+   * it stands at another version meanwhile, or has ended: an end is never left.
    */
   change(
     id: HoldId,
@@ -98,7 +101,7 @@ export interface HoldStore {
   ): Promise<HoldRow | null>;
   /** Ends pending and approved ones whose time is over; gives them, at most 500. */
   expire(now: number): Promise<readonly HoldRow[]>;
-  /** How many wait, by client; at most 1,000 clients, the most first. */
+  /** How many wait, approved ones among them, by client; at most 1,000 clients, the most first. */
   counts(): Promise<readonly Readonly<{ client: string; pending: number; oldestAt: number }>[]>;
   /** Removes ended ones that changed before this; at most 1,000. */
   prune(before: number): Promise<Readonly<{ removed: number; more: boolean }>>;

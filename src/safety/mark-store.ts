@@ -26,7 +26,7 @@ export interface MarkStore {
   >;
   /**
    * Keeps marks that are not there yet, at most 1,000 a call, and notes a rule as resolved. False where
-   * the tenant holds 50,000 already: then nothing was kept.
+   * a tenant would hold more than 50,000, or all of them more than 100,000: then nothing was kept.
    */
   add(marks: readonly ProtectionMark[], resolved: RuleResolved | null): Promise<boolean>;
   /** Takes one mark away; false where there is none. */

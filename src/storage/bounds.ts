@@ -16,4 +16,27 @@ export const bounds = Object.freeze({
   acted: 1_000,
   attempts: 10,
   newer: 50,
+  holdsListed: 1_000,
+  holdsExpired: 500,
+  holdsPruned: 1_000,
+  holdClients: 1_000,
+  marksAdded: 1_000,
+  marksOfTenant: 50_000,
+  marks: 100_000,
+  rules: 10_000,
+  overridesOpen: 100,
+  overridesListed: 1_000,
+  populations: 10_000,
+  checksPut: 500,
+  checksClaimed: 100,
+  checksListed: 1_000,
+  checksPruned: 1_000,
+  usesAdded: 1_000,
+  usesSummed: 20_000,
+  usesPruned: 10_000,
+  useAttributes: 200,
 });
+
+/** What a caller asks for, or the most there is. */
+export const atMost = (limit: number, most: number): number =>
+  Math.max(0, Math.min(Math.trunc(limit), most));

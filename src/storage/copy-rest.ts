@@ -1,11 +1,12 @@
 /**
  * Copies what a store holds beside its ledger into another one: keys with all that is known of them,
- * freezes, the last good configuration, and webhooks with what they owe. Twice is as good as once. Echoes stay behind: where
- * one is missing a client reads a normalised value once.
+ * freezes, the last good configuration, webhooks with what they owe, holds, and what protection, proofs
+ * of effect and reports of use keep. Twice is as good as once. Echoes stay behind: where one is missing a
+ * client reads a normalised value once.
  */
 import type { StoredKey } from '../callers/store.ts';
+import { copyTables } from './copied-tables.ts';
 import type { Stores } from './stores.ts';
-import { copyWebhooks } from './webhook-tables.ts';
 
 /** How many there were. */
 export type CopiedRest = Readonly<{
@@ -13,9 +14,12 @@ export type CopiedRest = Readonly<{
   freezes: number;
   lastGood: boolean;
   events: number;
+  holds: number;
+  /** Marks of protected subjects. */
+  marks: number;
 }>;
 
-type Parts = Pick<Stores, 'keys' | 'freezes' | 'lastGood' | 'webhookRows'>;
+type Parts = Pick<Stores, 'keys' | 'freezes' | 'lastGood' | 'copying'>;
 
 const touchedMax = 1_000;
 
@@ -45,6 +49,14 @@ export const copyRest = async (from: Parts, to: Parts, now: number): Promise<Cop
   const sealed = await from.lastGood.load();
   if (sealed !== null && (await to.lastGood.load()) === null)
     await to.lastGood.save(sealed, '', now);
-  const events = (await copyWebhooks(from.webhookRows, to.webhookRows)) ?? 0;
-  return { keys, freezes: freezes.length, lastGood: sealed !== null, events };
+  const rows = await copyTables(from.copying, to.copying);
+  const count = (table: string): number => rows?.get(table) ?? 0;
+  return {
+    keys,
+    freezes: freezes.length,
+    lastGood: sealed !== null,
+    events: count('events'),
+    holds: count('holds'),
+    marks: count('protection_marks'),
+  };
 };

@@ -16,7 +16,7 @@ import type { OverrideStore } from '../safety/override-store.ts';
 import type { PopulationStore } from '../safety/population-store.ts';
 import type { StoreFeed } from '../store-feed.ts';
 import type { FreezeStore } from '../targets/store.ts';
-import type { WebhookCopying } from './webhook-tables.ts';
+import type { TableCopying } from './copied-tables.ts';
 
 export type Stores = Readonly<{
   ledger: LedgerStore;
@@ -33,8 +33,8 @@ export type Stores = Readonly<{
   populations: PopulationStore;
   checks: CheckStore;
   uses: UseStore;
-  /** Rows of both, for `store copy`. */
-  webhookRows: WebhookCopying;
+  /** Rows of webhooks, deliveries and safety, for `store copy`. */
+  copying: TableCopying;
   /** What gateways need to share the store; null where one process owns it. */
   shared: Readonly<{ writers: WriterStore; turns: TurnStore }> | null;
   feed: StoreFeed;
@@ -43,12 +43,6 @@ export type Stores = Readonly<{
   /** Ends every connection and worker; what was promised is on disk already. */
   close(): Promise<void>;
 }>;
-
-/** In-between of the contract: the safety stores are not opened yet. */
-export type SafetyStores = Pick<
-  Stores,
-  'holds' | 'protectionMarks' | 'overrides' | 'populations' | 'checks' | 'uses'
->;
 
 /** What `store status` tells of a store it did not change. */
 export type StoreStatus = Readonly<{

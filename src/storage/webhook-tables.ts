@@ -2,22 +2,10 @@
  * The tables of webhooks and their deliveries as every engine has them, for `store copy`: row by row, as
  * they are. Only a claim stays behind: whoever held it is gone.
  */
-
-/** Types of columns as PostgreSQL names them. */
-type ColumnType = 'text' | 'bigint' | 'integer' | 'smallint' | 'bytea' | 'boolean' | 'jsonb';
-
-export type WebhookTable = Readonly<{
-  name: string;
-  columns: Readonly<Record<string, ColumnType>>;
-  /** Columns of its primary key, in order. */
-  key: readonly string[];
-}>;
-
-/** A row by its columns. */
-export type WebhookRow = Readonly<Record<string, string | number | Buffer | null>>;
+import type { CopiedTable } from './copied-tables.ts';
 
 /** All of them; the order does not matter. */
-export const webhookTables: readonly WebhookTable[] = [
+export const webhookTables: readonly CopiedTable[] = [
   {
     name: 'events',
     key: ['id'],
@@ -88,31 +76,3 @@ export const webhookTables: readonly WebhookTable[] = [
     columns: { route: 'text', last_at: 'bigint', sequence: 'bigint' },
   },
 ];
-
-/** What a store gives of these tables, or takes; null where it cannot. */
-export type WebhookCopying = Readonly<{
-  /** At most 200 rows of a table after a key, in order of keys. */
-  read: ((table: string, after: WebhookRow | null) => Promise<readonly WebhookRow[]>) | null;
-  /** Adds rows that are not there yet; those that are stay as they are. */
-  write: ((table: string, rows: readonly WebhookRow[]) => Promise<void>) | null;
-}>;
-
-/** Copies all; gives how many events there were, or null where one side cannot. */
-export const copyWebhooks = async (
-  from: WebhookCopying,
-  to: WebhookCopying,
-): Promise<number | null> => {
-  const { read } = from;
-  const { write } = to;
-  if (read === null || write === null) return null;
-  let events = 0;
-  for (const { name } of webhookTables) {
-    let page = await read(name, null);
-    while (page.length > 0) {
-      await write(name, page);
-      if (name === 'events') events += page.length;
-      page = await read(name, page.at(-1) ?? null);
-    }
-  }
-  return events;
-};

@@ -9,6 +9,7 @@ import { openSqlite } from '../../src/storage/sqlite/open.ts';
 import { mainConfig, targetToken } from '../support/fixture.ts';
 import { postgresForTests, type PostgresAt } from '../support/postgres.ts';
 import { runInProcess } from '../support/run-program.ts';
+import { newHold, newMark } from '../support/safety-rows.ts';
 import type { Ran } from '../support/sallyport-process.ts';
 
 const postgres = await postgresForTests();
@@ -96,7 +97,7 @@ describe('store commands', () => {
     assert.match(same.err, /must name the PostgreSQL store/);
   });
 
-  it('copies into PostgreSQL: ledger, keys, freezes', { skip }, async () => {
+  it('copies into PostgreSQL: ledger, keys, freezes, holds and marks', { skip }, async () => {
     assert.ok(!('missing' in postgres));
     const at = postgres.at('copy_cli');
     try {
@@ -109,12 +110,15 @@ describe('store commands', () => {
       await assert.rejects(run(['store', 'copy', '--from', from], 'shared.yaml'), {
         code: 'ledger_unavailable',
       });
+      const options = { pendingMax: 9, rememberMs: 0, now: Date.now() };
+      await held.holds.put(newHold('ada'), options);
+      await held.protectionMarks.add([newMark('1'), newMark('2')], null);
       await held.close();
       const copied = await run(['store', 'copy', '--from', from], 'shared.yaml');
       assert.equal(copied.code, 0, copied.err);
       assert.match(
         copied.out,
-        /^copied and verified: chain [0-9a-f]{8}, \d+ records, size \d+, head \S+, \d+ checkpoints, 2 keys, 1 freeze\n$/,
+        /^copied and verified: chain [0-9a-f]{8}, \d+ records, size \d+, head \S+, \d+ checkpoints, 2 keys, 1 freeze, 1 hold, 2 marks of protected subjects\n$/,
       );
       const again = await run(['store', 'copy', '--from', from], 'shared.yaml');
       assert.equal(again.code, 0, again.err);
@@ -124,6 +128,8 @@ describe('store commands', () => {
       const now = Date.now();
       assert.deepEqual(await stores.keys.listKeys(now), await source.keys.listKeys(now));
       assert.deepEqual(await stores.freezes.list(), await source.freezes.list());
+      const all = { limit: 10 };
+      assert.deepEqual(await stores.holds.list(all), await source.holds.list(all));
       await source.close();
       await stores.close();
       assert.match((await run(['store', 'status'], 'shared.yaml')).out, /^engine: postgres/);

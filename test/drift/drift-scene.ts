@@ -1,12 +1,12 @@
 /**
- * A gateway with a real SCIM server, a ledger with real entries, and beside it the room of drift over an
- * in-memory store. Its clock is the system's, shifted as a test says; pauses of a second cost none.
+ * A gateway with a real SCIM server, a ledger with real entries, and beside it the room of drift over the
+ * same store. Its clock is the system's, shifted as a test says; pauses of a second cost none.
  */
 import assert from 'node:assert/strict';
 import { request } from 'undici';
 import type { Clock } from '../../src/clock.ts';
 import type { CheckStore } from '../../src/drift/check-store.ts';
-import { makeDrift, type Drift } from '../../src/drift/make-drift.ts';
+import { makeDrift, type Drift, type DriftDeps } from '../../src/drift/make-drift.ts';
 import type { Expected } from '../../src/identity/scim/readback.ts';
 import type { Action } from '../../src/identity/operation.ts';
 import { systemRandom, type LedgerId } from '../../src/ids.ts';
@@ -18,7 +18,6 @@ import type { Route, Snapshot } from '../../src/snapshot.ts';
 import { makeTargets } from '../../src/targets/make-targets.ts';
 import { silentObserver } from '../../src/telemetry/observe.ts';
 import { mainConfig, startFixture, targetToken, type Fixture } from '../support/fixture.ts';
-import { memoryChecks, type MemoryChecks } from '../support/safety-doubles.ts';
 
 export type Noted = Readonly<{ event: string; fields: Readonly<Record<string, unknown>> }>;
 
@@ -56,7 +55,9 @@ export const shiftedClock = (): ShiftedClock => {
 export type DriftScene = Readonly<{
   fixture: Fixture;
   drift: Drift;
-  store: MemoryChecks;
+  store: CheckStore;
+  /** The same room of another gateway, over the same store and target. */
+  twin(): Drift;
   clock: ShiftedClock;
   noted: readonly Noted[];
   counted(): Readonly<{ watching: number; drifted: number }> | null;
@@ -79,7 +80,6 @@ export type SceneOptions = Readonly<{
   verify?: readonly string[];
   /** Where the target is, instead of the sandbox. */
   targetUrl?: string;
-  store?: CheckStore & Partial<MemoryChecks>;
 }>;
 
 const usual: readonly string[] = ['users:update', 'users:deactivate', 'users:delete'];
@@ -136,7 +136,7 @@ export const startDriftScene = async (options: SceneOptions = {}): Promise<Drift
   });
   const { gateway } = fixture;
   const { foundation } = gateway;
-  const store = { ...memoryChecks(), ...options.store } as MemoryChecks;
+  const store = foundation.stores.checks;
   let inForce = lookingAgain(gateway.context.snapshot(), options);
   const snapshot = (): Snapshot => inForce;
   const noted: Noted[] = [];
@@ -171,7 +171,7 @@ export const startDriftScene = async (options: SceneOptions = {}): Promise<Drift
   });
   const settled = async (id: string): Promise<Applied | null> =>
     appliedOf(fixture, snapshot(), id as LedgerId);
-  const drift = makeDrift({
+  const deps: DriftDeps = {
     clock,
     random: systemRandom,
     keyRing: foundation.keyRing,
@@ -190,7 +190,8 @@ export const startDriftScene = async (options: SceneOptions = {}): Promise<Drift
         return outcome;
       },
     }),
-  });
+  };
+  const drift = makeDrift(deps);
   await drift.start();
   const changeUntold: DriftScene['change'] = async (method, path, body) => {
     const answered = await fixture.ask(method, `/scim/sandbox${path}`, { body });
@@ -202,6 +203,7 @@ export const startDriftScene = async (options: SceneOptions = {}): Promise<Drift
     fixture,
     drift,
     store,
+    twin: () => makeDrift({ ...deps, turns: makeTurns({ waitersMax: 9, keysMax: 9, clock }) }),
     clock,
     noted,
     counted: () => counted,

@@ -52,8 +52,8 @@ const look = async (ms: number): Promise<void> => {
   scene.clock.advance(ms);
   await scene.drift.look();
 };
-const only = () => {
-  const [row] = scene.store.rows();
+const only = async () => {
+  const [row] = await scene.store.list({ limit: 1 });
   assert.ok(row !== undefined);
   return row;
 };
@@ -63,13 +63,16 @@ void suite('no drift', () => {
     script = [user('Engineer')];
     const pauses = scene.clock.pauses();
     await look(minute);
-    assert.deepEqual([only().state, reads, scene.clock.pauses() - pauses], ['watching', 2, 1]);
+    assert.deepEqual(
+      [(await only()).state, reads, scene.clock.pauses() - pauses],
+      ['watching', 2, 1],
+    );
   });
 
   void test('nobody is asked before the target had its time', async () => {
     script = [user('Engineer'), user('Engineer')];
     await look(minute / 2);
-    assert.deepEqual([only().state, reads], ['watching', 0]);
+    assert.deepEqual([(await only()).state, reads], ['watching', 0]);
   });
 
   const away: readonly (readonly [string, StubAnswer])[] = [
@@ -83,22 +86,31 @@ void suite('no drift', () => {
       script = Array.from({ length: 40 }, () => answer);
       await look(minute);
       assert.ok(reads > 0);
-      const first = only().dueAt - scene.clock.now();
-      assert.equal(only().state, 'watching');
+      const first = (await only()).dueAt - scene.clock.now();
+      assert.equal((await only()).state, 'watching');
       await look(first + 1);
-      const second = only().dueAt - scene.clock.now();
+      const second = (await only()).dueAt - scene.clock.now();
       assert.ok(second > first * 1.5, `${first} then ${second}`);
       script = [];
       await look(second + 1);
-      assert.equal(only().state, 'watching');
-      assert.ok(only().dueAt - scene.clock.now() > day - minute);
+      assert.equal((await only()).state, 'watching');
+      assert.ok((await only()).dueAt - scene.clock.now() > day - minute);
       assert.equal(scene.noted.filter(({ event }) => event === 'drift.found').length, 0);
     });
   }
 
+  void test('two gateways that look at once ask the target once', async () => {
+    const twin = scene.twin();
+    await twin.start();
+    scene.clock.advance(minute);
+    await Promise.all([twin.look(), scene.drift.look()]);
+    assert.equal(reads, 1);
+    await twin.stop();
+  });
+
   void test('the truth, twice, is', async () => {
     title = 'Intruder';
     await look(minute);
-    assert.deepEqual([only().state, only().paths], ['drifted', 'title']);
+    assert.deepEqual([(await only()).state, (await only()).paths], ['drifted', 'title']);
   });
 });

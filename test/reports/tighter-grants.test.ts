@@ -17,7 +17,7 @@ import { dayOf, makeUseNotes } from '../../src/reports/use-notes.ts';
 import type { Snapshot } from '../../src/snapshot.ts';
 import { load, now, store } from '../config/loading.ts';
 import { manualClock } from '../ledger/manual-clock.ts';
-import { memoryUses } from '../support/safety-doubles.ts';
+import { memoryUses } from '../support/memory-uses.ts';
 
 const clients = ['c1', 'c2', 'c3'];
 

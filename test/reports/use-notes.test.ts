@@ -5,7 +5,7 @@ import type { UseNotes } from '../../src/passage/safeguards.ts';
 import { dayOf, makeUseNotes } from '../../src/reports/use-notes.ts';
 import type { Use, UseStore } from '../../src/reports/use-store.ts';
 import { manualClock } from '../ledger/manual-clock.ts';
-import { memoryUses } from '../support/safety-doubles.ts';
+import { memoryUses } from '../support/memory-uses.ts';
 
 const start = Date.parse('2026-11-20T12:00:00Z');
 const day = 86_400_000;

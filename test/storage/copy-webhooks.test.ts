@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import type { Stores } from '../../src/storage/stores.ts';
-import { copyWebhooks } from '../../src/storage/webhook-tables.ts';
+import { copyTables } from '../../src/storage/copied-tables.ts';
 import {
   again,
   attempt,
@@ -52,8 +52,8 @@ void suite('copying webhooks', { skip: 'missing' in postgres && postgres.missing
       ];
       await from.outbox.settle([...nexts, settling(three, again(start))], start);
       const [held] = await claim(from, start, { max: 1 });
-      assert.equal(await copyWebhooks(from.webhookRows, to.webhookRows), 216);
-      assert.equal(await copyWebhooks(from.webhookRows, to.webhookRows), 216);
+      assert.equal((await copyTables(from.copying, to.copying))?.get('events'), 216);
+      assert.equal((await copyTables(from.copying, to.copying))?.get('events'), 216);
       assert.deepEqual(await everything(to), await everything(from));
       assert.deepEqual(await to.events.receive([receiving(1, { marks: [1] })], [], start), [
         { kind: 'duplicate', of: ids[1] },

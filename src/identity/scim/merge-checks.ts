@@ -57,8 +57,8 @@ const isEither = (check: Check): boolean =>
 /** Sub-attributes that a filter asks for; a path without one asks for none. */
 const askedBy = (filter: Filter | undefined): readonly string[] => {
   if (filter === undefined) return [];
-  if (filter.kind === 'not') return askedBy(filter.term);
-  if (filter.kind === 'and' || filter.kind === 'or') return filter.terms.flatMap(askedBy);
+  if ('term' in filter) return askedBy(filter.term);
+  if ('terms' in filter) return filter.terms.flatMap(askedBy);
   return [filter.path.attribute];
 };
 

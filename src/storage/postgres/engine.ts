@@ -1,7 +1,7 @@
 /** PostgreSQL as an engine: opened, migrated and looked at. */
 import { GatewayError } from '../../errors.ts';
 import { readMigrations } from '../migrations.ts';
-import type { Engine, Stores, StoreStatus, SafetyStores } from '../stores.ts';
+import type { Engine, Stores, StoreStatus } from '../stores.ts';
 import { makeAppends, type Claimed } from './append.ts';
 import {
   codeOf,
@@ -10,15 +10,20 @@ import {
   withClient,
   type PostgresAt,
   type Run,
+  type Sessions,
 } from './connection.ts';
+import { makeCheckStore } from './checks.ts';
+import { makeCopiedWrites } from './copied-rows.ts';
 import { checkDurability, durabilityWarnings, serverVersion } from './durability.ts';
 import { makeEventStore } from './events.ts';
 import { makeFeed } from './feed.ts';
+import { makeHoldStore } from './holds.ts';
 import { makeLines } from './lines.ts';
 import { makeLookUps } from './look-up.ts';
 import { migrate, readApplied } from './migrate.ts';
 import { channelOf, makeTellDue } from './news.ts';
 import { makeOutboxStore } from './outbox.ts';
+import { makeMarkStore, makeOverrideStore, makePopulationStore } from './protection.ts';
 import { makeRetention } from './retention.ts';
 import {
   makeEchoStore,
@@ -28,7 +33,7 @@ import {
   makeLossStore,
 } from './small-stores.ts';
 import { makeTurnStore, type TurnKeys } from './turns.ts';
-import { makeWebhookWrites } from './webhook-rows.ts';
+import { makeUseStore } from './uses.ts';
 import { makeWriterStore } from './writers.ts';
 
 const minuteMs = 60_000;
@@ -77,6 +82,15 @@ const prepare = (at: PostgresAt) =>
     return { commit, applied };
   });
 
+const safetyStores = (sessions: Sessions, schema: string) => ({
+  holds: makeHoldStore(sessions, schema),
+  protectionMarks: makeMarkStore(sessions, schema),
+  overrides: makeOverrideStore(sessions, schema),
+  populations: makePopulationStore(sessions),
+  checks: makeCheckStore(sessions, schema),
+  uses: makeUseStore(sessions, schema),
+});
+
 const storesOn = async (at: PostgresAt, commit: string): Promise<Stores> => {
   const connections = makeConnections(at);
   const { schema } = at;
@@ -123,14 +137,14 @@ const storesOn = async (at: PostgresAt, commit: string): Promise<Stores> => {
       ...makeRetention(general, schema),
     },
     losses: makeLossStore(general, schema),
-    ...({} as SafetyStores),
+    ...safetyStores(general, schema),
     keys: makeKeyStore(general, schema),
     lastGood: makeLastGoodStore(general),
     freezes: makeFreezeStore(general, schema),
     echoes: makeEchoStore(general),
     events: makeEventStore(deliveries),
     outbox: makeOutboxStore({ ...deliveries, holder: () => claimed.current?.writer ?? null }),
-    webhookRows: makeWebhookWrites(general),
+    copying: makeCopiedWrites(general),
     shared: {
       writers: makeWriterStore(ledger, claimed, channel),
       turns: makeTurnStore(lines, claimed, channel, turnKeys),

@@ -16,7 +16,16 @@ const pollsUntilCommitted = 10;
 const waits = { lockMs: 1_000, statementMs: 1_000, queryMs: 1_000 };
 const backoffMs = { first: 100, most: 5_000 };
 
-const topics: readonly FeedTopic[] = ['keys', 'freezes', 'turns', 'losses', 'deliveries'];
+const topics: readonly FeedTopic[] = [
+  'keys',
+  'freezes',
+  'turns',
+  'losses',
+  'deliveries',
+  'holds',
+  'protection',
+  'checks',
+];
 
 export type Feed = Readonly<{
   feed: StoreFeed;

@@ -19,6 +19,9 @@ const tell: Statement = {
     SELECT pg_notify($1, $2 || ' ' || number) FROM told`,
 };
 
+/** Waits for an advisory lock, held until the transaction ends. */
+export const takeLock: Statement = { text: 'SELECT pg_advisory_xact_lock($1::bigint)' };
+
 /**
  * Runs a change of a topic in one transaction with its news. The news come first: their row's lock
  * makes changes of one topic follow each other, so that a change may count before it adds.
@@ -32,6 +35,26 @@ export const change = <Result>(
   transaction(async (run) => {
     await run(tell, [channelOf(schema), topic]);
     return work(run);
+  });
+
+/** What a change gives, and whether others must hear of it. */
+export type Changed<Result> = Readonly<{ result: Result; news: boolean }>;
+
+/**
+ * Runs a change of a topic in one transaction; its news come last, and only where something changed:
+ * whoever changed rows of the topic may tell after it, and never waits crosswise. With a `lock` (its
+ * number, `lockOf`), changes under the same one follow each other, so that one may count before it adds.
+ */
+export const changeFirst = <Result>(
+  { transaction }: Sessions,
+  { schema, topic, lock }: Readonly<{ schema: string; topic: NumberedTopic; lock: string | null }>,
+  work: (run: Run) => Promise<Changed<Result>>,
+): Promise<Result> =>
+  transaction(async (run) => {
+    if (lock !== null) await run(takeLock, [lock]);
+    const { result, news } = await work(run);
+    if (news) await run(tell, [channelOf(schema), topic]);
+    return result;
   });
 
 const tellDue: Statement = { text: "SELECT pg_notify($1, 'deliveries')" };

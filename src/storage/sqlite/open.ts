@@ -8,14 +8,20 @@ import type { KeyStore } from '../../callers/store.ts';
 import type { LastGoodStore } from '../../config/store.ts';
 import type { EventStore } from '../../deliveries/event-store.ts';
 import type { OutboxStore } from '../../deliveries/outbox-store.ts';
+import type { CheckStore } from '../../drift/check-store.ts';
 import { GatewayError } from '../../errors.ts';
+import type { HoldStore } from '../../holds/hold-store.ts';
 import type { LossStore } from '../../ledger/loss-store.ts';
 import type { LedgerStore } from '../../ledger/store.ts';
 import type { EchoStore } from '../../passage/echo-store.ts';
+import type { UseStore } from '../../reports/use-store.ts';
+import type { MarkStore } from '../../safety/mark-store.ts';
+import type { OverrideStore } from '../../safety/override-store.ts';
+import type { PopulationStore } from '../../safety/population-store.ts';
 import { silentFeed } from '../../store-feed.ts';
 import type { FreezeStore } from '../../targets/store.ts';
-import type { Stores, SafetyStores } from '../stores.ts';
-import type { WebhookRow } from '../webhook-tables.ts';
+import type { CopiedRow } from '../copied-tables.ts';
+import type { Stores } from '../stores.ts';
 import { startWorker, type Calls } from './calls.ts';
 import type { Fault } from './faults.ts';
 import { makeMerging, type SortedRun } from './lookups.ts';
@@ -147,6 +153,48 @@ const makeEventStore = (writer: Calls, reader: Calls, noteWritten: NoteWritten):
   },
 });
 
+const safetyStores = (writer: Calls, reader: Calls) => ({
+  holds: port<HoldStore>({
+    put: [writer, 'putHold'],
+    read: [reader, 'readHold'],
+    list: [reader, 'listHolds'],
+    change: [writer, 'changeHold'],
+    expire: [writer, 'expireHolds'],
+    counts: [reader, 'countHolds'],
+    prune: [writer, 'pruneHolds'],
+  }),
+  protectionMarks: port<MarkStore>({
+    list: [reader, 'listMarks'],
+    add: [writer, 'addMarks'],
+    forget: [writer, 'forgetMark'],
+  }),
+  overrides: port<OverrideStore>({
+    add: [writer, 'addOverride'],
+    approve: [writer, 'approveOverride'],
+    end: [writer, 'endOverride'],
+    list: [reader, 'listOverrides'],
+  }),
+  populations: port<PopulationStore>({
+    list: [reader, 'listPopulations'],
+    keep: [writer, 'keepPopulation'],
+  }),
+  checks: port<CheckStore>({
+    put: [writer, 'putChecks'],
+    claim: [writer, 'claimChecks'],
+    read: [reader, 'readCheck'],
+    change: [writer, 'changeCheck'],
+    list: [reader, 'listChecks'],
+    counts: [reader, 'countChecks'],
+    nextDueAt: [reader, 'nextCheckAt'],
+    prune: [writer, 'pruneChecks'],
+  }),
+  uses: port<UseStore>({
+    add: [writer, 'addUses'],
+    sum: [reader, 'sumUses'],
+    prune: [writer, 'pruneUses'],
+  }),
+});
+
 /**
  * Opens (or makes) the store at `path`. Rejects with GatewayError `ledger_unavailable`: another
  * process runs on it, it is newer than this program, or it cannot be opened; `detail` says which.
@@ -184,9 +232,9 @@ const stores = (writer: Calls, reader: Calls): SqliteStores => {
       list: [reader, 'listDeliveries'],
       show: [reader, 'showDelivery'],
     }),
-    webhookRows: {
-      read: async (table: string, after: WebhookRow | null) =>
-        (await reader.call('readWebhooks', table, after)) as readonly WebhookRow[],
+    copying: {
+      read: async (table: string, after: CopiedRow | null) =>
+        (await reader.call('readCopied', table, after)) as readonly CopiedRow[],
       write: null,
     },
     keys: port<KeyStore>({
@@ -209,7 +257,7 @@ const stores = (writer: Calls, reader: Calls): SqliteStores => {
       save: [writer, 'saveEchoes'],
       prune: [writer, 'pruneEchoes'],
     }),
-    ...({} as SafetyStores),
+    ...safetyStores(writer, reader),
     losses: port<LossStore>({
       accept: [writer, 'acceptLoss'],
       acceptedAt: [reader, 'lossAcceptedAt'],

@@ -1,10 +1,14 @@
 /** The worker that reads: short views of the store, and checkpoints of the write-ahead log. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { answerCalls } from './calls.ts';
+import { makeCheckReads } from './checks.ts';
 import { openForReading } from './connection.ts';
+import { makeCopiedReads } from './copied-rows.ts';
 import { makeEventReads } from './events.ts';
+import { makeHoldReads } from './holds.ts';
 import { makeLookUps } from './look-up.ts';
 import { makeOutboxReads } from './outbox-reads.ts';
+import { makeProtectionReads } from './protection.ts';
 import {
   makeEchoReads,
   makeFreezeReads,
@@ -12,7 +16,7 @@ import {
   makeLastGoodReads,
   makeLossReads,
 } from './small-stores.ts';
-import { makeWebhookReads } from './webhook-rows.ts';
+import { makeUseReads } from './uses.ts';
 
 const { path } = workerData as { path: string };
 const database = openForReading(path);
@@ -26,7 +30,11 @@ answerCalls(parentPort, {
   ...makeLossReads(database),
   ...makeEventReads(database),
   ...makeOutboxReads(database),
-  ...makeWebhookReads(database),
+  ...makeHoldReads(database),
+  ...makeProtectionReads(database),
+  ...makeCheckReads(database),
+  ...makeUseReads(database),
+  ...makeCopiedReads(database),
   checkpointWal: () => void database.pragma('wal_checkpoint(PASSIVE)'),
   close: () => void database.close(),
 });

@@ -18,11 +18,14 @@ import {
   walSize,
 } from './connection.ts';
 import { makeAppender } from './append.ts';
+import { makeCheckWrites } from './checks.ts';
 import { makeEventWrites } from './events.ts';
 import { makeFaults, sqliteError, type Fault } from './faults.ts';
+import { makeHoldWrites } from './holds.ts';
 import { makeLookupWrites } from './lookups.ts';
 import { makeOutboxWrites } from './outbox.ts';
 import { unpackBatch, type PackedBatch } from './packed-batch.ts';
+import { makeProtectionWrites } from './protection.ts';
 import { makeRetentionSlices } from './retention.ts';
 import {
   makeEchoWrites,
@@ -31,6 +34,7 @@ import {
   makeLastGoodWrites,
   makeLossWrites,
 } from './small-stores.ts';
+import { makeUseWrites } from './uses.ts';
 
 const { path } = workerData as { path: string };
 const lock = holdStore(path);
@@ -52,10 +56,17 @@ const openHandle = () => {
       ...makeEchoWrites(database),
       ...makeLossWrites(database),
     },
+    safety: {
+      ...makeHoldWrites(database),
+      ...makeProtectionWrites(database),
+      ...makeCheckWrites(database),
+      ...makeUseWrites(database),
+    },
   };
 };
 type Handle = ReturnType<typeof openHandle>;
-let handle: Handle | null = openHandle();
+const first = openHandle();
+let handle: Handle | null = first;
 makeReserve(path);
 
 /** Errors after which a handle can be trusted no more. */
@@ -138,6 +149,20 @@ const head = (candidate: string): Head => {
   return { ...known, reserve, closed: false };
 };
 
+/** Writes of the safety ports, each by its name; what they are given is typed at the other end. */
+const safetyCalls = Object.fromEntries(
+  Object.keys(first.safety).map((name) => [
+    name,
+    (...given: readonly unknown[]): unknown =>
+      using(({ safety, database }) => {
+        const writes: Readonly<Record<string, unknown>> = safety;
+        const result = (writes[name] as (...all: readonly unknown[]) => unknown)(...given);
+        noteCommit(database);
+        return result;
+      }),
+  ]),
+);
+
 const close = (): void => {
   handle?.database.close();
   handle = null;
@@ -145,6 +170,7 @@ const close = (): void => {
 };
 
 answerCalls(parentPort, {
+  ...safetyCalls,
   append,
   head,
   close,
