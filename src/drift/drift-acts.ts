@@ -162,7 +162,7 @@ const shown = (looked: Looked, found: Found): DriftShown => {
 
 /** What the ledger says of it now; what is kept where the ledger does not tell. */
 const asLedgered = async (live: LookDeps, looked: Looked): Promise<Looked> => {
-  const told = await rebuild(live.ledger, { ...looked, tenant: looked.row.tenant });
+  const told = await rebuild(live.ledger, looked);
   return told.kind === 'told' ? { ...looked, kept: told.kept } : looked;
 };
 

@@ -134,7 +134,7 @@ export const turnOf = async (
 /** What was read differs from what is kept: what does the ledger say, and does a second read differ too? */
 const confirm = async (deps: LookDeps, looked: Looked, first: Answer): Promise<Verdict> => {
   const { row, type } = looked;
-  const rebuilt = await rebuild(deps.ledger, { ...looked, tenant: row.tenant });
+  const rebuilt = await rebuild(deps.ledger, looked);
   if (rebuilt.kind === 'unknown') return { kind: 'busy' };
   const anew = rebuilt.entry === row.entry && rebuilt.at === row.at ? null : rebuilt;
   const before = deps.clock.now() - settlesMs(looked.route.verifyAgain);

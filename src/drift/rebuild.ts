@@ -7,6 +7,7 @@ import type { ResourceType } from '../identity/scim/schema-model.ts';
 import type { LedgerId } from '../ids.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { LedgerRow } from '../ledger/record.ts';
+import type { CheckRow } from './check-store.ts';
 import { oldestOf, withChange, withDoubt, type Change, type KeptCheck } from './kept-check.ts';
 
 /** Newest entries of one resource that are looked through; what is older stays as it is kept. */
@@ -15,20 +16,30 @@ const entriesMax = 500;
 /** The resource, and the newest entry that changed it. */
 export type Rebuilt =
   | Readonly<{ kind: 'told'; kept: KeptCheck; entry: LedgerId; at: number }>
-  /** A change is under way, or the ledger knows of none. */
+  /** A change is under way. */
   | Readonly<{ kind: 'unknown' }>;
 
-type About = Readonly<{ tenant: string; type: ResourceType; kept: KeptCheck }>;
+/** How long before it is known as applied a mutation may have been recorded, ms. */
+const underWayMs = 600_000;
 
-const concerns =
-  ({ tenant, type, kept }: About) =>
-  (row: LedgerRow): boolean =>
+type About = Readonly<{
+  row: Pick<CheckRow, 'tenant' | 'entry' | 'at'>;
+  type: ResourceType;
+  kept: KeptCheck;
+}>;
+
+/** Of the resource, and not older than what is kept of it: what a person accepted stays forgotten. */
+const concerns = ({ row: { tenant, entry }, type, kept }: About, since: number) => {
+  const own = new Set([entry, kept.gone?.entry, ...kept.watched.map((one) => one.entry)]);
+  return (row: LedgerRow): boolean =>
     row.tenant === tenant &&
     row.resource.type === type.name &&
     row.resource.id === kept.id &&
     row.decision === 'allow' &&
     row.outcome !== 'rejected' &&
-    row.outcome !== 'not-sent';
+    row.outcome !== 'not-sent' &&
+    (Date.parse(row.at) >= since || own.has(row.id));
+};
 
 const onlyPassword = ({ actions }: LedgerRow): boolean =>
   actions.length > 0 && actions.every((action) => action.endsWith(':password'));
@@ -44,15 +55,17 @@ export const rebuild = async (
   ledger: Pick<Ledger, 'list' | 'show'>,
   about: About,
 ): Promise<Rebuilt> => {
-  const { kept, type } = about;
-  const since = oldestOf(kept);
-  if (since === null) return { kind: 'unknown' };
-  const found = await ledger.list({ subject: kept.id, since, limit: entriesMax });
-  const rows = found.filter(concerns(about)).toReversed();
+  const { kept, type, row: known } = about;
+  const since = oldestOf(kept) ?? known.at;
+  const found = await ledger.list({
+    subject: kept.id,
+    since: since - underWayMs,
+    limit: entriesMax,
+  });
+  const rows = found.filter(concerns(about, since)).toReversed();
+  if (rows.some(({ outcome }) => outcome === null)) return { kind: 'unknown' };
   const newest = rows.at(-1);
-  if (newest === undefined || rows.some(({ outcome }) => outcome === null)) {
-    return { kind: 'unknown' };
-  }
+  const same = newest === undefined || newest.id === known.entry;
   // What older entries wrote that the ledger does not show any more stays as it is kept.
   const told = new Set(rows.map(({ id }) => id));
   let sum: KeptCheck = {
@@ -66,5 +79,7 @@ export const rebuild = async (
     const merge = row.outcome === 'applied' ? withChange : withDoubt;
     sum = merge(sum, kept.id, change, type);
   }
-  return { kind: 'told', kept: sum, entry: newest.id as LedgerId, at: Date.parse(newest.at) };
+  return same
+    ? { kind: 'told', kept: sum, entry: known.entry, at: known.at }
+    : { kind: 'told', kept: sum, entry: newest.id as LedgerId, at: Date.parse(newest.at) };
 };

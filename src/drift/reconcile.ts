@@ -225,7 +225,9 @@ export const makeReconciler = (deps: ReconcileDeps): Reconciler => {
       arm(clock.now() + pauseMs);
     }
   };
-  const round = (): Promise<void> => {
+  const round = async (): Promise<void> => {
+    // A round that began before may have missed what is asked for now.
+    await running;
     running ??= runRound().finally(() => {
       running = null;
     });

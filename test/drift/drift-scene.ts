@@ -98,6 +98,7 @@ const appliedOf = async (
   { gateway }: Fixture,
   snapshot: Snapshot,
   id: LedgerId,
+  now: number,
 ): Promise<Applied | null> => {
   let shown = await gateway.context.ledger.show(id);
   // Outcomes are written within 20 ms.
@@ -117,7 +118,8 @@ const appliedOf = async (
     target,
     client: row.client,
     entry: id,
-    at: Date.parse(row.at),
+    // As the passage tells it: when the outcome is known.
+    at: now,
     actions: row.actions as readonly Action[],
     type,
     resourceId: row.resource.id,
@@ -170,7 +172,7 @@ export const startDriftScene = async (options: SceneOptions = {}): Promise<Drift
     standing: { keyStands: () => true, frozen: () => false },
   });
   const settled = async (id: string): Promise<Applied | null> =>
-    appliedOf(fixture, snapshot(), id as LedgerId);
+    appliedOf(fixture, snapshot(), id as LedgerId, clock.now());
   const deps: DriftDeps = {
     clock,
     random: systemRandom,
