@@ -111,7 +111,8 @@ const putOf = (
   const { entry, at } = newest;
   const route = by?.route ?? null;
   const now = clock.now();
-  const first = route === null ? null : nextLookAt(route.verifyAgain, { at, now });
+  // The first look is owed however late it is kept.
+  const first = route === null ? null : nextLookAt(route.verifyAgain, { at, now: at });
   const dueAt = Math.min(first ?? Infinity, watched?.dueAt ?? Infinity);
   return {
     key,
