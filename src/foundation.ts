@@ -8,7 +8,9 @@ import type { AdminContext } from './admin/operation.ts';
 import { listKeys } from './callers/keys.ts';
 import { makeCallersStanding, type CallersStanding } from './callers/standing.ts';
 import { watchClock, type Clock, type ClockWatch } from './clock.ts';
+import { writtenGrantsOf } from './config/settings-of.ts';
 import { openEvent } from './deliveries/kept-event.ts';
+import { makeDriftActs } from './drift/drift-acts.ts';
 import type { Random } from './ids.ts';
 import { makeHoldsDesk, type DeskDeps } from './holds/holds-desk.ts';
 import { evidenceOfStore, type EvidenceSource } from './ledger/evidence.ts';
@@ -16,6 +18,7 @@ import { exportLedger } from './ledger/export.ts';
 import { makeLedger, type OwnedLedger } from './ledger/make-ledger.ts';
 import { verifyLedger } from './ledger/verify.ts';
 import { loadLastGood } from './last-good.ts';
+import { makeReports } from './reports/make-reports.ts';
 import { makeKeyRing, type KeyRing } from './sealing.ts';
 import { makeSafetyDesk, type SafetyDesk } from './safety/make-safety.ts';
 import type { Snapshot, StoreSettings } from './snapshot.ts';
@@ -149,6 +152,10 @@ export type Running = Readonly<{
   safety(): SafetyDesk | null;
   /** Takes entries back. */
   undo(): AdminContext['undo'];
+  /** What people do where a resource drifted; null before it is made. */
+  drift(): AdminContext['drift'] | null;
+  /** Writes what is counted of the use of grants. */
+  flushUses(): Promise<void>;
 }>;
 
 const nothingRuns: Running = {
@@ -156,6 +163,8 @@ const nothingRuns: Running = {
   release: () => Promise.resolve(null),
   safety: () => null,
   undo: () => null,
+  drift: () => null,
+  flushUses: () => Promise.resolve(),
 };
 
 /** Where people decide over holds. */
@@ -188,12 +197,19 @@ export const adminContext = (
   foundation: Foundation,
   snapshot: () => Snapshot,
   config: AdminContext['config'],
-  { wake, release, safety, undo }: Running = nothingRuns,
+  { wake, release, safety, undo, drift, flushUses }: Running = nothingRuns,
 ): AdminContext => {
   const { clock, random } = deps;
-  const { stores, ledger, callers, freezes, watch } = foundation;
+  const { stores, keyRing, ledger, callers, freezes, watch } = foundation;
   const publicKey = createPublicKey(foundation.checkpointKey);
   const evidence = evidenceSource(foundation);
+  const driftOffline = makeDriftActs({
+    clock,
+    snapshot,
+    keyRing,
+    store: stores.checks,
+    live: null,
+  });
   const offline = makeSafetyDesk({ ...deps, stores, snapshot });
   return {
     clock,
@@ -215,13 +231,24 @@ export const adminContext = (
     deliveries: {
       events: stores.events,
       outbox: stores.outbox,
-      open: (id, sealed) => openEvent(foundation.keyRing, id, sealed),
+      open: (id, sealed) => openEvent(keyRing, id, sealed),
       wake,
     },
     holds: deskOf(deps, foundation, snapshot, release),
     get undo() {
       return undo();
     },
+    get drift() {
+      return drift() ?? driftOffline;
+    },
+    reports: makeReports({
+      clock,
+      snapshot,
+      ledger,
+      written: writtenGrantsOf,
+      uses: stores.uses,
+      flush: flushUses,
+    }),
     acceptLoss: (by, reason) => ledger.acceptLoss(by, reason),
     loss: () => ledger.loss(),
     config,

@@ -106,6 +106,7 @@ const stopParts = async (parts: Parts, deadlineMs: number): Promise<void> => {
   await doorsShut;
   await parts.targets.close(left());
   await parts.closeDoors();
+  await parts.safety?.uses.stop();
   for (const end of parts.enders) end();
   parts.limits?.stop();
   await parts.foundation.ledger
@@ -214,8 +215,10 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
   const { deps, foundation, targets } = parts;
   const { clock, random, observer } = deps;
   const limiter = await openLimiter(parts);
+  const turns = openTurns(parts);
   const safety = makeSafetyRooms({
     ...deps,
+    turns,
     foundation,
     targets,
     limiter,
@@ -231,7 +234,7 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
     watch: foundation.watch,
     targets,
     limiter,
-    turns: openTurns(parts),
+    turns,
     ledger: foundation.ledger,
     keyRing: foundation.keyRing,
     echoStore: foundation.stores.echoes,
@@ -354,6 +357,8 @@ export const startGateway = async (deps: GatewayDeps): Promise<Gateway> => {
         release: (row) => parts.safety?.release(row) ?? Promise.resolve(null),
         safety: () => parts.safety?.protection.desk ?? null,
         undo: () => parts.undo,
+        drift: () => parts.safety?.drift ?? null,
+        flushUses: () => parts.safety?.uses.flush() ?? Promise.resolve(),
       },
     );
     const { doors, data, admin } = await startListeners(parts, context);

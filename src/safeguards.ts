@@ -4,13 +4,17 @@
  */
 import type { Clock } from './clock.ts';
 import { makeOwnEvents } from './deliveries/own-events.ts';
+import { makeDrift, type Drift } from './drift/make-drift.ts';
+import { GatewayError } from './errors.ts';
 import type { Foundation } from './foundation.ts';
 import type { HoldRow } from './holds/hold-store.ts';
 import { makeHolds } from './holds/make-holds.ts';
 import type { Released } from './holds/release.ts';
 import type { Random } from './ids.ts';
 import type { Doors } from './passage/doors.ts';
-import { noSafeguards, type Safeguards } from './passage/safeguards.ts';
+import type { Safeguards } from './passage/safeguards.ts';
+import type { Turns } from './passage/turns.ts';
+import { makeUseNotes, type KeptUses } from './reports/use-notes.ts';
 import type { Limiter } from './limits/limiter.ts';
 import { makeSafety, type Safety } from './safety/make-safety.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -24,6 +28,8 @@ export type SafetyRoomsDeps = Readonly<{
   foundation: Foundation;
   targets: Targets;
   limiter: Limiter;
+  /** Those of the doors: a later look waits for changes of ours that are under way. */
+  turns: Turns;
   snapshot(): Snapshot;
   /** Something is in the outbox. */
   wakeOutbox(): void;
@@ -36,6 +42,10 @@ export type SafetyRooms = Readonly<{
   release(row: HoldRow): Promise<Released | null>;
   /** Who is protected, what people do about it, and what readiness tells of it. */
   protection: Pick<Safety, 'desk' | 'state'>;
+  /** What people do where a resource drifted. */
+  drift: Drift['acts'];
+  /** Writes what is counted of the use of grants. */
+  uses: Pick<KeptUses, 'flush' | 'stop'>;
   /** Reads what is kept: before the first call. Rejects with GatewayError where the store fails. */
   open(): Promise<void>;
   /** Another snapshot is in force. */
@@ -68,23 +78,46 @@ export const makeSafetyRooms = (deps: SafetyRoomsDeps): SafetyRooms => {
     }),
   });
   const protection = makeSafety({ ...deps, stores });
+  let made: Pick<Doors, 'pass'> | null = null;
+  const drift = makeDrift({
+    ...deps,
+    keyRing,
+    ledger: foundation.ledger,
+    store: stores.checks,
+    doors: () => {
+      if (made === null) throw new GatewayError('shutting_down');
+      return made;
+    },
+  });
+  const uses = makeUseNotes({
+    clock,
+    store: stores.uses,
+    retentionMs: () => snapshot().store.retention.ledgerMs,
+    observer,
+  });
   return {
     safeguards: {
-      ...noSafeguards,
       holding: holds.holding,
       protections: protection.protections,
       populations: protection.populations,
+      aftermath: drift.aftermath,
+      uses,
     },
     release: holds.release,
     protection,
+    drift: drift.acts,
+    uses,
     open: protection.start,
     reconcile: protection.reconcile,
     start: (doors) => {
+      made = doors;
       holds.start(doors);
+      uses.start();
+      drift.start().catch((cause: unknown) => observer.note('error', 'drift.start', { cause }));
       protection.reconcile();
     },
     stop: async (deadlineMs) => {
-      await Promise.all([holds.stop(deadlineMs), protection.stop()]);
+      await Promise.all([holds.stop(deadlineMs), protection.stop(), drift.stop()]);
     },
   };
 };

@@ -148,7 +148,8 @@ const addOperations = (app: App, deps: AdminDeps): void => {
       context.header('x-request-id', requestId);
       context.header('cache-control', 'no-store');
       if ('json' in result) return context.json(result.json as object);
-      context.header('content-type', 'application/x-ndjson; charset=utf-8');
+      const media = result.yaml === true ? 'application/yaml' : 'application/x-ndjson';
+      context.header('content-type', `${media}; charset=utf-8`);
       // A failure in the middle must not look like the end: the connection is cut instead.
       return stream(
         context,

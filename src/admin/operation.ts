@@ -12,10 +12,12 @@ import type { EventStore } from '../deliveries/event-store.ts';
 import type { KeptEvent } from '../deliveries/kept-event.ts';
 import type { OutboxStore } from '../deliveries/outbox-store.ts';
 import type { HoldsDesk } from '../holds/holds-desk.ts';
+import type { DriftActs } from '../drift/drift-acts.ts';
 import type { EventId } from '../ids.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { ActRecord } from '../ledger/record.ts';
 import type { Verified } from '../ledger/verify.ts';
+import type { Reports } from '../reports/make-reports.ts';
 import type { Sealed } from '../sealing.ts';
 import type { SafetyDesk } from '../safety/make-safety.ts';
 import type { Snapshot } from '../snapshot.ts';
@@ -66,6 +68,9 @@ export type AdminContext = Readonly<{
   undo: Undo | null;
   /** Changes that wait for people. */
   holds: HoldsDesk;
+  /** Resources that are looked at again, and what people do where they drifted. */
+  drift: DriftActs;
+  reports: Reports;
   /** Accepts, and records, what the store lost; false where nothing is missing. */
   acceptLoss(by: string, reason: string): Promise<boolean>;
   /** What the store lacks, or null. */
@@ -77,8 +82,10 @@ export type AdminContext = Readonly<{
   }>;
 }>;
 
-/** Answers: one JSON value, or lines of text (exports). */
-export type AdminResult = Readonly<{ json: unknown }> | Readonly<{ lines: AsyncIterable<string> }>;
+/** Answers: one JSON value, or lines of text (exports; YAML where it says so). */
+export type AdminResult =
+  | Readonly<{ json: unknown }>
+  | Readonly<{ lines: AsyncIterable<string>; yaml?: true }>;
 
 export type AdminOperation<Input = never> = Readonly<{
   /** `keys.issue`; also the name of the act in the ledger. */

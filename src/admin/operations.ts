@@ -14,6 +14,7 @@ import { exportFormats } from '../ledger/export.ts';
 import { parseDurationMs } from '../scalars.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { deliveryOperations } from './delivery-operations.ts';
+import { driftOperations } from './drift-operations.ts';
 import { eventOperations } from './event-operations.ts';
 import { freezeOperations } from './freeze-operations.ts';
 import { holdOperations } from './hold-operations.ts';
@@ -21,6 +22,7 @@ import { instant, instantOf, iso, json, text } from './input.ts';
 import { operation, type AdminOperation } from './operation.ts';
 import { rollbackOperations } from './rollback-operations.ts';
 import { safetyOperations } from './safety-operations.ts';
+import { reportOperations } from './report-operations.ts';
 import { storeOperations } from './store-operations.ts';
 
 const expires = z
@@ -347,5 +349,7 @@ export const adminOperations: readonly AdminOperation[] = Object.freeze([
   ...eventOperations,
   ...safetyOperations,
   ...rollbackOperations,
+  ...driftOperations,
+  ...reportOperations,
   ...storeOperations,
 ]);

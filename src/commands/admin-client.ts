@@ -74,7 +74,7 @@ const gatewayAsk =
       const detail = typeof body?.detail === 'string' ? body.detail : `HTTP ${response.statusCode}`;
       return refuse('internal', detail);
     }
-    if (response.headers['content-type']?.includes('ndjson') === true) {
+    if (/ndjson|yaml/.test(String(response.headers['content-type']))) {
       return { lines: response.body.setEncoding('utf8') as AsyncIterable<string> };
     }
     return { json: await response.body.json() };

@@ -263,6 +263,57 @@ export const stateCommands: readonly StateCommand[] = Object.freeze([
     }),
   },
   {
+    usage: 'drift list',
+    operation: 'drift.list',
+    options: [
+      ['--state <state>', 'drifted (default), watching, dismissed, ended or all'],
+      ['--limit <count>', 'at most this many (default 50)'],
+    ],
+    columns: ['id', 'state', 'route', 'resourceType', 'paths', 'driftedAt', 'dueAt', 'entry'],
+    input: (_args, options) => pick(options, ['state', 'limit']),
+  },
+  {
+    usage: 'drift show <id>',
+    operation: 'drift.show',
+    options: [],
+    columns: [],
+    input: ([id]) => ({ id }),
+  },
+  {
+    usage: 'drift reapply <id>',
+    operation: 'drift.reapply',
+    options: [],
+    columns: [],
+    input: ([id]) => ({ id }),
+  },
+  {
+    usage: 'drift dismiss <id>',
+    operation: 'drift.dismiss',
+    options: [['--reason <text>', 'why; required']],
+    columns: [],
+    input: ([id], options) => ({ id, ...pick(options, ['reason']) }),
+  },
+  {
+    usage: 'report access',
+    operation: 'reports.access',
+    options: [
+      ['--days <count>', 'of the last days (default 30)'],
+      ['--yaml', 'tighter grants that admit what was seen'],
+    ],
+    columns: ['client', 'route', 'grant', 'resource', 'used', 'unused', 'lastUsed', 'denied'],
+    input: (_args, options) => pick(options, ['days', 'yaml']),
+  },
+  {
+    usage: 'report shadow',
+    operation: 'reports.shadow',
+    options: [
+      ['--since <time>', 'a duration ago, or an RFC 3339 instant (default 7d)'],
+      ['--until <time>', 'likewise'],
+    ],
+    columns: ['rule', 'count', 'clients', 'actions', 'first', 'last', 'examples'],
+    input: (_args, options) => pick(options, ['since', 'until']),
+  },
+  {
     usage: 'freeze <name>',
     operation: 'freezes.freeze',
     options: [scopeOption, reason],

@@ -292,7 +292,8 @@ export const loadConfig = async (input: LoadInput): Promise<Loaded> => {
     webhook: (at, reason) => closes(nearestSpot(file, at), at, reason),
   });
   const good = problems.length === 0 && !open ? snapshot : null;
-  if (good !== null) rememberSettings(good, parsed);
+  const effective = plain(whole, 'written');
+  if (good !== null) rememberSettings(good, parsed, effective);
   return {
     ...base,
     sources: { ...sources, ...declared.sources },
@@ -301,7 +302,7 @@ export const loadConfig = async (input: LoadInput): Promise<Loaded> => {
     problems: inOrder(problems),
     warnings: inOrder([...warnings, ...closed]),
     closed: inOrder(closed),
-    effective: plain(whole, 'written'),
+    effective,
     files: [...base.files, ...declared.paths, ...(secrets?.files ?? [])],
   };
 };

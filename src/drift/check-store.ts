@@ -6,7 +6,10 @@
 import type { LedgerId } from '../ids.ts';
 import type { Sealed } from '../sealing.ts';
 
-/** `watching` is looked at again; the others wait for a person or are ends. */
+/**
+ * `watching` is looked at again, and so is `drifted`, which waits for a person but may come back by
+ * itself; the others are ends.
+ */
 export type CheckState = 'watching' | 'drifted' | 'dismissed' | 'ended';
 
 export type CheckRow = Readonly<{
@@ -36,16 +39,16 @@ export type CheckRow = Readonly<{
 
 export interface CheckStore {
   /**
-   * Keeps or replaces the check of a resource (an older entry never replaces a newer one); at most 500.
-   * `dropped`: new ones beyond `rowsMax`.
+   * Keeps or replaces the check of a resource, as `watching` in round 0 with a new version; what was kept
+   * with a later `at` stays. New ones beyond `rowsMax` are dropped. At most 500.
    */
   put(
     checks: readonly Omit<CheckRow, 'state' | 'round' | 'driftedAt' | 'paths' | 'version'>[],
     options: Readonly<{ rowsMax: number }>,
   ): Promise<Readonly<{ dropped: number }>>;
   /**
-   * Takes due ones that are watched, for `leaseMs`: their `dueAt` moves, and their version grows, so that
-   * who lost its lease changes nothing; at most 100, those due longest first.
+   * Takes due ones, watching or drifted, for `leaseMs`: their `dueAt` moves, and their version grows, so
+   * that who lost its lease changes nothing; at most 100, those due longest first.
    */
   claim(
     now: number,
@@ -61,7 +64,7 @@ export interface CheckStore {
   /** Newest entries first; at most 1,000. */
   list(query: Readonly<{ state?: CheckState; limit: number }>): Promise<readonly CheckRow[]>;
   counts(): Promise<Readonly<{ watching: number; drifted: number }>>;
-  /** When the next is due, wall ms; null = none. */
+  /** When the next, watching or drifted, is due, wall ms; null = none. */
   nextDueAt(): Promise<number | null>;
   /** Removes ended and dismissed ones that were due before this; at most 1,000. */
   prune(before: number): Promise<Readonly<{ removed: number; more: boolean }>>;

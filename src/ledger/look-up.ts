@@ -58,6 +58,7 @@ const rowOf = (
   code: record.kind === 'denial' ? record.code : null,
   hold: holdOf(record) ?? null,
   reverses: record.kind === 'intent' ? (record.reverses ?? []) : [],
+  shadowed: record.kind === 'intent' ? record.shadowed : [],
 });
 
 const isEntry = (record: ChainedRecord | null): record is ChainedIntent | DenialRecord =>

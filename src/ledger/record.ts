@@ -176,4 +176,6 @@ export type LedgerRow = Readonly<{
   hold: string | null;
   /** Entries that it takes back; empty for others. */
   reverses: readonly string[];
+  /** Rules that a trial let pass, and that would have refused or held it. */
+  shadowed: readonly string[];
 }>;

@@ -13,7 +13,6 @@ import {
   readBackId,
   type Expected,
 } from '../identity/scim/readback.ts';
-import { repairAnswer } from '../identity/scim/repair-answer.ts';
 import type { Resource, ResourceType } from '../identity/scim/schema-model.ts';
 import type { LedgerId, TraceId } from '../ids.ts';
 import type { OpenEntry } from '../ledger/ledger.ts';
@@ -22,6 +21,7 @@ import type { Route, Snapshot, Target } from '../snapshot.ts';
 import type { Recovered } from './doors.ts';
 import type { PassageDeps } from './exits.ts';
 import { createKey, resourceKey } from './normalise.ts';
+import { readAside } from './read-aside.ts';
 
 /** Doubts remembered at once; beyond them the next start finds the rest in the ledger. */
 const doubtsMax = 10_000;
@@ -133,19 +133,6 @@ const keyOf = ({ target, type, expected }: Found): string =>
 
 export type RecoveryDeps = PassageDeps & Readonly<{ snapshot(): Snapshot }>;
 
-const readOnce = async (deps: RecoveryDeps, { target, call }: Found): Promise<Answer | null> => {
-  const sent = await deps.targets.send(target.name, call, {
-    client: 'sallyport',
-    baseUrl: target.settings.baseUrl,
-    revocation: false,
-    headers: {},
-    deadline: deps.clock.monotonic() + target.settings.timeout,
-    lastCheck: () => null,
-    onAttempt: () => {},
-  });
-  return sent.kind === 'answered' ? repairAnswer(sent.answer, call, target.knobs) : null;
-};
-
 const pause = (deps: RecoveryDeps, ms: number): Promise<void> =>
   new Promise((resolve) => {
     deps.clock.after(ms, resolve);
@@ -166,7 +153,7 @@ const look = async (deps: RecoveryDeps, found: Found): Promise<Verdict> => {
     let last: Answer | null = null;
     for (const wait of [0, betweenReadsMs]) {
       if (wait > 0) await pause(deps, wait);
-      const answer = await readOnce(deps, found);
+      const answer = await readAside(deps, found.target, found.call);
       if (answer === null) return 'again';
       const verdict = compareReadBack(found.expected, before, answer, found.type);
       if (verdict === 'unreadable') return 'again';

@@ -162,6 +162,22 @@ export const makeInstruments = () => ({
       'Versions of the configuration that gateways serve now; more than 1 is a split.',
     ),
   ),
+  drift: cells(
+    row(
+      'sallyport.drift',
+      'gauge',
+      '{resource}',
+      'Resources that are looked at again, and those that differ from what the ledger says.',
+    ),
+  ),
+  driftNoticed: cells(
+    row(
+      'sallyport.drift.noticed',
+      'counter',
+      '{resource}',
+      'Resources found to differ from what the ledger says, and those that hold it again.',
+    ),
+  ),
   lateSends: cells(
     row(
       'sallyport.ledger.late_sends',

@@ -96,6 +96,8 @@ const logEvents = (log: Log, metrics: Metrics) => ({
     metrics.overridesSeen(record),
   protectionSeen: (record: Parameters<Observer['protectionSeen']>[0]) =>
     metrics.protectionSeen(record),
+  driftNoticed: (record: Parameters<Observer['driftNoticed']>[0]) => metrics.driftNoticed(record),
+  driftCounted: (record: Parameters<Observer['driftCounted']>[0]) => metrics.driftCounted(record),
   credentialExpiry: (record: Parameters<Observer['credentialExpiry']>[0]) =>
     metrics.credentialExpiry(record),
 });
@@ -171,6 +173,8 @@ export const makeObserver = (deps: Readonly<{ log: Log; clock: Clock }>): Teleme
     protectionSeen: quiet(events.protectionSeen),
     breakerChanged: quiet(events.breakerChanged),
     configReloaded: quiet(events.configReloaded),
+    driftNoticed: quiet(events.driftNoticed),
+    driftCounted: quiet(events.driftCounted),
     credentialExpiry: quiet(events.credentialExpiry),
     note: quiet((level, event, fields) => {
       if (log.enabled(level)) log.line(level, event, noteFields(fields));

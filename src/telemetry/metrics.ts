@@ -159,6 +159,8 @@ export type Metrics = Readonly<{
     | 'protectionSeen'
     | 'breakerChanged'
     | 'configReloaded'
+    | 'driftNoticed'
+    | 'driftCounted'
     | 'credentialExpiry'
   >;
 
@@ -310,6 +312,18 @@ export const makeMetrics = (clock: Clock): Metrics => {
       cellOf(instruments.configReloads, outcome, () => ({
         'sallyport.outcome': outcome,
       })).value += 1;
+    },
+    driftNoticed: ({ target, kind }) => {
+      cellOf(instruments.driftNoticed, `${target}\n${kind}`, () => ({
+        'sallyport.target': target,
+        'sallyport.drift.result': kind,
+      })).value += 1;
+    },
+    driftCounted: (counted) => {
+      for (const state of ['watching', 'drifted'] as const) {
+        cellOf(instruments.drift, state, () => ({ 'sallyport.drift.state': state })).value =
+          counted[state];
+      }
     },
     credentialExpiry: ({ holder, kind, expiresAt }) => {
       cellOf(instruments.credentialExpiry, `${kind}\n${holder}`, () => ({

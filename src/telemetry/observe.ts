@@ -229,6 +229,8 @@ export type LaneCounted = Readonly<{
 
 /** Holds of one client that wait for people. `oldestAt`: when the oldest was held, wall ms. */
 export type HoldsCounted = Readonly<{ client: string; pending: number; oldestAt: number }>;
+/** A watched resource differs from what the ledger says, or holds it again. */
+export type DriftNoticed = Readonly<{ target: string; kind: 'found' | 'ended' }>;
 
 export interface Observer {
   requestSettled(record: RequestSettled): void;
@@ -266,6 +268,9 @@ export interface Observer {
     record: Readonly<{ target: string; state: 'closed' | 'open' | 'half-open' }>,
   ): void;
   configReloaded(record: Readonly<{ accepted: boolean; version: string; problems: number }>): void;
+  driftNoticed(record: DriftNoticed): void;
+  /** Watched resources of the store, and those of them that drifted. */
+  driftCounted(record: Readonly<{ watching: number; drifted: number }>): void;
   credentialExpiry(
     record: Readonly<{ holder: string; kind: 'key' | 'target' | 'person'; expiresAt: number }>,
   ): void;
@@ -296,6 +301,8 @@ export const silentObserver: Observer = Object.freeze({
   protectionSeen: () => {},
   breakerChanged: () => {},
   configReloaded: () => {},
+  driftNoticed: () => {},
+  driftCounted: () => {},
   credentialExpiry: () => {},
   note: () => {},
 });

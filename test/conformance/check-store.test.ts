@@ -70,7 +70,12 @@ for (const engine of enginesUnderTest) {
         );
         await checks.put([newCheck('seen', { dueAt: start })], many);
         const seen = newCheck('seen').key;
-        await checks.change(seen, 1, { ...drifted, dueAt: start, paths: 'active' });
+        await checks.change(seen, 1, {
+          ...drifted,
+          state: 'dismissed',
+          dueAt: start,
+          paths: 'active',
+        });
         assert.equal(await checks.nextDueAt(), start + 10);
         const lease = { leaseMs: 100, limit: 2 };
         const claimed = await checks.claim(start + 30, lease);
@@ -97,6 +102,21 @@ for (const engine of enginesUnderTest) {
         const lot = Array.from({ length: 120 }, (_, at) => newCheck(`lot ${at}`, { dueAt: 5 }));
         await checks.put(lot, many);
         assert.equal((await checks.claim(6, { leaseMs: 1, limit: 1_000 })).length, 100);
+      }),
+    );
+
+    void test(
+      'what drifted is looked at again as well: it may come back by itself',
+      withStores(engine, writer, async ({ checks }) => {
+        const check = newCheck('ada', { dueAt: start });
+        await checks.put([check], many);
+        await checks.change(check.key, 1, { ...drifted, paths: 'active' });
+        assert.equal(await checks.nextDueAt(), start + 5);
+        const [row] = await checks.claim(start + 5, { leaseMs: 100, limit: 1 });
+        assert.deepEqual(
+          [row?.state, row?.paths, row?.driftedAt],
+          ['drifted', 'active', start + 4],
+        );
       }),
     );
 

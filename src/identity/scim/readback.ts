@@ -23,7 +23,7 @@ import { isErrorMessage, provesAbsence, readList, resourceOf } from './target-re
  * One thing a read-back must find: `equals` the value, `includes` its elements among others, or be
  * `absent`. Plain JSON.
  */
-type Check =
+export type Check =
   | Readonly<{ kind: 'equals' | 'includes'; path: Path; value: Json }>
   | Readonly<{ kind: 'absent'; path: Path }>;
 
@@ -145,7 +145,7 @@ const holds = (found: Json | undefined, wanted: Json, attribute: Attribute | nul
 };
 
 /** What stands at a path: the attribute, or its elements that the filter selects, then the sub. */
-const at = (resource: Resource, path: Path, type: ResourceType): Json | undefined => {
+export const foundAt = (resource: Resource, path: Path, type: ResourceType): Json | undefined => {
   const { schema, attribute, filter, sub } = path;
   const outer = schema === undefined ? resource : resource[schema];
   let value = isObject(outer) && Object.hasOwn(outer, attribute) ? outer[attribute] : undefined;
@@ -169,10 +169,13 @@ const at = (resource: Resource, path: Path, type: ResourceType): Json | undefine
   return parts.length === 0 ? undefined : isArray(value) ? parts : parts[0];
 };
 
-/** Filtered paths and subs of lists select several; each selected one must hold the value. */
-const passes = (check: Check, resource: Resource, type: ResourceType): boolean => {
+/**
+ * Does the resource hold what this check wants? Filtered paths and subs of lists select several; each
+ * selected one must hold the value.
+ */
+export const passes = (check: Check, resource: Resource, type: ResourceType): boolean => {
   const { path } = check;
-  const found = at(resource, path, type);
+  const found = foundAt(resource, path, type);
   if (check.kind === 'absent') return found === undefined;
   const { schema, attribute, sub } = path;
   const definition = lookUp(type, {

@@ -29,7 +29,7 @@ const sql = {
   },
   claim: {
     text: `WITH picked AS MATERIALIZED (SELECT key, due_at FROM checks
-        WHERE state = 'watching' AND due_at <= $1::bigint
+        WHERE state IN ('watching', 'drifted') AND due_at <= $1::bigint
         ORDER BY due_at, key LIMIT $3 FOR UPDATE SKIP LOCKED),
       claimed AS (UPDATE checks SET due_at = $1::bigint + $2::bigint, version = version + 1
         FROM picked WHERE checks.key = picked.key RETURNING checks.*, picked.due_at AS was)
@@ -57,7 +57,7 @@ const sql = {
         count(*) FILTER (WHERE state = 'drifted') AS drifted
       FROM checks WHERE state IN ('watching', 'drifted')`,
   },
-  next: { text: "SELECT min(due_at) AS at FROM checks WHERE state = 'watching'" },
+  next: { text: "SELECT min(due_at) AS at FROM checks WHERE state IN ('watching', 'drifted')" },
 } satisfies Record<string, Statement>;
 
 /** Those that are kept already, and as many new ones as there is room for. */

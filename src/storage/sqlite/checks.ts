@@ -44,7 +44,7 @@ const makePut = (database: Database) => {
 };
 
 const sql = {
-  due: `SELECT key FROM checks WHERE state = 'watching' AND due_at <= ?
+  due: `SELECT key FROM checks WHERE state IN ('watching', 'drifted') AND due_at <= ?
     ORDER BY due_at, key LIMIT ?`,
   claim: `UPDATE checks SET due_at = @until, version = version + 1 WHERE key = @key
     RETURNING ${checkColumns}`,
@@ -59,7 +59,7 @@ const sql = {
     ORDER BY at DESC, key LIMIT @limit`,
   counts: `SELECT (SELECT count(*) FROM checks WHERE state = 'watching') AS watching,
     (SELECT count(*) FROM checks WHERE state = 'drifted') AS drifted`,
-  next: "SELECT min(due_at) AS at FROM checks WHERE state = 'watching'",
+  next: "SELECT min(due_at) AS at FROM checks WHERE state IN ('watching', 'drifted')",
 };
 
 /** Writes of CheckStore. */

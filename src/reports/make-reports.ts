@@ -1,0 +1,58 @@
+/** The reports, put together: what people ask of what was granted, used and tried. */
+import type { Clock } from '../clock.ts';
+import { refuse, type Refusal } from '../errors.ts';
+import type { Ledger } from '../ledger/ledger.ts';
+import type { Snapshot } from '../snapshot.ts';
+import { accessRows, tighterYaml, type AccessRow } from './access-report.ts';
+import { shadowRows, type ShadowRow } from './shadow-report.ts';
+import type { WrittenGrants } from './tighter-grants.ts';
+import { dayOf } from './use-notes.ts';
+import type { Use, UseStore } from './use-store.ts';
+
+export interface Reports {
+  /** The last `days` days, today included. */
+  access(days: number): Promise<readonly AccessRow[]>;
+  /** Lines of YAML; refused where more was used than is known. */
+  tighter(days: number): Promise<readonly string[] | Refusal>;
+  shadow(
+    span: Readonly<{ since?: number; until?: number }>,
+  ): Promise<readonly ShadowRow[] | Refusal>;
+}
+
+export type ReportsDeps = Readonly<{
+  clock: Pick<Clock, 'now'>;
+  snapshot(): Snapshot;
+  written(snapshot: Snapshot): WrittenGrants;
+  uses: Pick<UseStore, 'sum'>;
+  ledger: Pick<Ledger, 'list'>;
+  /** Writes what is counted in memory still; nothing where no gateway runs. */
+  flush(): Promise<void>;
+}>;
+
+/** Uses that the store adds up at most. */
+const usesMax = 20_000;
+const tooMany = refuse(
+  'value_invalid',
+  'So much was used that not all of it is known. Ask for fewer days.',
+);
+
+export const makeReports = (deps: ReportsDeps): Reports => {
+  const seen = async (
+    days: number,
+  ): Promise<Readonly<{ uses: readonly Use[]; from: number; to: number }>> => {
+    await deps.flush();
+    const to = dayOf(deps.clock.now());
+    const from = to - days + 1;
+    return { uses: await deps.uses.sum({ from, to }), from, to };
+  };
+  return {
+    access: async (days) => accessRows(deps.snapshot(), (await seen(days)).uses),
+    tighter: async (days) => {
+      const facts = await seen(days);
+      if (facts.uses.length >= usesMax) return tooMany;
+      const snapshot = deps.snapshot();
+      return tighterYaml(snapshot, deps.written(snapshot), facts);
+    },
+    shadow: (span) => shadowRows(deps.ledger, span),
+  };
+};
