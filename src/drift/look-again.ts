@@ -32,8 +32,8 @@ export const betweenReadsMs = 1_000;
 const namesMax = 20;
 
 /** Stands for attribute names where the resource as a whole is not as it should be. */
-export const missing = '(missing)';
-export const present = '(present)';
+const missing = '(missing)';
+const present = '(present)';
 
 export type LookDeps = Readonly<{
   clock: Clock;

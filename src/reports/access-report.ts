@@ -28,7 +28,7 @@ export type AccessRow = Readonly<{
 }>;
 
 /** A day as people write it. */
-export const dateOf = (day: number): string => new Date(day * dayMs).toISOString().slice(0, 10);
+const dateOf = (day: number): string => new Date(day * dayMs).toISOString().slice(0, 10);
 
 const counted = (uses: readonly Use[]): Readonly<Record<string, number>> => {
   const counts: Record<string, number> = {};

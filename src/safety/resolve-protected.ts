@@ -25,7 +25,7 @@ export type Looking = Readonly<{
 }>;
 
 /** Levels of groups within groups; what lies deeper leaves the rule unresolved, for nobody knows its end. */
-export const nestingMax = 10;
+const nestingMax = 10;
 
 type MemberRule = Protection & Readonly<{ memberOf: NonNullable<Protection['memberOf']> }>;
 const hasMembers = (rule: Protection): rule is MemberRule => rule.memberOf !== null;

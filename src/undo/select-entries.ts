@@ -19,7 +19,7 @@ export type Selection =
     }>;
 
 /** Most entries that one undo takes back. */
-export const entriesMax = 10_000;
+const entriesMax = 10_000;
 /** Rows of one question to the ledger. */
 const pageRows = 1_000;
 /** Entries that are opened at the same time. */

@@ -13,6 +13,7 @@ import { systemRandom, type LedgerId } from '../../src/ids.ts';
 import { makeMemoryLimiter } from '../../src/limits/memory.ts';
 import { makeDoors } from '../../src/passage/pass.ts';
 import type { Applied } from '../../src/passage/safeguards.ts';
+import { noSafeguards } from '../../src/passage/safeguards.ts';
 import { makeTurns } from '../../src/passage/turns.ts';
 import type { Route, Snapshot } from '../../src/snapshot.ts';
 import { makeTargets } from '../../src/targets/make-targets.ts';
@@ -170,6 +171,7 @@ export const startDriftScene = async (options: SceneOptions = {}): Promise<Drift
     echoesKeptMs: () => day,
     snapshot,
     standing: { keyStands: () => true, frozen: () => false },
+    safeguards: noSafeguards,
   });
   const settled = async (id: string): Promise<Applied | null> =>
     appliedOf(fixture, snapshot(), id as LedgerId, clock.now());

@@ -172,7 +172,7 @@ export const startFixture = async (options: FixtureOptions = {}): Promise<Fixtur
   const amended = (loaded: Loaded): Loaded => {
     if (loaded.snapshot === null || options.amend === undefined) return loaded;
     const snapshot = options.amend(loaded.snapshot);
-    rememberSettings(snapshot, settingsOf(loaded.snapshot));
+    rememberSettings(snapshot, settingsOf(loaded.snapshot), null);
     return { ...loaded, snapshot };
   };
   const begin = () =>
