@@ -255,8 +255,8 @@ describe('purity', () => {
       'src/deliveries/enrich.ts',
       'src/deliveries/forward.ts',
       'src/passage/dispatch.ts',
-      'src/safety/ask-target.ts',
       'src/passage/read-aside.ts',
+      'src/safety/ask-target.ts',
     ]);
     const discover = sources.find(({ file }) => file === 'src/commands/discover.ts');
     assert.ok(
