@@ -145,7 +145,10 @@ describe('all doors at once', () => {
       ),
       runRollback(fixture, entries, plan.digest, bob),
     ]);
-    assert.ok(replayed.every(({ status }) => status === 200), JSON.stringify(replayed[0]));
+    assert.ok(
+      replayed.every(({ status }) => status === 200),
+      JSON.stringify(replayed[0]),
+    );
 
     const held = await until(
       async () => await alice.json<readonly Row[]>('holds', 'list', '--limit', '1000'),
