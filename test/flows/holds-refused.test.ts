@@ -164,7 +164,7 @@ describe('a release that must not be', () => {
   };
 
   for (const [name, play] of Object.entries(releases)) {
-    it(`${name}`, async () => {
+    it(name, async () => {
       const seen = () => changesSeen(fixture) - made;
       const before = seen();
       const { answer, note, state } = await play();

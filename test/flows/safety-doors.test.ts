@@ -4,10 +4,9 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { request } from 'undici';
 import type { Person } from '../../src/admin/operation.ts';
 import { resultsOf, sendBulk, type Result } from '../support/bulk-calls.ts';
-import { startFixture, targetToken, type Fixture } from '../support/fixture.ts';
+import { startFixture, type Fixture } from '../support/fixture.ts';
 import {
   hookConfig,
   hookEnv,
@@ -186,7 +185,10 @@ describe('all doors at once', () => {
     assert.equal(new Set(batches.map(({ client }) => client)).size, batches.length);
     for (const { batch } of batches) {
       const decided = await alice.json<readonly Row[]>(
-        ...['holds', 'approve', '--batch', String(batch)],
+        'holds',
+        'approve',
+        '--batch',
+        String(batch),
       );
       for (const one of decided) {
         assert.deepEqual([one['state'], one['outcome']], ['released', 'applied']);

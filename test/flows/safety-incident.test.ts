@@ -135,7 +135,12 @@ describe('a sync that suspends four of five', () => {
     assert.equal(told.code, 0, told.err);
     assert.match(told.out, /375/);
     const listed = await alice.json<readonly Row[]>(
-      ...['holds', 'list', '--batch', String(batch?.['batch']), '--limit', '1000'],
+      'holds',
+      'list',
+      '--batch',
+      String(batch?.['batch']),
+      '--limit',
+      '1000',
     );
     assert.equal(listed.length, suspended - limit);
     const id = String(listed[0]?.['id']);
@@ -155,14 +160,24 @@ describe('a sync that suspends four of five', () => {
     const batches = await alice.json<readonly Row[]>('holds', 'batches');
     const batch = String(batches.find(({ client }) => client === 'full')?.['batch']);
     const some = await alice.json<readonly Row[]>(
-      ...['holds', 'approve', '--batch', batch, '--limit', String(released)],
+      'holds',
+      'approve',
+      '--batch',
+      batch,
+      '--limit',
+      String(released),
     );
     assert.deepEqual(
       some.map(({ state, outcome }) => [state, outcome]),
       Array.from({ length: released }, () => ['released', 'applied']),
     );
     const rest = await alice.json<readonly Row[]>(
-      ...['holds', 'reject', '--batch', batch, '--reason', 'the source was empty'],
+      'holds',
+      'reject',
+      '--batch',
+      batch,
+      '--reason',
+      'the source was empty',
     );
     assert.equal(rest.length, suspended - limit - released);
     assert.ok(rest.every(({ state }) => state === 'rejected'));
