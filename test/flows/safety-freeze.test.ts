@@ -145,10 +145,8 @@ describe('a freeze', () => {
     const refused = await bob.run('holds', 'approve', hold, '--json');
     assert.equal(refused.code, 1);
     const [decided] = JSON.parse(refused.out) as Record<string, unknown>[];
-    assert.deepEqual(
-      [decided?.['state'], decided?.['note']],
-      ['pending', 'it waits for approval anew: target_frozen'],
-    );
+    assert.equal(decided?.['state'], 'pending');
+    assert.match(String(decided?.['note']), /^it waits for approval anew: target_frozen/);
     assert.equal((await alice.run('thaw', 'suite')).code, 0);
     const stands = (): unknown =>
       fixture.sandbox.stored('User').find((one) => one['id'] === id)?.['active'];
