@@ -5,8 +5,8 @@
 import { request } from 'undici';
 import type { RequestSettled } from '../telemetry/observe.ts';
 import type { DemoClient } from './route-file.ts';
-import type { Step } from './session.ts';
 import type { StoredType } from './spawn-sandbox.ts';
+import type { Step } from './step.ts';
 
 type Resource = Readonly<Record<string, unknown>>;
 
@@ -140,10 +140,11 @@ export const differences = (
     hold(has(played.held, wanted), 'the target holds', wanted, played.held);
   }
   if (!isRecorded(played.step)) return out;
-  // A call that was refused before it went out is a denial: it has no outcome and no id to answer.
+  // A call that was refused before it went out is a denial, or waits: it has no outcome and no id to answer.
   const sent = code === null || code === 'target_refused';
   const outcome = sent ? (code === null ? 'applied' : 'rejected') : null;
-  const decision = sent ? 'allow' : 'deny';
+  const notSent = code === 'mutation_held' ? 'hold' : 'deny';
+  const decision = sent ? 'allow' : notSent;
   hold(row?.decision === decision, 'recorded decision', decision, row?.decision ?? null);
   hold((row?.outcome ?? null) === outcome, 'recorded outcome', outcome, row?.outcome ?? null);
   hold(sameSet(row?.actions ?? [], actions), 'recorded actions', actions, row?.actions ?? []);

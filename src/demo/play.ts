@@ -8,7 +8,10 @@ import { createRequire } from 'node:module';
 import { request } from 'undici';
 import { startDemoGateway, type DemoGateway, type DemoContext } from './demo-gateway.ts';
 import { differences, isRecorded, playStep, type Played } from './play-session.ts';
-import { proveLedger, readLedger } from './prove.ts';
+import { proveHolds } from './prove-holds.ts';
+import { askAdmin, proveLedger, readLedger } from './prove.ts';
+import { demoPerson } from './route-file.ts';
+import { heldName } from './safety-act.ts';
 import { seeds, session } from './session.ts';
 import { spawnSandbox, type SandboxProcess } from './spawn-sandbox.ts';
 import { sessionTable } from './table.ts';
@@ -64,11 +67,9 @@ const playAndCheck = async (
       }),
     );
   }
-  const recorded = played.filter(({ step }) => isRecorded(step));
-  const rows = await readLedger(
-    gateway,
-    recorded.map(({ traceId }) => traceId),
-  );
+  const traces = played.filter(({ step }) => isRecorded(step)).map(({ traceId }) => traceId);
+  const recorded = await readLedger(gateway, traces);
+  const rows = new Map(recorded.map((row) => [row.traceId, row]));
   const found = played.map((call) => ({
     call,
     differs: differences(call, rows.get(call.traceId), ids),
@@ -82,7 +83,13 @@ const playAndCheck = async (
       }`,
     );
   }
-  const claims = await proveLedger(gateway, await sandbox.seen(), rows);
+  const held = await proveHolds(gateway, demoPerson, sandbox, ids.get(heldName) ?? '');
+  const ledger = await proveLedger(
+    gateway,
+    await sandbox.seen(),
+    await readLedger(gateway, traces),
+  );
+  const claims = [...held, ...ledger];
   for (const { ok, says } of claims) await context.write(`${ok ? 'ok  ' : 'DIFF'} ${says}\n`);
   const good = wrong.length === 0 && claims.every(({ ok }) => ok);
   const count = `${played.length - wrong.length} of ${played.length} calls went as expected`;
@@ -111,6 +118,8 @@ The gateway stays up. Try it:
   ${entry} ledger list --admin ${adminUrl}
   ${entry} ledger verify --admin ${adminUrl}
   ${entry} ledger verify --file ${folder}/evidence.ndjson --public-key ${folder}/checkpoint.pub
+  # what waits or waited for people, and who decided
+  ${entry} holds list --state all --admin ${adminUrl}
   # what a call would come to, without sending it
   ${entry} explain --config ${configPath} --client recipe DELETE ${routePath}/Users/1
   # stop every change of one client at once, and let it go on
@@ -157,6 +166,8 @@ export const playDemo = async (
       );
       const ids = new Map<string, string>();
       await seed(sandbox, token, ids);
+      // Whom the rules protect is looked for in the background; here nobody wants to wait for it.
+      await askAdmin(gateway, 'POST', '/protection/resolve', {});
       const good = await playAndCheck(context, gateway, sandbox, ids);
       if (!options.once) {
         await context.write(handOver(gateway, ids, 'npm run -s sallyport --'));

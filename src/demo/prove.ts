@@ -17,9 +17,15 @@ import type { Seen } from './sandbox.ts';
 const settleMsMax = 3_000;
 const pauseMs = 50;
 
-type Admin = Pick<DemoGateway, 'adminUrl' | 'personToken'>;
+export type Admin = Pick<DemoGateway, 'adminUrl' | 'personToken'>;
 
-const ask = async (admin: Admin, method: 'GET' | 'POST', path: string, body?: unknown) => {
+/** Asks the admin API as that person; rejects with what it answered where it refused. */
+export const askAdmin = async (
+  admin: Admin,
+  method: 'GET' | 'POST',
+  path: string,
+  body?: unknown,
+) => {
   const response = await request(`${admin.adminUrl}/api/v1${path}`, {
     method,
     headers: {
@@ -47,32 +53,27 @@ const until = async <Value>(
 };
 
 /**
- * The ledger's rows by trace id, once each of `traces` is there and every entry has its outcome: both
- * may follow an answer by 20 ms.
+ * The ledger's rows, once each of `traces` is there and every entry has its outcome: both may follow an
+ * answer by 20 ms.
  */
 export const readLedger = async (
   admin: Admin,
   traces: readonly string[],
-): Promise<ReadonlyMap<string, LedgerRow>> => {
+): Promise<readonly LedgerRow[]> => {
   return until(
-    async () => {
-      const list = JSON.parse(await ask(admin, 'GET', '/ledger?limit=1000')) as LedgerRow[];
-      return new Map(list.map((row) => [row.traceId, row]));
-    },
+    async () => JSON.parse(await askAdmin(admin, 'GET', '/ledger?limit=1000')) as LedgerRow[],
     (found) =>
-      traces.every((trace) => found.has(trace)) &&
-      [...found.values()].every((row) => row.decision === 'deny' || row.outcome !== null),
+      traces.every((trace) => found.some(({ traceId }) => traceId === trace)) &&
+      found.every((row) => row.decision !== 'allow' || row.outcome !== null),
   );
 };
 
 /** One claim about the ledger, with what was found. */
 export type Claim = Readonly<{ ok: boolean; says: string }>;
 
-const sameMutations = (seen: readonly Seen[], rows: ReadonlyMap<string, LedgerRow>): Claim => {
+const sameMutations = (seen: readonly Seen[], rows: readonly LedgerRow[]): Claim => {
   const arrived = seen.flatMap(({ ledgerId }) => (ledgerId === null ? [] : [ledgerId]));
-  const sent = [...rows.values()].filter(
-    ({ outcome }) => outcome !== null && outcome !== 'not-sent',
-  );
+  const sent = rows.filter(({ outcome }) => outcome !== null && outcome !== 'not-sent');
   const ok =
     arrived.length > 0 &&
     arrived.length === sent.length &&
@@ -99,14 +100,16 @@ async function* linesOf(text: string): AsyncIterable<string> {
 export const proveLedger = async (
   gateway: DemoGateway,
   seen: readonly Seen[],
-  rows: ReadonlyMap<string, LedgerRow>,
+  rows: readonly LedgerRow[],
 ): Promise<readonly Claim[]> => {
   const since = await until(
     () => readFile(join(gateway.folder, 'data/checkpoints.log'), 'utf8').catch(() => ''),
     (text) => text !== '',
   );
-  const online = JSON.parse(await ask(gateway, 'POST', '/ledger/verify', { since })) as Verified;
-  const evidence = await ask(gateway, 'GET', '/ledger/export?format=ndjson');
+  const online = JSON.parse(
+    await askAdmin(gateway, 'POST', '/ledger/verify', { since }),
+  ) as Verified;
+  const evidence = await askAdmin(gateway, 'GET', '/ledger/export?format=ndjson');
   await writeFile(join(gateway.folder, 'evidence.ndjson'), evidence);
   const offline = (text: string): Promise<Verified> =>
     verifyLedger(evidenceOfExport(linesOf(text)), {

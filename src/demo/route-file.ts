@@ -10,7 +10,7 @@ export type Places = Readonly<{ sandboxUrl: string; data: string; admin: string 
 export const demoClients = ['entra', 'okta', 'recipe'] as const;
 export type DemoClient = (typeof demoClients)[number];
 
-/** Who asks the admin API. */
+/** Who asks the admin API, and decides over what waits. */
 export const demoPerson = 'alice@example.com';
 
 /** The whole file. */
@@ -23,7 +23,7 @@ server: { listen: ${data} }
 admin:
   listen: ${admin}
   people:
-    - { name: ${demoPerson}, roles: [viewer, operator], until: 2099-12-31 }
+    - { name: ${demoPerson}, roles: [viewer, operator, approver], until: 2099-12-31 }
 
 store:
   url: sqlite:data/sallyport.db
@@ -53,6 +53,10 @@ targets:
     auth: [{ bearer: "\${env:DEMO_TARGET_TOKEN}" }] # never seen by a client
     allowPrivate: [127.0.0.0/8] # the sandbox is on this machine
     timeout: 5s
+    guards: # of all clients together; a third one within the hour waits for a person
+      - { name: leavers, actions: [users:deactivate, users:delete], count: 2, in: 1h, per: tenant }
+    protected: # the account for emergencies, kept by its id
+      - { name: breakglass, users: { userName: ["breakglass@*"] }, never: [deactivate, delete, rename] }
 
 profiles:
   workforce:

@@ -3,45 +3,9 @@
  * and bad, and what the gateway must make of each call. `{ada}` stands for the id of what the step
  * with `keeps: 'ada'` created.
  */
-import type { DemoClient } from './route-file.ts';
+import { safetyAct } from './safety-act.ts';
+import { enterprise, group, patch, user, type Step } from './step.ts';
 
-/** What a step must come to. */
-export type Expected = Readonly<{
-  status: number;
-  /** Error code of the answer; absent where it is a success. */
-  code?: string;
-  /** Actions the call means, as observed; absent where it was refused before it was understood. */
-  actions?: readonly string[];
-  /** `path rule` of every value brought into form, in the ledger's order. */
-  normalised?: readonly string[];
-  /** Rows of the client dialect table that were repaired. */
-  repairs?: readonly string[];
-  /** The target's resource afterwards has at least this; arrays are compared whole. */
-  holds?: Readonly<Record<string, unknown>>;
-}>;
-
-export type Step = Readonly<{
-  /** In words, for the table. */
-  says: string;
-  /** `stranger` sends a key nobody issued. */
-  client: DemoClient | 'stranger';
-  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** Below the route. */
-  path: string;
-  body?: unknown;
-  /** The body as text, where it must not be valid JSON of ours. */
-  raw?: string;
-  keeps?: string;
-  expect: Expected;
-}>;
-
-const user = 'urn:ietf:params:scim:schemas:core:2.0:User';
-const enterprise = 'urn:ietf:params:scim:schemas:extension:enterprise:2.0:User';
-const group = 'urn:ietf:params:scim:schemas:core:2.0:Group';
-const patch = (...Operations: readonly unknown[]) => ({
-  schemas: ['urn:ietf:params:scim:api:messages:2.0:PatchOp'],
-  Operations,
-});
 const eq = (attribute: string, value: string): string =>
   `?filter=${encodeURIComponent(`${attribute} eq "${value}"`)}`;
 
@@ -396,6 +360,11 @@ export const seeds: readonly Readonly<{ path: string; body: unknown; keeps: stri
     body: { schemas: [group], displayName: 'directory-admins', members: [] },
     keeps: 'admins',
   },
+  {
+    path: '/Users',
+    body: { schemas: [user], userName: 'breakglass@example.com', active: true },
+    keeps: 'breakglass',
+  },
 ];
 
 /** The whole session, in order. */
@@ -404,6 +373,7 @@ export const session: readonly Step[] = [
   ...movers,
   ...groups,
   ...leavers,
+  ...safetyAct,
   ...refusals,
   ...burst,
 ];
