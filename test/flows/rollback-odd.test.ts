@@ -188,12 +188,13 @@ describe('rollback at odd targets', () => {
     assert.equal(first.whole, false);
     assert.equal(first.steps.filter(({ result }) => result.outcome === 'applied').length, 1);
     odd.bend(null);
-    const titles = () => users.map((id) => String(store.look('Users', id)?.['title'])).sort();
-    assert.deepEqual(titles(), ['A', 'B', 'B']);
+    const titles = () =>
+      users.map((id) => JSON.stringify(store.look('Users', id)?.['title'])).sort();
+    assert.deepEqual(titles(), ['"A"', '"B"', '"B"']);
     const second = await takeBack(ids);
     assert.deepEqual(
       titles(),
-      ['A', 'A', 'A'],
+      ['"A"', '"A"', '"A"'],
       JSON.stringify(second.steps.map(({ result }) => result)),
     );
   });

@@ -351,6 +351,11 @@ const leftAfter = (left: State, before: State, now: State): State =>
     }),
   );
 
+/** What was changed since is its writer's no more, even where it is the same again later. */
+const forgetEnded = ({ marks }: World, now: State): void => {
+  marks.splice(0, marks.length, ...marks.filter(({ holds }) => holds(now)));
+};
+
 /** One change of the client. */
 export const clientStep = async (world: World): Promise<void> => {
   const { chance } = world;
@@ -375,7 +380,9 @@ export const clientStep = async (world: World): Promise<void> => {
     await way('Groups', 'PATCH', id, patch(...chance.pick(groupChanges)(world, id).operations));
   } else if (what < 97) await way('Users', 'DELETE', chance.pick(users), null);
   else await way('Groups', 'DELETE', chance.pick(groups), null);
-  world.left.state = leftAfter(world.left.state, before, stateOf(world));
+  const now = stateOf(world);
+  world.left.state = leftAfter(world.left.state, before, now);
+  forgetEnded(world, now);
 };
 
 /** One change past the gateway, marked where it can be told that it still holds. */
@@ -394,6 +401,7 @@ export const outsideStep = async (world: World): Promise<void> => {
   const before = stateOf(world);
   const change = chance.pick(kind === 'Users' ? userChanges : groupChanges)(world, id);
   const status = await way(kind, 'PATCH', id, patch(...change.operations));
+  forgetEnded(world, stateOf(world));
   const { mark } = change;
   // What was so already is nobody's write: this server takes a member twice.
   if (status >= 300 || mark === undefined || mark(before) || !mark(stateOf(world))) return;
