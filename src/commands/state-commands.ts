@@ -300,7 +300,17 @@ export const stateCommands: readonly StateCommand[] = Object.freeze([
       ['--days <count>', 'of the last days (default 30)'],
       ['--yaml', 'tighter grants that admit what was seen'],
     ],
-    columns: ['client', 'route', 'grant', 'resource', 'used', 'unused', 'lastUsed', 'denied'],
+    columns: [
+      'client',
+      'route',
+      'grant',
+      'resource',
+      'since',
+      'used',
+      'unused',
+      'lastUsed',
+      'denied',
+    ],
     input: (_args, options) => pick(options, ['days', 'yaml']),
   },
   {

@@ -3,11 +3,11 @@ import type { Clock } from '../clock.ts';
 import { refuse, type Refusal } from '../errors.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Snapshot } from '../snapshot.ts';
-import { accessRows, tighterYaml, type AccessRow } from './access-report.ts';
+import { accessRows, tighterYaml, type AccessRow, type Seen } from './access-report.ts';
 import { shadowRows, type ShadowRow } from './shadow-report.ts';
 import type { WrittenGrants } from './tighter-grants.ts';
 import { dayOf } from './use-notes.ts';
-import type { Use, UseStore } from './use-store.ts';
+import type { UseStore } from './use-store.ts';
 
 export interface Reports {
   /** The last `days` days, today included. */
@@ -23,7 +23,7 @@ export type ReportsDeps = Readonly<{
   clock: Pick<Clock, 'now'>;
   snapshot(): Snapshot;
   written(snapshot: Snapshot): WrittenGrants;
-  uses: Pick<UseStore, 'sum'>;
+  uses: Pick<UseStore, 'sum' | 'first'>;
   ledger: Pick<Ledger, 'list'>;
   /** Writes what is counted in memory still; nothing where no gateway runs. */
   flush(): Promise<void>;
@@ -37,16 +37,16 @@ const tooMany = refuse(
 );
 
 export const makeReports = (deps: ReportsDeps): Reports => {
-  const seen = async (
-    days: number,
-  ): Promise<Readonly<{ uses: readonly Use[]; from: number; to: number }>> => {
+  const seen = async (days: number): Promise<Seen> => {
     await deps.flush();
     const to = dayOf(deps.clock.now());
     const from = to - days + 1;
-    return { uses: await deps.uses.sum({ from, to }), from, to };
+    const first = await deps.uses.first();
+    const since = first === null ? null : Math.max(first, from);
+    return { uses: await deps.uses.sum({ from, to }), from, to, since };
   };
   return {
-    access: async (days) => accessRows(deps.snapshot(), (await seen(days)).uses),
+    access: async (days) => accessRows(deps.snapshot(), await seen(days)),
     tighter: async (days) => {
       const facts = await seen(days);
       if (facts.uses.length >= usesMax) return tooMany;
