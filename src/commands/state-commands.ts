@@ -314,6 +314,13 @@ export const stateCommands: readonly StateCommand[] = Object.freeze([
     input: (_args, options) => pick(options, ['days', 'yaml']),
   },
   {
+    usage: 'report inventory',
+    operation: 'reports.inventory',
+    options: [['--days <count>', 'unused for so many days is told (default 90)']],
+    columns: ['kind', 'name', 'until', 'flags', 'about'],
+    input: (_args, options) => pick(options, ['days']),
+  },
+  {
     usage: 'report shadow',
     operation: 'reports.shadow',
     options: [

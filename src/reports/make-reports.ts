@@ -1,9 +1,11 @@
 /** The reports, put together: what people ask of what was granted, used and tried. */
+import type { KeyStore } from '../callers/store.ts';
 import type { Clock } from '../clock.ts';
 import { refuse, type Refusal } from '../errors.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { Snapshot } from '../snapshot.ts';
 import { accessRows, tighterYaml, type AccessRow, type Seen } from './access-report.ts';
+import { inventoryRows, type InventoryRow, type ReceiverFacts } from './inventory.ts';
 import { shadowRows, type ShadowRow } from './shadow-report.ts';
 import type { WrittenGrants } from './tighter-grants.ts';
 import { dayOf } from './use-notes.ts';
@@ -14,6 +16,8 @@ export interface Reports {
   access(days: number): Promise<readonly AccessRow[]>;
   /** Lines of YAML; refused where more was used than is known. */
   tighter(days: number): Promise<readonly string[] | Refusal>;
+  /** Everything a reviewer looks at; `days`: unused for so long is told. */
+  inventory(days: number): Promise<readonly InventoryRow[]>;
   shadow(
     span: Readonly<{ since?: number; until?: number }>,
   ): Promise<readonly ShadowRow[] | Refusal>;
@@ -23,6 +27,8 @@ export type ReportsDeps = Readonly<{
   clock: Pick<Clock, 'now'>;
   snapshot(): Snapshot;
   written(snapshot: Snapshot): WrittenGrants;
+  receivers(snapshot: Snapshot): ReceiverFacts;
+  keys: Pick<KeyStore, 'listKeys'>;
   uses: Pick<UseStore, 'sum' | 'first'>;
   ledger: Pick<Ledger, 'list'>;
   /** Writes what is counted in memory still; nothing where no gateway runs. */
@@ -52,6 +58,12 @@ export const makeReports = (deps: ReportsDeps): Reports => {
       if (facts.uses.length >= usesMax) return tooMany;
       const snapshot = deps.snapshot();
       return tighterYaml(snapshot, deps.written(snapshot), facts);
+    },
+    inventory: async (days) => {
+      const now = deps.clock.now();
+      const snapshot = deps.snapshot();
+      const keys = await deps.keys.listKeys(now);
+      return inventoryRows({ snapshot, receivers: deps.receivers(snapshot), keys, now, days });
     },
     shadow: (span) => shadowRows(deps.ledger, span),
   };

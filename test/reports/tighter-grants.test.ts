@@ -163,7 +163,12 @@ const seenBy = async (snapshot: Snapshot, calls: readonly Call[]) => {
 const tighten = async (snapshot: Snapshot, permissions: string, calls: readonly Call[]) => {
   const uses = await seenBy(snapshot, calls);
   const day = dayOf(now);
-  const lines = tighterYaml(snapshot, writtenGrantsOf(snapshot), { uses, from: day, to: day, since: day });
+  const lines = tighterYaml(snapshot, writtenGrantsOf(snapshot), {
+    uses,
+    from: day,
+    to: day,
+    since: day,
+  });
   const grants = lines.slice(lines.indexOf('routes:') + 2).join('\n');
   const text = `${head}${permissions}\nroutes:\n  r1:\n    path: /scim/r1\n    scim: t1\n${grants}\n`;
   return { text, uses, tight: await loaded(text) };
