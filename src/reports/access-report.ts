@@ -129,12 +129,10 @@ export const accessRows = (
   );
 
 /** Days before the first that was counted are unknown, not unused. */
-const fromLine = ({ from, since }: Seen): readonly string[] => {
-  if (since === null) return ['# Nothing was counted yet: of what is needed nothing is known.'];
-  return since > from
+const fromLine = ({ from, since }: Seen): readonly string[] =>
+  since !== null && since > from
     ? [`# Nothing was counted before ${dateOf(since)}: what was needed earlier is not known.`]
     : [];
-};
 
 /** Tighter grants as YAML: what replaces `grants:` of each route. */
 export const tighterYaml = (

@@ -255,11 +255,23 @@ const webhookRows = (
   return [row, ...delivers];
 };
 
+const spans = [
+  ['d', dayMs],
+  ['h', 3_600_000],
+  ['m', 60_000],
+] as const;
+
+/** As the route file writes it: `7d`, `90m`. */
+const spanText = (ms: number): string => {
+  const [unit, of] = spans.find(([, each]) => ms % each === 0) ?? ['s', 1_000];
+  return `${ms / of}${unit}`;
+};
+
 const windowText = ({ count, share, ms }: GuardWindow): string =>
   [
     ...(count === null ? [] : [`${count}`]),
     ...(share === null ? [] : [`${Math.round(share * 1_000) / 10}%`]),
-  ].join(' or ') + ` in ${ms / 1_000}s`;
+  ].join(' or ') + ` in ${spanText(ms)}`;
 
 const safetyRows = ({ tenant, guards, protections }: TenantSafety): readonly InventoryRow[] => [
   ...guards.map(({ name, actions, detect, windows, per, then, by }): InventoryRow => {

@@ -42,6 +42,11 @@ const tooMany = refuse(
   'So much was used that not all of it is known. Ask for fewer days.',
 );
 
+const uncounted = refuse(
+  'value_invalid',
+  'Nothing was counted yet, so no grant can be said to be too wide. Ask when calls were made.',
+);
+
 export const makeReports = (deps: ReportsDeps): Reports => {
   const seen = async (days: number): Promise<Seen> => {
     await deps.flush();
@@ -56,6 +61,7 @@ export const makeReports = (deps: ReportsDeps): Reports => {
     tighter: async (days) => {
       const facts = await seen(days);
       if (facts.uses.length >= usesMax) return tooMany;
+      if (facts.since === null) return uncounted;
       const snapshot = deps.snapshot();
       return tighterYaml(snapshot, deps.written(snapshot), facts);
     },

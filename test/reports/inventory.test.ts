@@ -149,7 +149,7 @@ void suite('the inventory', () => {
     assert.deepEqual([receiver.about, receiver.flags], ['from github, 1 secret', ['never-silent']]);
     assert.deepEqual((await one('deliver', 'hooks/on')).flags, ['unsigned']);
     const guard = await one('guard', 'leave');
-    assert.equal(guard.about, 'users:deactivate: 5 or 10% in 3600s per client, then hold');
+    assert.equal(guard.about, 'users:deactivate: 5 or 10% in 1h per client, then hold');
     assert.deepEqual((await one('approval', 'routes.again.approval')).flags, ['one-approval']);
     assert.deepEqual((await one('person', 'alice@example.com')).flags, ['far-end', 'no-key']);
   });

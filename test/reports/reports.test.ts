@@ -33,6 +33,14 @@ const jsonOf = async (name: string, input: object): Promise<unknown> => {
 };
 
 void suite('reports', () => {
+  void test('no grant is called too wide before anything was counted', async () => {
+    const answer = await ask('reports.access', { yaml: 'true' });
+    assert.ok(isRefusal(answer));
+    assert.match(answer.detail, /Nothing was counted yet/);
+    const rows = (await jsonOf('reports.access', {})) as Record<string, unknown>[];
+    for (const { since, unused } of rows) assert.deepEqual([since, unused], [null, []]);
+  });
+
   void test('shadow: what a trial let pass, by rule, from the ledger', async () => {
     const body = {
       schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'],
