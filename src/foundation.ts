@@ -8,7 +8,7 @@ import type { AdminContext } from './admin/operation.ts';
 import { listKeys } from './callers/keys.ts';
 import { makeCallersStanding, type CallersStanding } from './callers/standing.ts';
 import { watchClock, type Clock, type ClockWatch } from './clock.ts';
-import { writtenGrantsOf } from './config/settings-of.ts';
+import { receiverFactsOf, writtenGrantsOf } from './config/settings-of.ts';
 import { openEvent } from './deliveries/kept-event.ts';
 import { makeDriftActs } from './drift/drift-acts.ts';
 import type { Random } from './ids.ts';
@@ -249,6 +249,8 @@ export const adminContext = (
       snapshot,
       ledger,
       written: writtenGrantsOf,
+      receivers: receiverFactsOf,
+      keys: stores.keys,
       uses: stores.uses,
       flush: flushUses,
     }),

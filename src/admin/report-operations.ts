@@ -33,6 +33,17 @@ export const reportOperations: readonly AdminOperation[] = [
     },
   }),
   operation({
+    name: 'reports.inventory',
+    title:
+      'Every client, credential, receiver, rule and person, with what a reviewer must ask about',
+    method: 'GET',
+    path: '/reports/inventory',
+    role: 'viewer',
+    input: z.strictObject({ days: z.coerce.number().int().min(1).max(1_000).default(90) }),
+    act: () => null,
+    run: async ({ reports }, _person, { days }) => json(await reports.inventory(days)),
+  }),
+  operation({
     name: 'reports.shadow',
     evidence: true,
     title: 'What enforcement would have refused or held, by rule',

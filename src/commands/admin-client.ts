@@ -74,8 +74,10 @@ const gatewayAsk =
       const detail = typeof body?.detail === 'string' ? body.detail : `HTTP ${response.statusCode}`;
       return refuse('internal', detail);
     }
-    if (/ndjson|yaml/.test(String(response.headers['content-type']))) {
-      return { lines: response.body.setEncoding('utf8') as AsyncIterable<string> };
+    const media = String(response.headers['content-type']);
+    if (/ndjson|yaml/.test(media)) {
+      const lines = response.body.setEncoding('utf8') as AsyncIterable<string>;
+      return media.includes('yaml') ? { lines, yaml: true } : { lines };
     }
     return { json: await response.body.json() };
   };

@@ -59,7 +59,10 @@ const heading = ({ subject, name, does: what, guard }: ShownStep): string => {
 
 const stepLines = (step: ShownStep): readonly string[] => [heading(step), ...partLines(step.parts)];
 
-const lines = (texted: readonly string[]): string => `${texted.map(escaped).join('\n')}\n`;
+/** What a target says stays on its own line: it cannot forge another. */
+const line = (text: string): string => escaped(text).replaceAll(/[\t\n]/g, ' ');
+
+const lines = (texted: readonly string[]): string => `${texted.map(line).join('\n')}\n`;
 
 const counted = (count: number, word: string): string =>
   `${count} ${word}${count === 1 ? '' : 's'}`;

@@ -55,7 +55,9 @@ export const printAnswer = async (
   }>,
 ): Promise<void> => {
   if ('lines' in answer) {
-    for await (const text of answer.lines) await options.write(text);
+    // Escapes are YAML, and mean the same there; exports of evidence stay byte for byte.
+    const shown = answer.yaml === true ? escaped : (text: string): string => text;
+    for await (const text of answer.lines) await options.write(shown(text));
     return;
   }
   const { json } = answer;

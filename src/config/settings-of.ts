@@ -2,7 +2,9 @@
  * The settings a snapshot was compiled from, for comparing two snapshots: what is compiled answers
  * questions but cannot be compared. Kept beside the snapshot for as long as that lives.
  */
+import type { ReceiverFacts } from '../reports/inventory.ts';
 import type { Written, WrittenGrants } from '../reports/tighter-grants.ts';
+import { keySlots } from '../signatures/settings.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { Parsed } from './parse-sections.ts';
 
@@ -36,3 +38,12 @@ export const writtenGrantsOf = (snapshot: Snapshot): WrittenGrants => {
   );
   return { grants: Object.fromEntries(grants), permissions: permissions ?? {} };
 };
+
+/** How webhook routes are verified: scheme and number of secrets, never one of them. */
+export const receiverFactsOf = (snapshot: Snapshot): ReceiverFacts =>
+  Object.fromEntries(
+    [...(known.get(snapshot)?.webhooks ?? [])].map(([name, { webhook }]) => [
+      name,
+      { scheme: webhook.scheme, secrets: keySlots(webhook).length },
+    ]),
+  );

@@ -16,8 +16,11 @@ export type AccessRow = Readonly<{
   /** `users`, `groups` …; null as above. */
   resource: string | null;
   granted: readonly string[];
+  /** Day from which uses are known, `2026-11-27`; null = nothing was counted yet, so nothing is called unused. */
+  since: string | null;
   /** Used actions and how often. */
   used: Readonly<Record<string, number>>;
+  /** Granted and not used since then. */
   unused: readonly string[];
   /** Attributes through which it was used: names. */
   attributes: readonly string[];
@@ -25,6 +28,16 @@ export type AccessRow = Readonly<{
   lastUsed: string | null;
   /** Refused actions and how often: of the rule, or on the route where no rule speaks of them. */
   denied: Readonly<Record<string, number>>;
+}>;
+
+/** What was counted in a range of days. */
+export type Seen = Readonly<{
+  uses: readonly Use[];
+  /** Days asked for, the last included. */
+  from: number;
+  to: number;
+  /** Day of the range from which uses are known; null = nothing was ever counted. */
+  since: number | null;
 }>;
 
 /** A day as people write it. */
@@ -47,7 +60,7 @@ const refusedBy =
     rulesOf(use).some((rule) => rule === name || rule.startsWith(`${name}.`));
 
 const rowOf = (
-  { client, route }: Pick<AccessRow, 'client' | 'route'>,
+  { client, route, since }: Pick<AccessRow, 'client' | 'route' | 'since'>,
   grant: CompiledGrant,
   [word, rule]: readonly [string, CompiledRule],
   seen: readonly Use[],
@@ -61,8 +74,9 @@ const rowOf = (
     grant: grant.name,
     resource: word,
     granted,
+    since,
     used,
-    unused: granted.filter((action) => used[action] === undefined),
+    unused: since === null ? [] : granted.filter((action) => used[action] === undefined),
     attributes: [...new Set(uses.flatMap(({ attributes }) => attributes))].sort(),
     lastUsed: lastOf(uses),
     denied: counted(seen.filter(refusedBy(rule.name))),
@@ -70,7 +84,7 @@ const rowOf = (
 };
 
 const withoutGrant = (
-  about: Pick<AccessRow, 'client' | 'route'>,
+  about: Pick<AccessRow, 'client' | 'route' | 'since'>,
   denials: readonly Use[],
 ): AccessRow => ({
   ...about,
@@ -84,11 +98,11 @@ const withoutGrant = (
   denied: counted(denials),
 });
 
-const rowsOf = (route: Route, uses: readonly Use[]): readonly AccessRow[] => {
+const rowsOf = (route: Route, uses: readonly Use[], since: string | null): readonly AccessRow[] => {
   const clients = new Set([...Object.keys(route.grants), ...uses.map(({ client }) => client)]);
   return [...clients].sort().flatMap((client) => {
     const seen = uses.filter((use) => use.client === client);
-    const about = { client, route: route.name };
+    const about = { client, route: route.name, since };
     const grants = Object.hasOwn(route.grants, client) ? (route.grants[client]?.grants ?? []) : [];
     const rules = grants.flatMap(({ rules: all }) => Object.values(all).map(({ name }) => name));
     const rows = grants.flatMap((grant) =>
@@ -102,26 +116,37 @@ const rowsOf = (route: Route, uses: readonly Use[]): readonly AccessRow[] => {
 };
 
 /** All routes that serve SCIM, in the order of their paths. */
-export const accessRows = (snapshot: Snapshot, uses: readonly Use[]): readonly AccessRow[] =>
+export const accessRows = (
+  snapshot: Snapshot,
+  { uses, since }: Pick<Seen, 'uses' | 'since'>,
+): readonly AccessRow[] =>
   snapshot.routes.flatMap((route) =>
     rowsOf(
       route,
       uses.filter((use) => use.route === route.name),
+      since === null ? null : dateOf(since),
     ),
   );
+
+/** Days before the first that was counted are unknown, not unused. */
+const fromLine = ({ from, since }: Seen): readonly string[] =>
+  since !== null && since > from
+    ? [`# Nothing was counted before ${dateOf(since)}: what was needed earlier is not known.`]
+    : [];
 
 /** Tighter grants as YAML: what replaces `grants:` of each route. */
 export const tighterYaml = (
   snapshot: Snapshot,
   written: WrittenGrants,
-  { uses, from, to }: Readonly<{ uses: readonly Use[]; from: number; to: number }>,
+  seen: Seen,
 ): readonly string[] => [
-  `# Grants that admit what was seen from ${dateOf(from)} to ${dateOf(to)}, and no more.`,
+  `# Grants that admit what was seen from ${dateOf(seen.from)} to ${dateOf(seen.to)}, and no more.`,
+  ...fromLine(seen),
   '# They replace the grants of these routes; look for what is needed more seldom than that.',
   ...printGrants(
     snapshot.routes.map((route) => ({
       name: route.name,
-      grants: tighterGrants(route, written, uses),
+      grants: tighterGrants(route, written, seen.uses),
     })),
   ),
 ];

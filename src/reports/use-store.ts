@@ -24,6 +24,8 @@ export interface UseStore {
   add(uses: readonly Use[]): Promise<void>;
   /** Days `from` to `to` inclusive, added up over the days (`day` is the newest); at most 20,000. */
   sum(range: Readonly<{ from: number; to: number }>): Promise<readonly Use[]>;
+  /** The oldest day that is kept; null where nothing is. Of days before it nothing is known. */
+  first(): Promise<number | null>;
   /** Removes days before this one; at most 10,000 rows. */
   prune(before: number): Promise<Readonly<{ removed: number; more: boolean }>>;
 }

@@ -11,6 +11,7 @@ import type { LedgerId } from '../ids.ts';
 import type { Ledger } from '../ledger/ledger.ts';
 import type { LedgerRow } from '../ledger/record.ts';
 import type { Route, Snapshot } from '../snapshot.ts';
+import { madeAgain } from './made-again.ts';
 import { pastOf, seenBetween, type LeftUnits, type Past } from './past.ts';
 import type { Reason, Subject } from './plan-parts.ts';
 import type { Known } from './plan-resource.ts';
@@ -113,6 +114,28 @@ const standsInOf = async (
   return dangling === null ? null : [...new Set([...dangling, ...groupsIn(gone.image)])];
 };
 
+/** Where a route says nothing of its own: how long a target has to show a change everywhere, ms. */
+const settlesMs = 60_000;
+
+const isSettling = (pasts: readonly Past[], { route }: Place, now: number): boolean => {
+  const since = now - (route.verifyAgain.afterMs[0] ?? settlesMs);
+  return pasts.some(({ standing, at }) => standing === 'applied' && Date.parse(at) > since);
+};
+
+/** What an earlier run made in the place of what a selected entry deleted. */
+const againOf = async (
+  ledger: Pick<Ledger, 'list'>,
+  door: UndoDoor,
+  place: Place,
+  pasts: readonly Past[],
+  { resource }: Found,
+) => {
+  const gone = pasts.findLast(({ does, standing }) => does === 'delete' && standing === 'applied');
+  return resource === null && gone?.selected === true
+    ? madeAgain(ledger, door, place, gone.id)
+    : null;
+};
+
 const unreachable = (selected: readonly LedgerRow[], place: Place | null, closed: Reason): Fact => {
   const row = newestOf(selected);
   const type = place?.type ?? genericType(row.resource.type);
@@ -163,6 +186,8 @@ const factOf = async (
       current: found.resource,
       tagged: found.etag !== null,
       standsIn: await standsInOf(door, place, id, pasts, found),
+      madeAgain: await againOf(ledger, door, place, pasts, found),
+      settling: isSettling(pasts, place, door.now()),
       closed: null,
     },
   };

@@ -10,9 +10,10 @@ import { canonicalJson } from '../passage/binding.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { Observer } from '../telemetry/observe.ts';
 import { gatherUndo, type Fact } from './gather-undo.ts';
+import { madeAgain } from './made-again.ts';
 import { isWhole, planUndo } from './plan-undo.ts';
 import type { Step } from './plan-parts.ts';
-import { runStep, type NewIds, type StepResult } from './run-undo.ts';
+import { knownIds, runStep, type NewIds, type StepResult } from './run-undo.ts';
 import type { Selection } from './select-entries.ts';
 import { openUndoDoor, type UndoDoor, type UndoDoorDeps } from './undo-door.ts';
 
@@ -88,15 +89,40 @@ const failed: StepResult = Object.freeze({
   refused: [],
 });
 
+const madeMeanwhile: StepResult = Object.freeze({
+  ...failed,
+  outcome: 'refused',
+  code: 'precondition_failed',
+  detail: 'Another rollback made it again meanwhile, or may have; it is not made twice.',
+});
+
+/** No precondition guards a create: whether another run was faster is asked right before it. */
+const runOne = async (
+  { ledger }: UndoDeps,
+  door: UndoDoor,
+  { step, fact }: Ready['steps'][number],
+  ids: NewIds,
+): Promise<StepResult> => {
+  const deletion = step.reverses.at(-1);
+  if (step.does === 'recreate' && fact.place !== null && deletion !== undefined) {
+    const again = await madeAgain(ledger, door, fact.place, deletion);
+    if (again !== null) {
+      ids.set(`${step.subject.tenant}\n${step.subject.id}`, again.id);
+      return madeMeanwhile;
+    }
+  }
+  return runStep(door, step, fact, ids);
+};
+
 const runAll = async (deps: UndoDeps, { door, plan, steps }: Ready): Promise<UndoRun> => {
-  const ids: NewIds = new Map();
+  const ids = knownIds(steps.map(({ fact }) => fact));
   const done: (ShownStep & Readonly<{ result: StepResult }>)[] = [];
-  for (const { step, fact } of steps) {
-    const result = await runStep(door, step, fact, ids).catch((cause: unknown) => {
+  for (const each of steps) {
+    const result = await runOne(deps, door, each, ids).catch((cause: unknown) => {
       deps.observer.note('error', 'undo.failed', { cause });
       return failed;
     });
-    done.push({ ...shown(step), result });
+    done.push({ ...shown(each.step), result });
   }
   const clean = done.every(
     ({ result: { outcome, refused } }) =>

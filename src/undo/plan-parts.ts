@@ -6,13 +6,18 @@ import type { Wish } from './units.ts';
 
 /** Why a part does not come back, in words for people. */
 export const reasons = Object.freeze({
-  'changed-since': 'it was changed since; what is there now stays',
+  'changed-since':
+    'it was changed since, or the target keeps it in a form of its own; what is there now stays',
   'in-doubt': 'it is not known whether the entry took effect; it must be settled first',
   pruned: 'the body of the entry was pruned, so what it changed is not known any more',
   'no-before-image': 'what was there before was not kept (before: needed)',
   secret: 'it is never shown, so its earlier value is not known; set it anew',
   gone: 'the resource is not there any more, and none of these entries deleted it',
   'there-again': 'it was deleted, but is there again',
+  'made-again': 'an earlier rollback made it again, under a new id; it is not made twice',
+  'perhaps-made': 'an earlier rollback may have made it again; that must be settled first',
+  'shown-late':
+    'it does not show what was written moments ago, as targets do that show changes late; look again in a minute',
   indistinct: 'its elements cannot be told apart',
   immutable: 'the target never changes it once it is set',
   'route-gone': 'no SCIM route of the configuration leads to this resource any more',

@@ -7,7 +7,9 @@ import { isArray, isObject, type Json } from '../identity/json-value.ts';
 import { writablePart } from '../identity/scim/replace.ts';
 import type { Resource, ResourceType } from '../identity/scim/schema-model.ts';
 import { attributeName, lookUp } from '../identity/scim/schemas.ts';
+import { hidesMembers } from '../identity/scim/write-knobs.ts';
 import type { LedgerId } from '../ids.ts';
+import type { MadeAgain } from './made-again.ts';
 import type { Past } from './past.ts';
 import {
   part,
@@ -17,6 +19,7 @@ import {
   type Step,
   type Subject,
 } from './plan-parts.ts';
+import { strayed } from './strayed.ts';
 import { deltasOf, isSame, readerOf, withUnits, type Unit, type Wish } from './units.ts';
 import { walkBack, type Walk } from './walk-back.ts';
 
@@ -35,6 +38,10 @@ export type Known = Readonly<{
   tagged: boolean;
   /** Groups of the tenant that still name it as a member, where it is gone; null = cannot be told. */
   standsIn: readonly string[] | null;
+  /** What an earlier run made in its place, where it was deleted. */
+  madeAgain?: MadeAgain | null;
+  /** An entry is so young that the target may not show yet what it wrote. */
+  settling?: boolean;
   /** Why nothing can be planned at all. */
   closed: Reason | null;
 }>;
@@ -74,6 +81,15 @@ const partsOfUnit = (unit: Unit, walk: Walk, type: ResourceType): readonly Part[
     parts.push(refusedPart(reason, { ...about, is: becomes, by, entries: [...entries] }));
   }
   return parts;
+};
+
+/** Is what is there not what was written last, and that so young that it may only not be shown yet? */
+const isShownLate = ({ settling, pasts, type }: Known, unit: Unit, { is }: Walk): boolean => {
+  if (settling !== true) return false;
+  const wrote = pasts.flatMap(({ standing: stands, deltas }) =>
+    stands === 'applied' ? deltas.filter((delta) => delta.unit.key === unit.key) : [],
+  );
+  return !isSame(wrote.at(-1)?.to, is, type, unit);
 };
 
 /** Units that selected entries changed, once each, in order of the entries. */
@@ -127,6 +143,11 @@ const walkUnits = (
       parts.push(refusedPart('immutable', { ...about, entries: walk.reverted }));
       continue;
     }
+    if (walk.nothing.length > 0 && walk.blocked === null && isShownLate(known, unit, walk)) {
+      const about = { attribute: unit.name, earlier: json(walk.earlier), is: json(walk.is) };
+      parts.push(refusedPart('shown-late', { ...about, entries: walk.nothing }));
+      continue;
+    }
     parts.push(...partsOfUnit(unit, walk, type));
     if (walk.reverted.length === 0) continue;
     wishes.push({ unit, value: walk.becomes });
@@ -174,40 +195,6 @@ const planChange = (known: Known, base: Resource): Draft => {
     wishes: yielded.wishes,
     reverted: walked.reverted,
   };
-};
-
-/** Does the target itself say that nothing was written since it was made? */
-const isUntouched = ({ meta }: Resource): boolean =>
-  isObject(meta) && typeof meta['created'] === 'string' && meta['created'] === meta['lastModified'];
-
-/** What the selected entries left, or null where that is not known. */
-const leftBy = ({ pasts, type }: Known): Resource | null => {
-  let left: Resource | null = null;
-  for (const past of pasts) {
-    if (!past.selected || past.standing === 'nothing') continue;
-    if (past.does === 'create') left = past.image;
-    else if (left !== null) {
-      left = withUnits(
-        left,
-        past.deltas.map(({ unit, to }) => ({ unit, value: to })),
-        type,
-      );
-    }
-  }
-  return left;
-};
-
-/** Attributes in which it is not what the selected entries left. */
-const strayed = (known: Known, current: Resource): readonly string[] => {
-  const left = leftBy(known);
-  const changes = known.pasts.filter(({ standing: is }) => is !== 'nothing').length;
-  if (left === null || (changes === 1 && isUntouched(current))) return [];
-  const secret = new Set(known.pasts.flatMap(({ opaque }) => opaque.map(({ name }) => name)));
-  const names = deltasOf(left, current, known.type).flatMap(({ unit, to }) => {
-    const given = unit.key === ' active' && to === true;
-    return secret.has(unit.name) || given ? [] : [unit.name];
-  });
-  return [...new Set(names)];
 };
 
 /** Takes back a create where the target, or the route, only deactivates. */
@@ -258,6 +245,11 @@ const planRemoval = (known: Known, current: Resource): Draft => {
 /** It was deleted by a selected entry: it is made again, as it was before the first of them. */
 const planRecreation = (known: Known, gone: Past): Draft => {
   const { pasts, type } = known;
+  const again = known.madeAgain ?? null;
+  if (again !== null) {
+    const reason = again.id === null ? 'perhaps-made' : 'made-again';
+    return standing([refusedPart(reason, { entries: [gone.id], by: again.entry })]);
+  }
   const image = gone.image;
   if (image === null) {
     const reason = gone.unknown ?? 'no-before-image';
@@ -268,6 +260,9 @@ const planRecreation = (known: Known, gone: Past): Draft => {
   const body = writablePart(withUnits(image, walked.wishes, type), type);
   const entries = [gone.id];
   const lost: readonly Reason[] = type.word === 'users' ? ['new-id', 'credentials'] : ['new-id'];
+  const unseen = hidesMembers(known.knobs, type)
+    ? [refusedPart('secret', { attribute: 'members', entries })]
+    : [];
   return {
     ...none,
     does: 'recreate',
@@ -275,6 +270,7 @@ const planRecreation = (known: Known, gone: Past): Draft => {
       part('recreate', { entries, becomes: body }),
       ...walked.parts,
       ...untold(earlier),
+      ...unseen,
       ...lost.map((reason) => refusedPart(reason, { entries })),
       ...(known.standsIn === null ? [refusedPart('memberships-unknown', { entries })] : []),
     ],
@@ -290,6 +286,10 @@ const isHiddenAway = ({ knobs, type, pasts }: Known): boolean => {
   return active.at(-1)?.to === false;
 };
 
+/** It is already as it is to be, or the target does not show yet that it is not. */
+const asItIs = ({ settling }: Known, entries: readonly LedgerId[]): Part =>
+  settling === true ? refusedPart('shown-late', { entries }) : part('nothing', { entries });
+
 const planGone = (known: Known): Draft => {
   const { pasts, type } = known;
   const deletes = pasts.findLast((past) => past.does === 'delete' && past.standing === 'applied');
@@ -298,7 +298,7 @@ const planGone = (known: Known): Draft => {
   );
   const chosen = pasts.filter(({ selected }) => selected);
   const entries = chosen.map(({ id }) => id);
-  if (made) return standing([part('nothing', { entries }), ...doubts(chosen)]);
+  if (made) return standing([asItIs(known, entries), ...doubts(chosen)]);
   if (deletes?.selected === true) return planRecreation(known, deletes);
   if (isHiddenAway(known)) return planHiddenAway(known, type);
   const effective = chosen.filter(({ standing: is }) => is !== 'nothing').map(({ id }) => id);
@@ -343,7 +343,7 @@ const planThere = (known: Known, current: Resource): Draft => {
   const draft = planChange(known, current);
   if (gone?.selected !== true) return draft;
   // Somebody has put it back, under its own id.
-  return { ...draft, parts: [...draft.parts, part('nothing', { entries: [gone.id] })] };
+  return { ...draft, parts: [...draft.parts, asItIs(known, [gone.id])] };
 };
 
 const draftOf = (known: Known): Draft => {

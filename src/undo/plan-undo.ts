@@ -232,14 +232,20 @@ const withoutGone = (planned: Planned, gone: ReadonlySet<string>): Planned => {
   return { known, step: reduced(step, wishes, parts) };
 };
 
+/** Is it made again by this plan, or was it by an earlier one? */
+const comesBack = ({ step, known }: Planned): boolean =>
+  step.does === 'recreate' || typeof known.madeAgain?.id === 'string';
+
 /** A group in which the deleted one stood: the one that is made again takes its place. */
-const repointed = (planned: Planned, recreated: readonly Step[]): Planned => {
+const repointed = (planned: Planned, recreated: readonly Planned[]): Planned => {
   const { step, known } = planned;
   if (!isObject(known.current) || step.does === 'remove') return planned;
+  const members = new Set(idsIn(known.current['members']));
   const wished = new Set(step.wishes.map(({ unit }) => unit.key));
   const wishes: Wish[] = [];
   const parts: Part[] = [];
-  for (const other of recreated) {
+  for (const { step: other, known: its } of recreated) {
+    if (members.has(its.madeAgain?.id ?? '')) continue;
     const member = { value: other.subject.id };
     const [delta] = deltasOf({}, { members: [member] }, known.type);
     if (delta === undefined || wished.has(delta.unit.key)) continue;
@@ -262,13 +268,14 @@ const repointed = (planned: Planned, recreated: readonly Step[]): Planned => {
   };
 };
 
-const standsInBy = (all: readonly Planned[]): ReadonlyMap<string, readonly Step[]> => {
-  const byGroup = new Map<string, Step[]>();
-  for (const { step, known } of all) {
-    if (step.does !== 'recreate') continue;
+const standsInBy = (all: readonly Planned[]): ReadonlyMap<string, readonly Planned[]> => {
+  const byGroup = new Map<string, Planned[]>();
+  for (const planned of all) {
+    const { step, known } = planned;
+    if (!comesBack(planned)) continue;
     for (const group of known.standsIn ?? []) {
       const key = keyOf(step, group);
-      byGroup.set(key, [...(byGroup.get(key) ?? []), step]);
+      byGroup.set(key, [...(byGroup.get(key) ?? []), planned]);
     }
   }
   return byGroup;
@@ -281,8 +288,8 @@ const standsInBy = (all: readonly Planned[]): ReadonlyMap<string, readonly Step[
 export const planUndo = (known: readonly Known[]): readonly Planned[] => {
   const drafts = known.map((one): Planned => ({ known: one, step: planResource(one) }));
   const gone = new Set(
-    drafts.flatMap(({ step, known: { current } }) =>
-      current === null && step.does !== 'recreate' ? [keyOf(step, step.subject.id)] : [],
+    drafts.flatMap(({ step, known }) =>
+      known.current === null && !comesBack({ step, known }) ? [keyOf(step, step.subject.id)] : [],
     ),
   );
   const byGroup = standsInBy(drafts);

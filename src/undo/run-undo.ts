@@ -42,6 +42,14 @@ export type NewIds = Map<string, string | null>;
 
 const keyOf = ({ subject }: Step, id: string): string => `${subject.tenant}\n${id}`;
 
+/** New ids of what earlier runs made again. */
+export const knownIds = (facts: readonly Fact[]): NewIds =>
+  new Map(
+    facts.flatMap(({ known: { subject, madeAgain: again } }) =>
+      typeof again?.id === 'string' ? [[`${subject.tenant}\n${subject.id}`, again.id]] : [],
+    ),
+  );
+
 const nothing: StepResult = Object.freeze({
   outcome: 'nothing',
   code: null,
@@ -210,7 +218,8 @@ const send = async (door: UndoDoor, step: Step, fact: Fact, ids: NewIds): Promis
   if (place === null || mutation === null) return { result: { ...nothing, refused }, moved: false };
   const current = isObject(known.current) ? known.current : null;
   const outcome = await door.pass(place, mutation, {
-    reverses: step.reverses.slice(-reversesMax),
+    // Newest first: the ledger finds an entry by the first of those that it takes back.
+    reverses: step.reverses.slice(-reversesMax).toReversed(),
     before: step.body === null ? resourceHash(current) : null,
   });
   const moved = isRefusal(outcome.reply) && hasChanged(outcome.reply);

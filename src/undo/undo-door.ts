@@ -35,6 +35,8 @@ export type Found = Readonly<{
 
 export type UndoDoor = Readonly<{
   snapshot: Snapshot;
+  /** Wall ms. */
+  now(): number;
   pass(place: Place, operation: Operation, undo?: Passage['undo']): Promise<Outcome>;
   read(place: Place, id: string): Promise<Found>;
   /** Ids of the groups that name this one as a member; null where the target cannot tell. */
@@ -135,6 +137,7 @@ export const openUndoDoor = (
   };
   return {
     snapshot,
+    now: () => deps.clock.now(),
     pass,
     read: async (place, id) => {
       const { reply } = await pass(place, asRead(place.type, id));

@@ -14,6 +14,7 @@ for (const engine of enginesUnderTest) {
       'adds counts and attributes of the same day and rule, also within one call',
       withStores(engine, writer, async ({ uses }) => {
         await uses.add([]);
+        assert.equal(await uses.first(), null);
         await uses.add([
           newUse({ count: 2, attributes: ['title', 'active'] }),
           newUse({ attributes: ['__proto__'] }),
@@ -40,7 +41,9 @@ for (const engine of enginesUnderTest) {
           newUse({ day: 2, client: 'okta', rule: 'a, "b"' }),
         ]);
         assert.deepEqual(await uses.sum({ from: 6, to: 9 }), []);
+        assert.equal(await uses.first(), 1);
         assert.deepEqual(await uses.prune(3), { removed: 3, more: false });
+        assert.equal(await uses.first(), 3);
         assert.deepEqual(
           (await uses.sum({ from: 0, to: 9 })).map(({ count }) => count),
           [12],

@@ -1,8 +1,10 @@
 /**
  * A gateway with a real SCIM server, a ledger with real entries, and beside it the room of drift over the
- * same store. Its clock is the system's, shifted as a test says; pauses of a second cost none.
+ * same ledger. What is watched is kept in a file of its own: the gateway's own room, whose routes ask for
+ * no later looks, would end all of it. The clock is the system's, shifted; pauses of a second cost none.
  */
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { request } from 'undici';
 import type { Clock } from '../../src/clock.ts';
 import type { CheckStore } from '../../src/drift/check-store.ts';
@@ -16,6 +18,7 @@ import type { Applied } from '../../src/passage/safeguards.ts';
 import { noSafeguards } from '../../src/passage/safeguards.ts';
 import { makeTurns } from '../../src/passage/turns.ts';
 import type { Route, Snapshot } from '../../src/snapshot.ts';
+import { openSqlite } from '../../src/storage/sqlite/open.ts';
 import { makeTargets } from '../../src/targets/make-targets.ts';
 import { silentObserver } from '../../src/telemetry/observe.ts';
 import { mainConfig, startFixture, targetToken, type Fixture } from '../support/fixture.ts';
@@ -139,7 +142,8 @@ export const startDriftScene = async (options: SceneOptions = {}): Promise<Drift
   });
   const { gateway } = fixture;
   const { foundation } = gateway;
-  const store = foundation.stores.checks;
+  const beside = await openSqlite({ path: join(fixture.directory, 'beside.db') });
+  const store = beside.checks;
   let inForce = lookingAgain(gateway.context.snapshot(), options);
   const snapshot = (): Snapshot => inForce;
   const noted: Noted[] = [];
@@ -236,6 +240,7 @@ export const startDriftScene = async (options: SceneOptions = {}): Promise<Drift
     stop: async () => {
       await drift.stop();
       await targets.close(0);
+      await beside.close();
       await fixture.stop();
     },
   };

@@ -56,6 +56,7 @@ describe('evidence of a session', () => {
       code: null,
       hold: null,
       reverses: [],
+      shadowed: [],
     });
     assert.deepEqual([...rest.actions].sort(), ['users:deactivate', 'users:update']);
     assert.ok(rest.normalised.some(({ path, rule }) => path === 'title' && rule === 'trim'));

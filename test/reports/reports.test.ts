@@ -1,6 +1,7 @@
 /** Reports and drift as people ask for them, over a real gateway: roles, answers, what is recorded. */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
+import { parse } from 'yaml';
 import { adminOperations } from '../../src/admin/operations.ts';
 import { localPerson, perform, type Person } from '../../src/admin/operation.ts';
 import { isRefusal } from '../../src/errors.ts';
@@ -32,6 +33,14 @@ const jsonOf = async (name: string, input: object): Promise<unknown> => {
 };
 
 void suite('reports', () => {
+  void test('no grant is called too wide before anything was counted', async () => {
+    const answer = await ask('reports.access', { yaml: 'true' });
+    assert.ok(isRefusal(answer));
+    assert.match(answer.detail, /Nothing was counted yet/);
+    const rows = (await jsonOf('reports.access', {})) as Record<string, unknown>[];
+    for (const { since, unused } of rows) assert.deepEqual([since, unused], [null, []]);
+  });
+
   void test('shadow: what a trial let pass, by rule, from the ledger', async () => {
     const body = {
       schemas: ['urn:ietf:params:scim:schemas:core:2.0:User'],
@@ -62,7 +71,11 @@ void suite('reports', () => {
     assert.ok('lines' in answer);
     let text = '';
     for await (const line of answer.lines) text += line;
-    assert.match(text, /^# Grants [\s\S]*\nroutes:\n {2}sandbox:\n {4}grants: \[\]\n$/);
+    assert.match(
+      text,
+      /^# Grants .*\n# Nothing was counted before \d{4}-\d\d-\d\d: .*\n# They .*\nroutes:\n {2}sandbox:\n {4}grants:\n/,
+    );
+    assert.ok(parse(text), 'it is YAML');
   });
 
   void test('drift: without a room it is empty, and values are for operators', async () => {

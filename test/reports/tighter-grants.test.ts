@@ -163,7 +163,12 @@ const seenBy = async (snapshot: Snapshot, calls: readonly Call[]) => {
 const tighten = async (snapshot: Snapshot, permissions: string, calls: readonly Call[]) => {
   const uses = await seenBy(snapshot, calls);
   const day = dayOf(now);
-  const lines = tighterYaml(snapshot, writtenGrantsOf(snapshot), { uses, from: day, to: day });
+  const lines = tighterYaml(snapshot, writtenGrantsOf(snapshot), {
+    uses,
+    from: day,
+    to: day,
+    since: day,
+  });
   const grants = lines.slice(lines.indexOf('routes:') + 2).join('\n');
   const text = `${head}${permissions}\nroutes:\n  r1:\n    path: /scim/r1\n    scim: t1\n${grants}\n`;
   return { text, uses, tight: await loaded(text) };
@@ -274,7 +279,9 @@ void suite('granted against used', () => {
       { client: 'c1', word: 'users', effects: [{ action: 'users:create', attributes: [] }] },
       { client: 'c2', word: 'users', effects: [{ action: 'users:read', attributes: [] }] },
     ];
-    const rows = accessRows(snapshot, await seenBy(snapshot, calls));
+    const uses = await seenBy(snapshot, calls);
+    const day = uses[0]?.day ?? 0;
+    const rows = accessRows(snapshot, { uses, since: day });
     assert.deepEqual(rows, [
       {
         client: 'c1',
@@ -282,6 +289,7 @@ void suite('granted against used', () => {
         grant: 'routes.r1.grants[0]',
         resource: 'users',
         granted: ['users:read', 'users:update', 'users:delete'],
+        since: '2026-12-01',
         used: { 'users:update': 1 },
         unused: ['users:read', 'users:delete'],
         attributes: ['title'],
@@ -294,6 +302,7 @@ void suite('granted against used', () => {
         grant: null,
         resource: null,
         granted: [],
+        since: '2026-12-01',
         used: {},
         unused: [],
         attributes: [],
@@ -301,5 +310,8 @@ void suite('granted against used', () => {
         denied: { 'users:read': 1 },
       },
     ]);
+    // Nothing is called unused of days that nobody counted.
+    const [blind] = accessRows(snapshot, { uses: [], since: null });
+    assert.deepEqual([blind?.since, blind?.unused], [null, []]);
   });
 });

@@ -30,6 +30,7 @@ export const memoryUses = (): UseStore => {
         rows.filter(({ day }) => day >= from && day <= to),
         false,
       ).slice(0, 20_000),
+    first: async () => (rows.length === 0 ? null : Math.min(...rows.map(({ day }) => day))),
     prune: async (before) => {
       const kept = rows.filter(({ day }) => day >= before);
       const removed = rows.length - kept.length;

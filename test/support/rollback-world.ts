@@ -333,9 +333,33 @@ const putUser = async (world: World, way: Way, id: string): Promise<void> => {
   });
 };
 
+/** What the client left last, attribute by attribute; what it did not touch stays as it had left it. */
+const leftAfter = (left: State, before: State, now: State): State =>
+  new Map(
+    [...now].map(([id, is]) => {
+      const was = before.get(id);
+      const known = left.get(id);
+      if (was === undefined || known === undefined) return [id, is];
+      const own = new Map(known);
+      for (const name of new Set([...was.keys(), ...is.keys()])) {
+        const value = is.get(name);
+        if (was.get(name) === value) continue;
+        if (value === undefined) own.delete(name);
+        else own.set(name, value);
+      }
+      return [id, own];
+    }),
+  );
+
+/** What was changed since is its writer's no more, even where it is the same again later. */
+const forgetEnded = ({ marks }: World, now: State): void => {
+  marks.splice(0, marks.length, ...marks.filter(({ holds }) => holds(now)));
+};
+
 /** One change of the client. */
 export const clientStep = async (world: World): Promise<void> => {
   const { chance } = world;
+  const before = stateOf(world);
   const way = byClient(world);
   const users = idsOf(world, 'Users');
   const groups = idsOf(world, 'Groups');
@@ -356,7 +380,9 @@ export const clientStep = async (world: World): Promise<void> => {
     await way('Groups', 'PATCH', id, patch(...chance.pick(groupChanges)(world, id).operations));
   } else if (what < 97) await way('Users', 'DELETE', chance.pick(users), null);
   else await way('Groups', 'DELETE', chance.pick(groups), null);
-  world.left.state = stateOf(world);
+  const now = stateOf(world);
+  world.left.state = leftAfter(world.left.state, before, now);
+  forgetEnded(world, now);
 };
 
 /** One change past the gateway, marked where it can be told that it still holds. */
@@ -375,6 +401,7 @@ export const outsideStep = async (world: World): Promise<void> => {
   const before = stateOf(world);
   const change = chance.pick(kind === 'Users' ? userChanges : groupChanges)(world, id);
   const status = await way(kind, 'PATCH', id, patch(...change.operations));
+  forgetEnded(world, stateOf(world));
   const { mark } = change;
   // What was so already is nobody's write: this server takes a member twice.
   if (status >= 300 || mark === undefined || mark(before) || !mark(stateOf(world))) return;

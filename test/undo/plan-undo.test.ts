@@ -4,6 +4,7 @@ import { describe, it } from 'node:test';
 import { rfcKnobs, type Knobs } from '../../src/identity/dialects/knobs.ts';
 import type { Resource, ResourceType } from '../../src/identity/scim/schema-model.ts';
 import { groupType, userType } from '../../src/identity/scim/schemas.ts';
+import { ledgerId } from '../../src/ids.ts';
 import type { LedgerRow } from '../../src/ledger/record.ts';
 import { pastOf, type Past } from '../../src/undo/past.ts';
 import { isWhole, planUndo } from '../../src/undo/plan-undo.ts';
@@ -59,6 +60,8 @@ type Scene = Readonly<{
   entries: readonly Entry[];
   current: Known['current'];
   standsIn?: readonly string[] | null;
+  madeAgain?: Known['madeAgain'];
+  settling?: boolean;
   tagged?: boolean;
 }>;
 
@@ -74,6 +77,8 @@ const known = (scene: Scene): Known => {
     current: scene.current,
     tagged: scene.tagged ?? false,
     standsIn: scene.standsIn === undefined ? [] : scene.standsIn,
+    madeAgain: scene.madeAgain ?? null,
+    settling: scene.settling ?? false,
     closed: null,
   };
 };
@@ -118,6 +123,84 @@ const cases: readonly Case[] = [
     'what is so already is left',
     { entries: [renamed], current: ann },
     ['nothing', 'nothing title'],
+  ],
+  [
+    'what is so already, moments after it was changed, may only be shown late',
+    { entries: [renamed], current: ann, settling: true },
+    ['nothing', 'refused title shown-late'],
+  ],
+  [
+    'what shows the newest write is not shown late',
+    {
+      entries: [
+        renamed,
+        { n: 2, before: { ...ann, title: 'New' }, changes: [set('title', 'Old')] },
+      ],
+      current: ann,
+      settling: true,
+    },
+    ['nothing', 'nothing title'],
+  ],
+  [
+    'who was made moments ago and is not there may only be shown late',
+    {
+      entries: [{ n: 1, operation: 'create', changes: { userName: 'ann' } }],
+      current: null,
+      settling: true,
+    },
+    ['nothing', 'refused shown-late'],
+  ],
+  [
+    'who was deleted moments ago and is still there may only be shown late',
+    {
+      entries: [{ n: 1, operation: 'delete', actions: ['users:delete'], before: ann }],
+      current: ann,
+      settling: true,
+    },
+    ['nothing', 'refused shown-late'],
+  ],
+  [
+    'who was made again by an earlier run is not made twice',
+    {
+      entries: [{ n: 1, operation: 'delete', actions: ['users:delete'], before: ann }],
+      current: null,
+      madeAgain: { entry: ledgerId('00000001', 9), id: 'u9' },
+    },
+    ['nothing', 'refused made-again'],
+  ],
+  [
+    'nor who may have been',
+    {
+      entries: [{ n: 1, operation: 'delete', actions: ['users:delete'], before: ann }],
+      current: null,
+      madeAgain: { entry: ledgerId('00000001', 9), id: null },
+    },
+    ['nothing', 'refused perhaps-made'],
+  ],
+  [
+    'members that the target hides do not come back with their group, and that is said',
+    {
+      type: groupType,
+      knobs: { showsMembers: false },
+      entries: [
+        {
+          n: 1,
+          operation: 'delete',
+          actions: ['groups:delete'],
+          before: { id: 'g1', displayName: 'app' },
+        },
+      ],
+      current: null,
+    },
+    ['recreate', 'recreate', 'refused members secret', 'refused new-id'],
+  ],
+  [
+    'who was made out of force and was put in force by another hand stays',
+    {
+      entries: [{ n: 1, operation: 'create', changes: { userName: 'ann', active: false } }],
+      current: { id: 'u1', userName: 'ann', active: true },
+    },
+    ['nothing', 'refused changed-since', 'refused active changed-since'],
   ],
   [
     'what an outsider wrote stays',

@@ -96,6 +96,7 @@ const doorOf = (answers: readonly Outcome[], now: Resource | null = null) => {
   const left = [...answers];
   const door: UndoDoor = {
     snapshot: {} as Snapshot,
+    now: () => 0,
     pass: (_place, operation, undo) => {
       sent.push({ mutation: operation as Mutation, undo });
       return Promise.resolve(left.shift() ?? done);

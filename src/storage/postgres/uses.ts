@@ -24,6 +24,7 @@ const sql = {
     text: `DELETE FROM uses WHERE (${key}) IN
       (SELECT ${key} FROM uses WHERE day < $1::bigint LIMIT ${bounds.usesPruned})`,
   },
+  first: { text: 'SELECT min(day) AS day FROM uses' },
   sum: {
     text: `SELECT max(day) AS day, route, client, rule, action, verdict,
         sum(count)::bigint AS count, json_agg(DISTINCT attributes)::text AS sets
@@ -55,6 +56,10 @@ export const makeUseStore = ({ run, transaction }: Sessions, schema: string): Us
     });
   },
   sum: async ({ from, to }) => (await run<SumRow>(sql.sum, [from, to])).rows.map(sumOf),
+  first: async () => {
+    const day = (await run<{ day: unknown }>(sql.first)).rows[0]?.day ?? null;
+    return day === null ? null : Number(day);
+  },
   prune: async (before) => {
     const removed = (await run(sql.prune, [before])).count;
     return { removed, more: removed === bounds.usesPruned };

@@ -191,6 +191,7 @@ const safetyStores = (writer: Calls, reader: Calls) => ({
   uses: port<UseStore>({
     add: [writer, 'addUses'],
     sum: [reader, 'sumUses'],
+    first: [reader, 'firstUseDay'],
     prune: [writer, 'pruneUses'],
   }),
 });

@@ -14,6 +14,7 @@ const sql = {
   prune: `DELETE FROM uses WHERE (day, route, client, rule, action, verdict) IN
     (SELECT day, route, client, rule, action, verdict FROM uses WHERE day < ?
       LIMIT ${bounds.usesPruned})`,
+  first: 'SELECT min(day) AS day FROM uses',
   sum: `SELECT max(day) AS day, route, client, rule, action, verdict, sum(count) AS count,
       json_group_array(DISTINCT attributes) AS sets
     FROM uses WHERE day BETWEEN @from AND @to GROUP BY route, client, rule, action, verdict
@@ -43,7 +44,9 @@ export const makeUseWrites = (database: Database) => {
 /** Reads of UseStore. */
 export const makeUseReads = (database: Database) => {
   const sum = database.prepare<[object], SumRow>(sql.sum);
+  const first = database.prepare<[], { day: number | null }>(sql.first);
   return {
     sumUses: (range: Parameters<UseStore['sum']>[0]): readonly Use[] => sum.all(range).map(sumOf),
+    firstUseDay: (): number | null => first.get()?.day ?? null,
   };
 };
