@@ -55,7 +55,9 @@ describe('evidence of a session', () => {
       repairs: rest.repairs,
       code: null,
       hold: null,
+      override: null,
       reverses: [],
+      shadowed: [],
     });
     assert.deepEqual([...rest.actions].sort(), ['users:deactivate', 'users:update']);
     assert.ok(rest.normalised.some(({ path, rule }) => path === 'title' && rule === 'trim'));
