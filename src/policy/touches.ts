@@ -9,7 +9,7 @@ import { clearsAttribute } from './cleared.ts';
 import { idKey } from './fold-key.ts';
 import { changesMembers, choosesBlindly, membersMoved, type Moved } from './membership.ts';
 import type { Guard, GuardWindow, Touch } from './safety.ts';
-import { hasValue } from './values.ts';
+import { hasValue, memberIdsOf } from './values.ts';
 
 /** One mutation, as it would go out. */
 export type TouchFacts = Readonly<{
@@ -119,6 +119,10 @@ const replacesAll = ({ changes }: TouchFacts): boolean =>
       (changesMembers(change) && change.path.filter === undefined && change.op !== 'add'),
   ) === true;
 
+/** Is somebody left in the end, such as who was named to leave and put back? */
+const keepsMembers = ({ after }: TouchFacts): boolean =>
+  after !== null && memberIdsOf(after).size > 0;
+
 type Detects = (guard: Guard, facts: TouchFacts, moved: () => Moved) => boolean;
 
 const aboutMembers = ({ type, actions }: TouchFacts): boolean =>
@@ -135,7 +139,8 @@ const detectors: Readonly<Record<NonNullable<Guard['detect']>, Detects>> = {
     if (had !== null && had <= above) return false;
     if (had === null || removed === null) return takesAll(facts);
     // Who comes by a link alone, or by nothing, may be nobody.
-    return removed.length === had && (added === null || added.length === 0);
+    if (added === null) return removed.length === had;
+    return removed.length === had && added.length === 0 && !keepsMembers(facts);
   },
   replaced: ({ above, share }, facts, moved) => {
     if (!aboutMembers(facts)) return false;
