@@ -36,11 +36,11 @@ const joinedBy = (
 
 /** Groups in a group that protects its members are marked, and protect theirs. */
 const isMarked = (
-  { marksOf }: Safeguards['protections'],
+  protections: Safeguards['protections'],
   { tenant }: Applied['target'],
   group: string | null,
   rule: string,
-): boolean => group !== null && marksOf(tenant, 'groups', group).includes(rule);
+): boolean => group !== null && protections.marksOf(tenant, 'groups', group).includes(rule);
 
 const noteJoined = (safeguards: Marking, change: Stands): void => {
   const { target } = change;
