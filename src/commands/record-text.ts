@@ -85,6 +85,7 @@ export const printRecord = (facts: RecordFacts): string => {
     { label: 'repairs', lines: entry.repairs.length === 0 ? [] : [entry.repairs.join(' ')] },
     { label: 'normalised', lines: aligned(entry.normalised.map(({ path, rule }) => [path, rule])) },
     ...decisionSections({ ...facts, detail: null }),
+    { label: 'override', lines: entry.override === null ? [] : entry.override.split(' + ') },
     ...changed(facts),
     ...callSections(facts.calls),
     { label: 'outcome', lines: settled(facts) },

@@ -97,7 +97,18 @@ export const stateCommands: readonly StateCommand[] = Object.freeze([
       ['--until <time>', 'likewise'],
       ['--limit <count>', 'at most this many (default 50)'],
     ],
-    columns: ['id', 'at', 'client', 'actions', 'decision', 'outcome', 'status', 'rule', 'traceId'],
+    columns: [
+      'id',
+      'at',
+      'client',
+      'actions',
+      'decision',
+      'outcome',
+      'status',
+      'rule',
+      'traceId',
+      'override',
+    ],
     input: (_args, options) =>
       pick(options, [
         'client',

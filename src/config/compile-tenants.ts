@@ -19,9 +19,17 @@ import type { Parsed } from './parse-sections.ts';
 import { nearestSpot, printSpot, type MapTree } from './positions.ts';
 import { didYouMean, type Path } from './problem.ts';
 
+/** The origin of an address, however it is spelled: `https://example.com.` is the same host. */
+export const originOf = (baseUrl: string): string => {
+  if (!URL.canParse(baseUrl)) return baseUrl;
+  const url = new URL(baseUrl);
+  url.hostname = url.hostname.replace(/\.+$/, '');
+  return url.origin;
+};
+
 /** The tenant behind a target: as written, else the origin of its address. */
 export const tenantOf = ({ tenant, baseUrl }: Pick<TargetSettings, 'tenant' | 'baseUrl'>): string =>
-  tenant ?? (URL.canParse(baseUrl) ? new URL(baseUrl).origin : baseUrl);
+  tenant ?? originOf(baseUrl);
 
 /** Rules of one kind by name, and where each was written first. */
 type Named<Rule> = Map<string, Readonly<{ rule: Rule; text: string; path: Path }>>;

@@ -1,6 +1,7 @@
 /**
  * Rules of safety that are right by themselves and yet protect less, or hold more, than they seem to:
- * nobody can approve, nobody is granted what is counted, nothing leads to whom it protects.
+ * nobody can approve, nobody is granted what is counted, nothing leads to whom it protects, another
+ * tenant leads past it.
  */
 import { resolveKnobs, targetDialects } from '../identity/dialects/target-table.ts';
 import type { Action } from '../identity/operation.ts';
@@ -8,7 +9,7 @@ import { actionsNamed, isRevoking, mutationsOf, wordOf } from '../policy/actions
 import type { GuardSettings } from '../policy/safety-settings.ts';
 import type { TargetSettings } from '../targets/settings.ts';
 import { writtenRules } from './compare-rules.ts';
-import { tenantOf } from './compile-tenants.ts';
+import { originOf, tenantOf } from './compile-tenants.ts';
 import type { Parsed } from './parse-sections.ts';
 import type { Path } from './problem.ts';
 
@@ -88,6 +89,24 @@ const warnHiddenMembers = (context: SafetyContext, name: string, target: TargetS
       );
 };
 
+const hasRules = ({ guards, protected: subjects, privileged }: TargetSettings): boolean =>
+  (guards ?? []).length + (subjects ?? []).length > 0 || privileged !== undefined;
+
+/** Rules hold for a tenant: whoever reaches the same system as another tenant goes past them. */
+const warnOtherDoors = ({ parsed, warnAt }: SafetyContext, name: string): void => {
+  const target = parsed.targets.get(name);
+  if (target === undefined || !hasRules(target)) return;
+  const tenant = tenantOf(target);
+  const reaches = (other: TargetSettings): boolean =>
+    tenantOf(other) !== tenant && originOf(other.baseUrl) === originOf(target.baseUrl);
+  for (const [other, settings] of parsed.targets)
+    if (reaches(settings) && [...parsed.routes].some(([, { scim }]) => scim === other))
+      warnAt(
+        ['targets', other],
+        `it leads to the host of ${name} as another tenant, so the safety rules there do not hold here; where it is one system, write the same tenant`,
+      );
+};
+
 const warnTarget = (context: SafetyContext, name: string, target: TargetSettings): void => {
   const tenant = tenantOf(target);
   let known: ReadonlySet<Action> | null = null;
@@ -137,6 +156,7 @@ export const findSafetyWarnings = (context: SafetyContext): void => {
   const { parsed, warnAt, complete } = context;
   for (const [name, target] of parsed.targets) {
     warnTarget(context, name, target);
+    warnOtherDoors(context, name);
     if (!complete) continue;
     for (const [index, guard] of (target.guards ?? []).entries()) {
       if (guard.then !== 'hold') continue;

@@ -1,46 +1,76 @@
 /**
  * What follows a change that was applied: whoever has come under a rule of protection by it is marked,
- * and the rooms above are told. Nothing here waits, and nothing is done where no such room is open.
+ * and the rooms above are told, whether the target answered so or a doubt was settled later. Nothing here
+ * waits, and nothing is done where no such room is open.
  */
+import { hidesMembers } from '../identity/scim/write-knobs.ts';
+import type { Change } from '../identity/scim/schema-model.ts';
 import type { LedgerId } from '../ids.ts';
+import { membersMoved } from '../policy/membership.ts';
+import type { Protection } from '../policy/safety.ts';
 import { displayNameOf, memberIdsOf } from '../policy/values.ts';
 import { idOf } from './journey.ts';
 import type { MutationWalk } from './mutation-walk.ts';
-import type { Prepared } from './prepare.ts';
-import { noSafeguards } from './safeguards.ts';
+import { noSafeguards, type Applied, type Safeguards } from './safeguards.ts';
 import type { Ready } from './send-recorded.ts';
 import type { Settlement } from './settlement.ts';
-import { movedBy } from './subjects.ts';
 
-/** Groups whose members are protected, by their old or new name: who came in, or all where it is new. */
-const noteJoined = (walk: MutationWalk, prepared: Prepared): void => {
-  const { deps, target } = walk;
-  const { protections = [] } = target.safety ?? {};
-  const { before, after } = prepared;
-  const [was, is] = [displayNameOf(before), displayNameOf(after)];
-  for (const { name, memberOf } of protections) {
-    if (memberOf === null) continue;
-    const named = (text: string | null): boolean => text !== null && memberOf(text);
-    if (!named(was) && !named(is)) continue;
-    const renamed = named(is) && !named(was) && after !== null;
-    const joined = renamed ? [...memberIdsOf(after)] : movedBy(prepared, target).added;
-    if (joined !== null && joined.length > 0) {
-      deps.safeguards.protections.joined(target.tenant, name, joined);
-    }
+/** A change that stands at the target, with the changes it was made by where they are known. */
+export type Stands = Applied & Readonly<{ changes: readonly Change[] | null }>;
+
+type Marking = Pick<Safeguards, 'protections'>;
+
+/** Whom it brought under this rule: who came in, or all where the group is such a one only now. */
+const joinedBy = (
+  { protections }: Marking,
+  { target, type, resourceId, actions, before, after, changes }: Stands,
+  { name, memberOf }: Protection,
+): readonly string[] => {
+  if (memberOf === null) return [];
+  const named = (text: string | null): boolean => text !== null && memberOf(text);
+  const was = named(displayNameOf(before)) || isMarked(protections, target, resourceId, name);
+  if (!was) return named(displayNameOf(after)) && after !== null ? [...memberIdsOf(after)] : [];
+  const membersHidden = hidesMembers(target.knobs, type);
+  return membersMoved({ actions, before, after, changes, membersHidden }).added ?? [];
+};
+
+/** Groups in a group that protects its members are marked, and protect theirs. */
+const isMarked = (
+  protections: Safeguards['protections'],
+  { tenant }: Applied['target'],
+  group: string | null,
+  rule: string,
+): boolean => group !== null && protections.marksOf(tenant, 'groups', group).includes(rule);
+
+const noteJoined = (safeguards: Marking, change: Stands): void => {
+  const { target } = change;
+  for (const rule of target.safety?.protections ?? []) {
+    const joined = joinedBy(safeguards, change, rule);
+    if (joined.length > 0) safeguards.protections.joined(target.tenant, rule.name, joined);
   }
 };
 
 /** What matches only now, by its new names or because it was made. */
-const noteFound = (walk: MutationWalk, { operation, after }: Prepared, id: string | null): void => {
-  const { deps, target } = walk;
-  if (id === null || after === null || target.safety === null) return;
-  const { word } = operation.type;
-  const { protections } = deps.safeguards;
-  for (const { name, word: protects, matches } of target.safety.protections) {
+const noteFound = ({ protections }: Marking, { target, type, resourceId, after }: Stands): void => {
+  if (resourceId === null || after === null) return;
+  const { word } = type;
+  for (const { name, word: protects, matches } of target.safety?.protections ?? []) {
     if (protects !== word || !matches(after)) continue;
-    if (protections.marksOf(target.tenant, word, id).includes(name)) continue;
-    protections.found(target.tenant, name, word, id);
+    if (protections.marksOf(target.tenant, word, resourceId).includes(name)) continue;
+    protections.found(target.tenant, name, word, resourceId);
   }
+};
+
+/** Tells of a change that stands at the target. */
+export const tellStands = (safeguards: Safeguards, change: Stands): void => {
+  if (safeguards === noSafeguards) return;
+  const { target, type } = change;
+  if (target.safety !== null && target.safety.protections.length > 0) {
+    noteFound(safeguards, change);
+    if (type.word === 'groups') noteJoined(safeguards, change);
+  }
+  const { changes: _, ...applied } = change;
+  safeguards.aftermath.applied(applied);
 };
 
 /** Tells of an applied change. */
@@ -53,14 +83,9 @@ export const tellApplied = (
   const { deps, journey, target } = walk;
   const { safeguards } = deps;
   if (safeguards === noSafeguards || settlement.outcome !== 'applied') return;
-  const { operation, before, after } = prepared;
-  const resourceId = settlement.resourceId ?? idOf(operation);
-  if (target.safety !== null && target.safety.protections.length > 0) {
-    noteFound(walk, prepared, resourceId);
-    if (operation.type.word === 'groups') noteJoined(walk, prepared);
-  }
+  const { operation, before, after, changes } = prepared;
   const { route, actor } = journey.passage;
-  safeguards.aftermath.applied({
+  tellStands(safeguards, {
     route,
     target,
     client: actor.client.name,
@@ -68,9 +93,10 @@ export const tellApplied = (
     at: deps.clock.now(),
     actions: journey.actions,
     type: operation.type,
-    resourceId,
+    resourceId: settlement.resourceId ?? idOf(operation),
     expected,
     before,
     after,
+    changes,
   });
 };

@@ -11,13 +11,16 @@ import {
   isCreatedSince,
   locate,
   readBackId,
+  readBackResource,
   type Expected,
 } from '../identity/scim/readback.ts';
-import type { Resource, ResourceType } from '../identity/scim/schema-model.ts';
+import type { Action } from '../identity/operation.ts';
+import type { Change, Resource, ResourceType } from '../identity/scim/schema-model.ts';
 import type { LedgerId, TraceId } from '../ids.ts';
 import type { OpenEntry } from '../ledger/ledger.ts';
 import type { IntentBody, LedgerRow } from '../ledger/record.ts';
 import type { Route, Snapshot, Target } from '../snapshot.ts';
+import { tellStands } from './aftermath.ts';
 import type { Recovered } from './doors.ts';
 import type { PassageDeps } from './exits.ts';
 import { createKey, resourceKey } from './normalise.ts';
@@ -58,11 +61,10 @@ type Found = Readonly<{
   row: LedgerRow;
   body: IntentBody;
   target: Target;
+  route: Route;
   type: ResourceType;
   expected: Expected;
   call: Call;
-  /** Do changes on its route take turns among all gateways? */
-  shared: boolean;
 }>;
 
 const typeNamed = (route: Route | undefined, row: LedgerRow): ResourceType | null => {
@@ -81,13 +83,13 @@ const find = async (deps: RecoveryDeps, id: LedgerId): Promise<Found | null> => 
   if (target === null || target === undefined || type === null || body.expected === null) {
     return null;
   }
+  if (route === undefined) return null;
   // Another system under the old name proves nothing of this one.
   if (target.tenant !== row.tenant) return null;
   const expected = body.expected as Expected;
   const call = locate(expected, type);
   if (call === 'unlocatable') return null;
-  const shared = route?.turns === 'shared';
-  return { row, body, target, type, expected, call, shared };
+  return { row, body, target, route, type, expected, call };
 };
 
 /** Names under which later changes of the same resource stand in the ledger. */
@@ -144,7 +146,7 @@ const look = async (deps: RecoveryDeps, found: Found): Promise<Verdict> => {
     deadline: deps.clock.monotonic() + found.target.settings.limits.wait,
     abandoned: null,
     revocation: false,
-    shared: found.shared,
+    shared: found.route.turns === 'shared',
   });
   if ('refused' in turn) return 'again';
   try {
@@ -170,19 +172,36 @@ const look = async (deps: RecoveryDeps, found: Found): Promise<Verdict> => {
 };
 
 const settleApplied = (deps: RecoveryDeps, found: Found, answer: Answer): void => {
-  const entry = found.row.id as LedgerId;
+  const { row, body, target, route, type, expected } = found;
+  const entry = row.id as LedgerId;
+  const at = deps.clock.now();
+  const resourceId = readBackId(expected, answer, type);
   deps.ledger.settle({
     kind: 'outcome',
-    at: deps.clock.now(),
+    at,
     entry,
     outcome: 'applied',
     settledBy: 'read-back',
     status: answer.status,
     code: null,
-    resourceId: readBackId(found.expected, answer, found.type),
+    resourceId,
     attempts: 0,
   });
   tell(deps, found, 'applied', 'read-back');
+  tellStands(deps.safeguards, {
+    route,
+    target,
+    client: row.client,
+    entry,
+    at,
+    actions: row.actions as readonly Action[],
+    type,
+    resourceId,
+    expected,
+    before: body.before as Resource | null,
+    after: readBackResource(expected, answer, type),
+    changes: Array.isArray(body.changes) ? (body.changes as readonly Change[]) : null,
+  });
 };
 
 const tell = (

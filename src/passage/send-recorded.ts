@@ -97,9 +97,9 @@ const contradiction = async (walk: MutationWalk, ready: Ready): Promise<Refusal 
 /** What the walk of the script proves of the entry, and the reply, where nothing contradicts it. */
 const concludedBy = (
   { sent, ended, createdId }: Walked,
-  { prepared: { operation }, script, view }: Ready,
+  { prepared: { operation, before }, script, view }: Ready,
 ): Readonly<{ settlement: Settlement; reply: Presented | Refusal }> => {
-  const told = settlementOf(operation, sent);
+  const told = settlementOf(operation, sent, before !== null);
   if (ended.kind === 'partial') {
     const resourceId = createdId ?? told.resourceId;
     const settlement = { ...told, outcome: 'in-doubt', resourceId } as const;

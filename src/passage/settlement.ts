@@ -38,10 +38,20 @@ const standingCodes: ReadonlySet<string> = new Set([
   'internal',
 ]);
 
-/** What a sent call proves of its entry. */
-export const settlementOf = (operation: Mutation, sent: Sent): Settlement => {
+/**
+ * A deletion that finds nothing, of what was there a moment ago: it may be the second try of somebody in
+ * between, whose first one did it. Such an answer refuses nothing.
+ */
+const isGoneMeanwhile = (operation: Mutation, status: number, seen: boolean): boolean =>
+  seen && operation.verb === 'delete' && (status === 404 || status === 410);
+
+/** What a sent call proves of its entry. `seen`: the resource was read right before. */
+export const settlementOf = (operation: Mutation, sent: Sent, seen: boolean): Settlement => {
   if (sent.kind === 'answered') {
-    const { outcome, resourceId } = classify(operation, sent.answer);
+    const classified = classify(operation, sent.answer);
+    const { resourceId } = classified;
+    const { status } = sent.answer;
+    const outcome = isGoneMeanwhile(operation, status, seen) ? 'in-doubt' : classified.outcome;
     return { outcome, settledBy: 'answer', resourceId, status: sent.answer.status };
   }
   const settledBy: SettledBy = standingCodes.has(sent.code)

@@ -5,7 +5,8 @@
  * is answered 503.
  */
 import { refuse, type Refusal } from '../errors.ts';
-import type { Action } from '../identity/operation.ts';
+import type { Action, Mutation } from '../identity/operation.ts';
+import type { Resource } from '../identity/scim/schema-model.ts';
 import { hidesMembers } from '../identity/scim/write-knobs.ts';
 import { membersMoved, type Moved } from '../policy/membership.ts';
 import {
@@ -25,7 +26,7 @@ import type { Prepared } from './prepare.ts';
 export type MarksOf = (word: string, id: string) => readonly string[];
 
 const none: readonly string[] = Object.freeze([]);
-const nobody: Moved = Object.freeze({ removed: none, added: none, had: null });
+const nobody: Moved = Object.freeze({ removed: none, added: none, named: none, had: null });
 
 const actionsOf = ({ effects }: Prepared): readonly Action[] => effects.map(({ action }) => action);
 
@@ -47,10 +48,22 @@ const memberMarks =
     return groups.length === 0 ? users : [...users, ...groups];
   };
 
+/**
+ * The id under which the target holds the subject: some find it by another spelling, or by another name.
+ */
+export const ownId = (operation: Mutation, before: Resource | null): string | null => {
+  const told = before?.['id'];
+  return operation.verb !== 'create' && typeof told === 'string' && told !== ''
+    ? told
+    : idOf(operation);
+};
+
 const factsOf = (prepared: Prepared, moved: Moved, marksOf: MarksOf): SubjectFacts => {
   const { operation, before, after, changes } = prepared;
   const { word } = operation.type;
-  const id = idOf(operation);
+  const asked = idOf(operation);
+  const id = ownId(operation, before);
+  const marks = id === null ? none : marksOf(word, id);
   return {
     word,
     id,
@@ -58,7 +71,7 @@ const factsOf = (prepared: Prepared, moved: Moved, marksOf: MarksOf): SubjectFac
     before,
     after,
     changes,
-    marks: id === null ? none : marksOf(word, id),
+    marks: asked === null || asked === id ? marks : [...marks, ...marksOf(word, asked)],
     ...(moved === nobody ? noMembers : markedMembers(moved, memberMarks(marksOf))),
   };
 };

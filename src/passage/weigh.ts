@@ -14,11 +14,10 @@ import type { Target } from '../snapshot.ts';
 import { askDecisionPoint } from './decision-point.ts';
 import type { Unreleased } from './doors.ts';
 import { requiresApproval } from './facts.ts';
-import { idOf } from './journey.ts';
 import type { MutationWalk } from './mutation-walk.ts';
 import { placesOf, type Place, type Tripped } from './places.ts';
 import { standsAlready, type Allowed, type Approached, type Prepared } from './prepare.ts';
-import { judgeSubjects } from './subjects.ts';
+import { judgeSubjects, ownId } from './subjects.ts';
 
 /** A mutation that grants let pass, with its facts. */
 export type Weighing = Readonly<{
@@ -136,15 +135,20 @@ export const touchesBy = (
     before,
     after,
     changes,
-    groupId: type.word === 'groups' ? idOf(operation) : null,
+    groupId: type.word === 'groups' ? ownId(operation, before) : null,
     membersHidden: hidesMembers(knobs, type),
   });
 };
 
-const urgentClaim = ({ walk, allowed }: Weighing): WindowClaim | null => {
+/** As many places as the guard that counts most of it: a hundred members are not one revocation. */
+const urgentClaim = (
+  { walk, allowed }: Weighing,
+  touches: readonly Touch[],
+): WindowClaim | null => {
   const { urgent } = allowed;
   if (urgent === null || !walk.journey.revocation) return null;
-  return { key: urgent.key, ms: urgent.ms, max: urgent.count, amount: 1, force: false };
+  const amount = touches.reduce((most, touch) => Math.max(most, touch.amount), 1);
+  return { key: urgent.key, ms: urgent.ms, max: urgent.count, amount, force: false };
 };
 
 const populationOf = async (
@@ -174,7 +178,7 @@ const weighGuards = async (
   const inForce = tripped.filter(({ guard }) => !released(guard));
   const [first] = inForce;
   if (first !== undefined && !trial) return trippedStop(walk, first);
-  const urgent = urgentClaim(weighing);
+  const urgent = urgentClaim(weighing, touches);
   const [closed = null] = unknown;
   if (closed !== null && urgent === null && !trial) return trippedStop(walk, closed);
   const looked = trial ? [...inForce, ...unknown].map(({ guard }) => guardRule(guard)) : [];

@@ -101,7 +101,10 @@ const nothingAsked: Denial = Object.freeze({
   detail: "This client was not granted such a change on this route. Ask the client's owner for it.",
 });
 
-/** The best cover of one action by one grant, or the miss that came closest. */
+/**
+ * The best cover of one action by one grant, or the miss that came closest. What an enforced grant covers
+ * whole is no trial, whichever grant is written first: guards hold for it.
+ */
 const cover = (
   grants: readonly CompiledGrant[],
   effect: Effect,
@@ -115,12 +118,21 @@ const cover = (
     if ('kind' in found) {
       closest = closer(closest, found);
     } else {
-      if (found.drop.length === 0 && found.shadow.length === 0) return found;
-      // An enforced grant that drops comes before a trial that only looks on.
-      if (best === null || (best.shadow.length > 0 && found.shadow.length === 0)) best = found;
+      if (preference(found) === 0) return found;
+      if (best === null || preference(found) < preference(best)) best = found;
     }
   }
   return best ?? closest ?? miss('nothing', effect, null, null);
+};
+
+/**
+ * An enforced grant that covers whole, a trial that does, an enforced one that drops, a trial that looks
+ * on: the least is taken.
+ */
+const preference = ({ grant, drop, shadow }: Cover): number => {
+  if (shadow.length > 0) return 3;
+  if (drop.length > 0) return 2;
+  return grant.mode === 'shadow' ? 1 : 0;
 };
 
 const coverBy = (

@@ -24,3 +24,9 @@ export const foldKey = (text: string): string => {
   const folded = decomposed.toLowerCase().toUpperCase().toLowerCase().replaceAll('ς', 'σ');
   return folded.normalize('NFKD').replace(dotted, 'i').replace(unseen, '');
 };
+
+/**
+ * The key by which ids are compared where it protects: many targets find a resource by its id in any
+ * letter case. Two ids that differ only so are taken for one.
+ */
+export const idKey = (id: string): string => foldKey(id).trim();

@@ -18,7 +18,7 @@ import {
   pathOfName,
   valueOf,
 } from './values.ts';
-import { leavesIn, nameOfPath } from './written-names.ts';
+import { isUncertain, leavesIn, nameOfPath } from './written-names.ts';
 
 /** One mutation. */
 export type PrivilegeFacts = Readonly<{
@@ -59,6 +59,19 @@ const isPrivileged = (group: Resource | null, privileged: Privileged): boolean =
   return (name !== null && privileged.group?.(name) === true) || tells(group);
 };
 
+/** Is one of several names in turn, of which a target may keep any, that of the other kind? */
+const namesOther = (changes: readonly Change[], was: boolean, { group }: Privileged): boolean => {
+  const names = changes.flatMap((change) =>
+    change.path.attribute.toLowerCase() === 'displayname' && change.op !== 'remove'
+      ? [change.value]
+      : [],
+  );
+  return (
+    names.length > 1 &&
+    names.some((name) => typeof name === 'string' && (group?.(name) === true) !== was)
+  );
+};
+
 const has = (effects: readonly Effect[], action: Action): boolean =>
   effects.some((effect) => effect.action === action);
 
@@ -85,7 +98,7 @@ const touchesGroup = (
   }
   const was = isPrivileged(before, privileged);
   const is = after === null ? was : isPrivileged(after, privileged);
-  if (was !== is) return true;
+  if (was !== is || namesOther(changes ?? [], was, privileged)) return true;
   if (!was) return false;
   if (displayNameOf(before) !== displayNameOf(after)) return true;
   // Members a target never shows are absent on both sides, so the changes have their say as well.
@@ -102,6 +115,7 @@ const touchesAttributes = (facts: PrivilegeFacts, { attributes }: Privileged): b
       before === null && after !== null && leavesIn(after).some((name) => attributes.covers(name))
     );
   }
+  if (type.word === 'users' && isUncertain(changes, attributes)) return true;
   return changes.some(({ path }) => {
     if (!attributes.covers(nameOfPath(path))) return false;
     if (before === null || after === null || type.word !== 'users') return true;

@@ -7,11 +7,11 @@
 import type { Json } from '../identity/json-value.ts';
 import type { Action } from '../identity/operation.ts';
 import type { Change, Resource } from '../identity/scim/schema-model.ts';
-import type { Moved } from './membership.ts';
 import { foldKey } from './fold-key.ts';
+import type { Moved } from './membership.ts';
 import type { Protection } from './safety.ts';
 import { displayNameOf, equal, isArray, isObject, own, pathOfName, valueOf } from './values.ts';
-import { nameOfPath, namesIn } from './written-names.ts';
+import { isUncertain, nameOfPath, namesIn } from './written-names.ts';
 
 /** A member that moves, and the rules by whose name it is marked (as a user or as a group). */
 export type MarkedMember = Readonly<{ id: string; marks: readonly string[] }>;
@@ -81,6 +81,7 @@ const keyChanges = (protection: Protection, facts: SubjectFacts): boolean => {
     return changes?.some(({ path }) => protection.keys.covers(nameOfPath(path))) === true;
   }
   if (protection.matches(before) && !protection.matches(after)) return true;
+  if (isUncertain(changes ?? [], protection.keys)) return true;
   const names = new Set([...keysOf(protection, before), ...keysOf(protection, after)]);
   return [...names].some((name) => {
     const path = pathOfName(name);
@@ -109,7 +110,12 @@ const isRenamed = ({ before, after, changes }: SubjectFacts): boolean => {
   if (before === null || after === null) {
     return changes?.some(({ path }) => path.attribute.toLowerCase() === 'displayname') === true;
   }
-  return foldKey(displayNameOf(before) ?? '') !== foldKey(displayNameOf(after) ?? '');
+  const names = (changes ?? []).filter(
+    ({ path }) => path.attribute.toLowerCase() === 'displayname',
+  );
+  return (
+    names.length > 1 || foldKey(displayNameOf(before) ?? '') !== foldKey(displayNameOf(after) ?? '')
+  );
 };
 
 /** A rule on users, and a change of a group. */
@@ -151,5 +157,7 @@ export const markedMembers = (
 ): Pick<SubjectFacts, 'removed' | 'added'> => {
   const marked = (ids: readonly string[] | null): readonly MarkedMember[] | null =>
     ids === null ? null : ids.map((id) => ({ id, marks: marksOf(id) }));
-  return { removed: marked(moved.removed), added: marked(moved.added) };
+  const { removed, named, added } = moved;
+  const leaving = removed === null ? null : [...new Set([...removed, ...named])];
+  return { removed: marked(leaving), added: marked(added) };
 };

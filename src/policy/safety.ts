@@ -57,7 +57,9 @@ export type Protection = Readonly<{
   keys: AttributeSet;
   /**
    * What asks a target for candidates; null = all of them have to be looked through, '' = nobody: it
-   * names ids and groups alone.
+   * names ids and groups alone. Targets do not find compatibility forms and invisible characters by it, so
+   * tenants of up to 5,000 of a kind are looked through whole at first; of larger ones such a spelling is
+   * protected once it is met.
    */
   filter: string | null;
   /** Changes with what the rule says, so that what was resolved for another is resolved anew. */

@@ -6,9 +6,10 @@
 import type { Action } from '../identity/operation.ts';
 import type { Change, Resource, ResourceType } from '../identity/scim/schema-model.ts';
 import { clearsAttribute } from './cleared.ts';
-import { changesMembers, membersMoved, type Moved } from './membership.ts';
+import { idKey } from './fold-key.ts';
+import { changesMembers, choosesBlindly, membersMoved, type Moved } from './membership.ts';
 import type { Guard, GuardWindow, Touch } from './safety.ts';
-import { hasValue } from './values.ts';
+import { hasValue, memberIdsOf } from './values.ts';
 
 /** One mutation, as it would go out. */
 export type TouchFacts = Readonly<{
@@ -51,8 +52,9 @@ const counterKey = (parts: readonly string[]): string => {
   return `${key.slice(0, keyLengthMax - digest.length - 1)}#${digest}`;
 };
 
+/** A group counts as one however its id is spelled. */
 const whoOf = ({ per }: Guard, { client, groupId }: TouchFacts): string =>
-  per === 'client' ? client : per === 'group' ? (groupId ?? '') : '';
+  per === 'client' ? client : per === 'group' ? idKey(groupId ?? '') : '';
 
 const size = (ids: readonly string[] | null): Amount => (ids === null ? null : ids.length);
 
@@ -100,19 +102,26 @@ const amountOf = (guard: Guard, facts: TouchFacts, moved: () => Moved): Amount =
   return larger(whole ? 1 : 0, counted);
 };
 
-/** Without a before-image: does a change take all members away, whoever they are? */
+/** Where it cannot be told who leaves: may a change take all members away, whoever they are? */
 const takesAll = ({ changes }: TouchFacts): boolean =>
   changes?.some(
     (change) =>
-      changesMembers(change) &&
-      change.path.filter === undefined &&
-      (change.op === 'remove' || (change.op === 'replace' && !hasValue(change.value))),
+      choosesBlindly(change) ||
+      (changesMembers(change) &&
+        change.path.filter === undefined &&
+        (change.op === 'remove' || (change.op === 'replace' && !hasValue(change.value)))),
   ) === true;
 
 const replacesAll = ({ changes }: TouchFacts): boolean =>
   changes?.some(
-    (change) => changesMembers(change) && change.path.filter === undefined && change.op !== 'add',
+    (change) =>
+      choosesBlindly(change) ||
+      (changesMembers(change) && change.path.filter === undefined && change.op !== 'add'),
   ) === true;
+
+/** Is somebody left in the end, such as who was named to leave and put back? */
+const keepsMembers = ({ after }: TouchFacts): boolean =>
+  after !== null && memberIdsOf(after).size > 0;
 
 type Detects = (guard: Guard, facts: TouchFacts, moved: () => Moved) => boolean;
 
@@ -127,14 +136,18 @@ const detectors: Readonly<Record<NonNullable<Guard['detect']>, Detects>> = {
   emptied: ({ above }, facts, moved) => {
     if (!aboutMembers(facts)) return false;
     const { had, removed, added } = moved();
-    if (had === null || removed === null || added === null) return takesAll(facts);
-    return had > above && removed.length === had && added.length === 0;
+    if (had !== null && had <= above) return false;
+    if (had === null || removed === null) return takesAll(facts);
+    // Who comes by a link alone, or by nothing, may be nobody.
+    if (added === null) return removed.length === had;
+    return removed.length === had && added.length === 0 && !keepsMembers(facts);
   },
   replaced: ({ above, share }, facts, moved) => {
     if (!aboutMembers(facts)) return false;
     const { had, removed } = moved();
+    if (had !== null && had <= above) return false;
     if (had === null || removed === null) return replacesAll(facts);
-    return had > above && removed.length > share * had;
+    return removed.length > share * had;
   },
   cleared: ({ attributes }, facts) => attributes !== null && clearsAttribute(attributes, facts),
 };

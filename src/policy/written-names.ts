@@ -3,7 +3,7 @@
  * answer whether a change could touch them: a name, what lies below it, and what it lies in.
  */
 import type { AttributeName } from '../identity/operation.ts';
-import type { AttributePath, Resource } from '../identity/scim/schema-model.ts';
+import type { AttributePath, Change, Filter, Resource } from '../identity/scim/schema-model.ts';
 import type { AttributeSet } from './decision.ts';
 import { hasValue, isArray, isObject, own, pathOfName } from './values.ts';
 
@@ -68,5 +68,27 @@ export const touchSet = (
       const name = attribute.toLowerCase();
       return containers.has(name) || upwards(name, urns).some((each) => exact.has(each));
     },
+  });
+};
+
+const isByValue = (filter: Filter): boolean =>
+  filter.kind === 'compare'
+    ? filter.path.attribute.toLowerCase() === 'value' && filter.operator === 'eq'
+    : filter.kind === 'or' && filter.terms.every(isByValue);
+
+/**
+ * Can it not be told from the resource before and after what these changes do to the attributes? Several
+ * values in turn, of which a target may keep any; or a removal of what a filter chooses by parts that the
+ * target need not show.
+ */
+export const isUncertain = (changes: readonly Change[], attributes: AttributeSet): boolean => {
+  const seen = new Set<string>();
+  return changes.some(({ op, path }) => {
+    if (path.filter !== undefined && (op !== 'remove' || isByValue(path.filter))) return false;
+    const name = nameOfPath(path);
+    if (!attributes.covers(name)) return false;
+    if (path.filter !== undefined || seen.has(name.toLowerCase())) return true;
+    seen.add(name.toLowerCase());
+    return false;
   });
 };

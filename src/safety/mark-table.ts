@@ -1,7 +1,9 @@
 /**
  * Marks in memory, by tenant, word and id: which rules protect a resource is two Map accesses. The
  * table is swapped whole on a read of the store; what is found meanwhile is added, never taken away.
+ * A mark is found by its id in any letter case, as many targets find the resource.
  */
+import { idKey } from '../policy/fold-key.ts';
 import type { ProtectionMark } from './mark-store.ts';
 
 /** What names a mark. */
@@ -22,7 +24,7 @@ type Entry = readonly ProtectionMark[];
 const none: readonly string[] = Object.freeze([]);
 
 /** The key of a mark among the marks of its tenant, rule aside. */
-const placeOf = (word: string, id: string): string => `${word}\n${id}`;
+const placeOf = (word: string, id: string): string => `${word}\n${idKey(id)}`;
 
 /** One text that names a mark. */
 export const markKey = ({ tenant, rule, word, id }: MarkName): string =>
@@ -35,7 +37,7 @@ export const makeMarkTable = (marks: readonly ProtectionMark[]): MarkTable => {
     tenants
       .get(tenant)
       ?.get(placeOf(word, id))
-      ?.some((one) => one.rule === rule) ?? false;
+      ?.some((one) => one.rule === rule && one.id === id) ?? false;
   const add = (mark: ProtectionMark): boolean => {
     if (has(mark)) return false;
     const entries = tenants.get(mark.tenant) ?? new Map<string, Entry>();
@@ -48,7 +50,7 @@ export const makeMarkTable = (marks: readonly ProtectionMark[]): MarkTable => {
   return {
     rulesOf: (tenant, word, id) => {
       const entry = tenants.get(tenant)?.get(placeOf(word, id));
-      return entry === undefined ? none : entry.map(({ rule }) => rule);
+      return entry === undefined ? none : [...new Set(entry.map(({ rule }) => rule))];
     },
     has,
     add,

@@ -9,7 +9,7 @@ import type { Resource, ResourceType } from '../identity/scim/schema-model.ts';
 import type { Protection, TenantSafety } from '../policy/safety.ts';
 import type { Target } from '../snapshot.ts';
 import type { AskDeps } from './ask-target.ts';
-import { readAll, readOne, type Budget, type Listing, type Unread } from './read-all.ts';
+import { countAll, readAll, readOne, type Budget, type Listing, type Unread } from './read-all.ts';
 
 /** A resource that a rule protects. */
 export type Marked = Readonly<{ word: 'users' | 'groups'; id: string }>;
@@ -22,6 +22,8 @@ export type Looking = Readonly<{
   target: Target;
   types: Readonly<Record<'users' | 'groups', ResourceType>>;
   budget: Budget;
+  /** Rules for which nobody is left to the target's filter, where the tenant is small enough. */
+  whole: ReadonlySet<string>;
 }>;
 
 /** Levels of groups within groups; what lies deeper leaves the rule unresolved, for nobody knows its end. */
@@ -83,37 +85,59 @@ const isGroup = (
 
 type Walk = Readonly<{ deps: AskDeps; looking: Looking; findings: Findings }>;
 
-/** Lists for each rule that has a filter, and one list for all that look at everybody. */
-const listingsOf = (rules: readonly Protection[]): readonly (readonly Protection[])[] => {
+/** Resources of one kind up to which a rule is looked through whole at first. */
+export const wholeMax = 5_000;
+
+/** What one list is asked for; `filter` null: everybody. `needing`: rules that rest on it being whole. */
+type Listed = Readonly<{
+  rules: readonly Protection[];
+  needing: readonly Protection[];
+  filter: string | null;
+}>;
+
+/**
+ * Lists for each rule that has a filter, and one list of everybody, where some rule or membership needs
+ * it. Who is listed anyway is judged by all rules: a target's filter does not find full-width, decomposed
+ * or invisible spellings, for which patterns are made as well.
+ */
+const listingsOf = async (
+  { deps, looking }: Walk,
+  word: 'users' | 'groups',
+  rules: readonly Protection[],
+  needsAll: boolean,
+): Promise<readonly Listed[]> => {
   const searching = rules.filter(searches);
   const all = searching.filter(({ filter }) => filter === null);
-  const narrow = searching.filter(({ filter }) => filter !== null).map((rule) => [rule]);
-  return all.length === 0 ? narrow : [...narrow, all];
+  const narrow = searching
+    .filter(({ filter }) => filter !== null)
+    .map((rule) => ({ rules: [rule], needing: [rule], filter: rule.filter }));
+  if (needsAll || all.length > 0)
+    return [...narrow, { rules: searching, needing: all, filter: null }];
+  if (!searching.some(({ name }) => looking.whole.has(name))) return narrow;
+  const counted = await countAll(deps, looking.target, looking.types[word]);
+  const few = 'count' in counted && counted.count !== null && counted.count <= wholeMax;
+  return few ? [{ rules: searching, needing: searching, filter: null }] : narrow;
 };
 
 /** Matches of rules over one type. `everybody` sees each resource of the whole list, where there is one. */
 const match = async (
-  { deps, looking, findings }: Walk,
+  walk: Walk,
   word: 'users' | 'groups',
   rules: readonly Protection[],
   everybody: Readonly<{ rules: readonly Protection[]; see(resource: Resource, id: string): void }>,
 ): Promise<void> => {
+  const { deps, looking, findings } = walk;
   const { target, types, budget } = looking;
-  const listings = listingsOf(rules);
   const needsAll = everybody.rules.length > 0;
-  const isAll = (listed: readonly Protection[]): boolean => listed[0]?.filter === null;
-  const wanted = needsAll && !listings.some(isAll) ? [...listings, []] : listings;
-  for (const listed of wanted) {
-    const all = listed.length === 0 || isAll(listed);
+  for (const { rules: listed, needing, filter } of await listingsOf(walk, word, rules, needsAll)) {
     const excluded =
       word === 'groups' && !listed.some(({ keys }) => keys.covers('members')) ? ['members'] : [];
-    const filter = listed[0]?.filter ?? null;
     const listing: Listing = { target, type: types[word], filter, excluded, budget };
     const unread = await readAll(deps, listing, (resource, id) => {
       for (const rule of listed) if (rule.matches(resource)) findings.mark(rule.name, { word, id });
-      if (all && needsAll) everybody.see(resource, id);
+      if (filter === null && needsAll) everybody.see(resource, id);
     });
-    findings.fail(all ? [...listed, ...everybody.rules] : listed, unread);
+    findings.fail(filter === null ? [...needing, ...everybody.rules] : needing, unread);
   }
 };
 

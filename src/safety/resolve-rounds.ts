@@ -69,13 +69,27 @@ export const typeAt = ({ routes }: Snapshot, target: string, word: string): Reso
   return route?.types[word] ?? (Object.hasOwn(coreTypes, word) ? (coreTypes[word] ?? null) : null);
 };
 
-const lookingAt = (snapshot: Snapshot, safety: TenantSafety): Looking | null => {
-  const target = usableTarget(snapshot, safety.targets);
+const lookingAt = (
+  { snapshot, standing }: Pick<RoundsDeps, 'snapshot' | 'standing'>,
+  safety: TenantSafety,
+): Looking | null => {
+  const current = snapshot();
+  const target = usableTarget(current, safety.targets);
   if (target === null) return null;
-  const users = typeAt(snapshot, target.name, 'users');
-  const groups = typeAt(snapshot, target.name, 'groups');
+  const users = typeAt(current, target.name, 'users');
+  const groups = typeAt(current, target.name, 'groups');
   if (users === null || groups === null) return null;
-  return { target, types: { users, groups }, budget: { resources: resourcesMax } };
+  const { tenant, protections } = safety;
+  // At first nobody is left to a filter: who was there before must not be missed for his spelling.
+  const fresh = protections.filter(
+    ({ name: rule, digest }) => standing.resolvedAt({ tenant, rule, digest }) === null,
+  );
+  return {
+    target,
+    types: { users, groups },
+    budget: { resources: resourcesMax },
+    whole: new Set(fresh.map(({ name }) => name)),
+  };
 };
 
 const tenantsWithRules = ({ tenants }: Snapshot): readonly TenantSafety[] =>
@@ -100,7 +114,7 @@ const resolveTenant = async (
 ): Promise<ReadonlyMap<string, string>> => {
   const { standing, clock } = deps;
   const { tenant, protections } = safety;
-  const looking = lookingAt(deps.snapshot(), safety);
+  const looking = lookingAt(deps, safety);
   const looked: ReadonlyMap<string, Looked> =
     looking === null ? new Map() : await lookThrough(deps, safety, looking);
   const failures = new Map<string, string>();

@@ -490,6 +490,19 @@ const warned: readonly (readonly [string, string, string])[] = [
     'no SCIM route leads to this tenant, so nothing is ever looked through or protected (targets.t2.protected)',
   ],
   [
+    'another tenant leads past it',
+    small({
+      targets: `${target('    protected: [{ name: p, users: { ids: [x] }, never: [delete] }]\n', 't1', '    tenant: prod\n')}  t2: { baseUrl: "https://T1.example.com.:443/other" }\n`,
+      routes: ['t1', 't2']
+        .map(
+          (name) =>
+            `  ${name}:\n    path: /scim/${name}\n    scim: ${name}\n    grants: [{ client: c1, use: p1 }]\n`,
+        )
+        .join(''),
+    }),
+    'it leads to the host of t1 as another tenant, so the safety rules there do not hold here; where it is one system, write the same tenant (targets.t2)',
+  ],
+  [
     'a notice is not signed',
     small({
       targets: `${target('')}  t2: { baseUrl: https://t2.example.com }\n`,
@@ -510,6 +523,20 @@ for (const [title, text, expected] of warned) {
     );
   });
 }
+
+test('the tenant of an address is its origin, however that is spelled', async () => {
+  const spellings = [
+    'https://T1.Example.COM',
+    'https://t1.example.com.:443',
+    'https://t1.example.com/v2',
+  ];
+  const targets = spellings.map((url, at) => `  t${at + 1}: { baseUrl: "${url}" }\n`).join('');
+  const snapshot = await snapshotOf(small({ targets }));
+  assert.deepEqual(
+    spellings.map((_, at) => snapshot.targets[`t${at + 1}`]?.tenant),
+    spellings.map(() => 'https://t1.example.com'),
+  );
+});
 
 test('whoever can approve and is granted what is counted is told nothing', async () => {
   const text = guard('actions: [users:update], count: 5, in: 1h').replace(

@@ -55,6 +55,7 @@ describe('evidence of a session', () => {
       repairs: rest.repairs,
       code: null,
       hold: null,
+      override: null,
       reverses: [],
       shadowed: [],
     });

@@ -25,6 +25,7 @@ export type OddTarget = Readonly<{
 export const startOddTarget = async (
   knobs: string,
   change: (config: string) => string = (config) => config,
+  clients?: readonly string[],
 ): Promise<OddTarget> => {
   const store = makeScimStore(() => Date.now());
   let bent: Parameters<OddTarget['bend']>[0] = null;
@@ -36,6 +37,7 @@ export const startOddTarget = async (
     return store.handle(call.method, call.path, call.query.toString(), text);
   });
   const fixture = await startFixture({
+    ...(clients === undefined ? {} : { clients }),
     config: () =>
       change(mainConfig(stub.url).replace('timeout: 5s', `timeout: 5s\n    knobs: ${knobs}`)),
   });

@@ -278,6 +278,17 @@ export const readBackId = (
   return typeof id === 'string' ? id : null;
 };
 
+/** The resource that a read-back shows; null where it shows none, or several. */
+export const readBackResource = (
+  expected: Expected,
+  answer: Answer,
+  type: ResourceType,
+): Resource | null => {
+  if (expected.kind !== 'created') return isRead(answer) ? resourceOf(answer, type) : null;
+  const found = foundCreated(expected, answer, type);
+  return found?.length === 1 ? (found[0] ?? null) : null;
+};
+
 /** Dates of targets are often cut to whole seconds. */
 const secondMs = 1_000;
 
