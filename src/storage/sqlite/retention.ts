@@ -7,6 +7,7 @@ import type { Database } from 'better-sqlite3';
 import type { LedgerStore } from '../../ledger/store.ts';
 import { bounds } from '../bounds.ts';
 import { makeLookupWrites } from './lookups.ts';
+import type { MovedPlace } from './window-sums.ts';
 
 const sql = {
   chain: 'SELECT first FROM chain',
@@ -24,7 +25,7 @@ const sql = {
   dropFresh: 'DELETE FROM fresh_lookups WHERE first < ?',
   dropPlaces: `DELETE FROM places WHERE (key, at, writer, sequence) IN
     (SELECT key, at, writer, sequence FROM places WHERE until < ? ORDER BY until
-      LIMIT ${bounds.placeSlice})`,
+      LIMIT ${bounds.placeSlice}) RETURNING key, at, amount`,
   dropCheckpoints: `DELETE FROM checkpoints WHERE size <
     (SELECT max(size) FROM checkpoints WHERE size < ?)`,
 };
@@ -65,22 +66,25 @@ const makeRetention = (database: Database) => {
   };
 };
 
-/** Prepares retention; each call is one slice. `placesGone` is told where places were removed. */
-export const makeRetentionSlices = (database: Database, placesGone: () => void) => {
+/** Prepares retention; each call is one slice. `placesGone` is told which places were removed. */
+export const makeRetentionSlices = (
+  database: Database,
+  placesGone: (places: readonly MovedPlace[]) => void,
+) => {
   const chain = database.prepare<[], { first: number }>(sql.chain);
   const { dropDead } = makeLookupWrites(database);
   const retention = makeRetention(database);
-  const dropPlaces = database.prepare(sql.dropPlaces);
+  const dropPlaces = database.prepare<[number], MovedPlace>(sql.dropPlaces);
   return (limits: Parameters<LedgerStore['maintain']>[0]) => {
     const start = chain.get();
     if (start === undefined) return { bodies: 0, batches: 0, more: false };
     const bodies = retention.bodies.immediate(limits.bodiesBefore);
     const batches = retention.batches.immediate(limits.ledgerBefore);
-    const places = dropPlaces.run(limits.placesBefore).changes;
-    if (places > 0) placesGone();
+    const gone = dropPlaces.all(limits.placesBefore);
+    placesGone(gone);
     const runs = dropDead.immediate(start.first);
     const whole = bodies === sliceBatches || batches === sliceBatches;
-    const more = whole || places === bounds.placeSlice || runs;
+    const more = whole || gone.length === bounds.placeSlice || runs;
     return { bodies, batches, more };
   };
 };
