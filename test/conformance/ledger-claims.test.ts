@@ -228,6 +228,27 @@ for (const engine of enginesUnderTest) {
     );
 
     void test(
+      'upkeep goes through more windows than one slice looks at, round after round',
+      withStores(engine, writer, async ({ ledger }) => {
+        const { append } = writes(ledger);
+        const windows = (from: number, ms: number) =>
+          Array.from({ length: 32 }, (_, at) => place({ key: `${from} ${at}`, ms, max: 99 }));
+        const lines = (ms: number) =>
+          Array.from({ length: 40 }, (_, from) => claiming(taking(...windows(from, ms))));
+        for (const placesBefore of [start + 11, start + 21]) {
+          await append(...lines(placesBefore - start - 1));
+          let slices = 0;
+          while ((await ledger.maintain({ ...keep, placesBefore })).more) slices += 1;
+          assert.ok(slices > 0 && slices < 10, String(slices));
+          for (const key of ['0 0', '20 7', '39 31'])
+            assert.equal(await roomOf(ledger, place({ key, ms: hour, max: 1 })), 1, key);
+          await ledger.maintain({ ...keep, placesBefore: start + 2 * hour });
+          await ledger.maintain({ ...keep, placesBefore: start + 2 * hour });
+        }
+      }),
+    );
+
+    void test(
       'claims of a hold that is not there are refused',
       withStores(engine, writer, async ({ ledger }) => {
         const { append } = writes(ledger);
