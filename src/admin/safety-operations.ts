@@ -1,10 +1,12 @@
 /**
- * The admin operations on protection: whom rules protect and since when, looking through now, taking a
- * mark away, and break-glass overrides, which take two named people. Ids of subjects name nobody.
+ * The admin operations on safety: how full guards are, whom rules protect and since when, looking through
+ * now, taking a mark away, and break-glass overrides, which take two named people. Ids of subjects name
+ * nobody.
  */
 import { z } from 'zod';
 import { isRefusal, refuse } from '../errors.ts';
 import { parseOverrideId, type OverrideId } from '../ids.ts';
+import { printDuration } from '../passage/places.ts';
 import { parseDurationMs } from '../scalars.ts';
 import type { Override } from '../safety/override-store.ts';
 import type { Acting } from '../safety/overrides.ts';
@@ -222,7 +224,36 @@ const overrideOperations: readonly AdminOperation[] = [
   }),
 ];
 
+const guardOperations: readonly AdminOperation[] = [
+  operation({
+    name: 'guards.list',
+    title: 'Windows of guards: what each holds now against its limit, the fullest first',
+    method: 'GET',
+    path: '/guards',
+    role: 'viewer',
+    input: z.strictObject({
+      tenant: text.optional(),
+      guard: text.optional(),
+      client: text.optional(),
+      group: text.optional(),
+    }),
+    act: () => null,
+    run: async ({ safety }, _person, query) => {
+      const uses = await safety.guards(query);
+      if (isRefusal(uses)) return uses;
+      return json(
+        uses.map(({ ms, freesAt, ...use }) => ({
+          ...use,
+          in: printDuration(ms),
+          freesAt: iso(freesAt),
+        })),
+      );
+    },
+  }),
+];
+
 export const safetyOperations: readonly AdminOperation[] = [
+  ...guardOperations,
   ...protectionOperations,
   ...overrideOperations,
 ];

@@ -1,4 +1,4 @@
-/** Commands on protection and break-glass overrides: entries of the table of state commands. */
+/** Commands on guards, protection and break-glass overrides: entries of the table of state commands. */
 import { pick, type StateCommand } from './state-command.ts';
 
 const reason = ['--reason <text>', 'why; required'] as const;
@@ -6,6 +6,18 @@ const ofTenant = ['--tenant <name>', 'of this tenant'] as const;
 const ofRule = ['--rule <name>', 'of this rule of protection'] as const;
 
 export const safetyCommands: readonly StateCommand[] = Object.freeze([
+  {
+    usage: 'guards list',
+    operation: 'guards.list',
+    options: [
+      ofTenant,
+      ['--guard <name>', 'only of this guard'],
+      ['--client <name>', 'only what this client fills'],
+      ['--group <id>', 'also windows per group, of this one'],
+    ],
+    columns: ['tenant', 'rule', 'window', 'in', 'who', 'used', 'limit', 'then', 'freesAt'],
+    input: (_args, options) => pick(options, ['tenant', 'guard', 'client', 'group']),
+  },
   {
     usage: 'protection rules',
     operation: 'protection.rules',

@@ -36,7 +36,7 @@ export const printDuration = (ms: number): string => {
 };
 
 /** The smaller of count and share; a share of few is at least 1. Null: the share of what is not known. */
-const maxOf = ({ count, share }: GuardWindow, of: number | null): number | null => {
+export const maxOf = ({ count, share }: GuardWindow, of: number | null): number | null => {
   if (share === null) return count;
   if (of === null) return null;
   const portion = Math.max(1, Math.floor(share * of));

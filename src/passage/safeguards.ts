@@ -119,6 +119,7 @@ export interface UseNotes {
       client: string;
       rule: string;
       actions: readonly Action[];
+      /** The same name may stand there twice. */
       attributes: readonly string[];
       verdict: 'allowed' | 'denied';
       shadow: readonly Denial[];

@@ -3,6 +3,12 @@ import type { Clock } from '../clock.ts';
 import type { Journey } from './journey.ts';
 import { noSafeguards, type Safeguards } from './safeguards.ts';
 
+const attributesOf = (effects: Journey['effects']): readonly string[] => {
+  const [first, second] = effects;
+  if (second === undefined) return first?.attributes ?? [];
+  return effects.flatMap(({ attributes }) => attributes);
+};
+
 /** Of one journey, once, when its decision is made; people are nobody's grant. */
 export const tellUse = (
   { safeguards, clock }: Readonly<{ safeguards: Safeguards; clock: Pick<Clock, 'now'> }>,
@@ -18,7 +24,7 @@ export const tellUse = (
     client: passage.actor.client.name,
     rule: granted?.rule ?? journey.rule ?? '',
     actions,
-    attributes: [...new Set(effects.flatMap(({ attributes }) => attributes))],
+    attributes: attributesOf(effects),
     // A guard that stops it, or people who are asked, take nothing from what grants said.
     verdict: granted === null ? 'denied' : 'allowed',
     shadow: granted?.shadow ?? [],

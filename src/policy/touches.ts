@@ -52,6 +52,14 @@ const counterKey = (parts: readonly string[]): string => {
   return `${key.slice(0, keyLengthMax - digest.length - 1)}#${digest}`;
 };
 
+/** Stable key of a guard's window: of a client, a group, or '' where the whole tenant is counted together. */
+export const windowKey = (
+  tenant: string,
+  guard: Pick<Guard, 'name'>,
+  window: Pick<GuardWindow, 'name'>,
+  who: string,
+): string => counterKey([tenant, guard.name, window.name, who]);
+
 /** A group counts as one however its id is spelled. */
 const whoOf = ({ per }: Guard, { client, groupId }: TouchFacts): string =>
   per === 'client' ? client : per === 'group' ? idKey(groupId ?? '') : '';
@@ -166,7 +174,7 @@ const touchOf = (
   return {
     guard,
     window: known ? window : null,
-    key: counterKey([facts.tenant, guard.name, window.name, whoOf(guard, facts)]),
+    key: windowKey(facts.tenant, guard, window, whoOf(guard, facts)),
     amount,
     shareOf: known ? shareOf : null,
     members,

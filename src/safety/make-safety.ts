@@ -11,6 +11,7 @@ import type { Snapshot } from '../snapshot.ts';
 import type { StoreFeed } from '../store-feed.ts';
 import type { Targets } from '../targets/send.ts';
 import type { Observer } from '../telemetry/observe.ts';
+import { listGuards, type GuardQuery, type GuardUse } from './guard-list.ts';
 import type { MarkStore, ProtectionMark } from './mark-store.ts';
 import type { MarkName } from './mark-table.ts';
 import { makeOverrideStanding } from './override-standing.ts';
@@ -20,6 +21,7 @@ import type { PopulationStore } from './population-store.ts';
 import { makePopulations } from './populations.ts';
 import { makeProtectionStanding } from './protection-standing.ts';
 import { makeResolveRounds, type RuleState } from './resolve-rounds.ts';
+import type { WindowStore } from './window-store.ts';
 
 /** What admin operations do here. */
 export type SafetyDesk = Readonly<{
@@ -31,6 +33,8 @@ export type SafetyDesk = Readonly<{
   /** Looks every tenant through now. */
   resolve(): Promise<readonly RuleState[] | Refusal>;
   overrides: Overrides;
+  /** Windows of guards, the fullest first. */
+  guards(query: GuardQuery): Promise<readonly GuardUse[] | Refusal>;
 }>;
 
 /** The ports this room stands on. */
@@ -38,6 +42,7 @@ export type SafetyStores = Readonly<{
   protectionMarks: MarkStore;
   overrides: OverrideStore;
   populations: PopulationStore;
+  windows: WindowStore;
   feed: StoreFeed;
 }>;
 
@@ -116,6 +121,7 @@ export const makeSafety = (deps: SafetyDeps): Safety => {
       forget: standing.forget,
       resolve: () => rounds.run(),
       overrides: acts,
+      guards: (query) => listGuards(deps, query, clock.now()),
     },
     state: () => {
       const now = clock.now();
@@ -156,5 +162,6 @@ export const makeSafetyDesk = (deps: DeskDeps): SafetyDesk => {
     resolve: async () =>
       refuse('value_invalid', 'No gateway runs here that could look: ask one with --admin.'),
     overrides: makeOverrides({ ...deps, store: stores.overrides, standing }),
+    guards: (query) => listGuards(deps, query, clock.now()),
   };
 };

@@ -32,6 +32,7 @@ export const bounds = Object.freeze({
   checksClaimed: 100,
   checksListed: 1_000,
   checksPruned: 1_000,
+  windowsHeld: 1_000,
   usesAdded: 1_000,
   usesSummed: 20_000,
   usesPruned: 10_000,

@@ -1,11 +1,26 @@
 /**
  * The tables of the safety ports as every engine has them, for `store copy`. A hold that was released at
- * its source since an earlier copy must not wait at the target: the newer row replaces the older.
+ * its source since an earlier copy must not wait at the target: the newer row replaces the older. Places
+ * that were taken in windows of guards count on at the target.
  */
 import type { CopiedTable } from './copied-tables.ts';
 
 /** All of them; the order does not matter. */
 export const safetyTables: readonly CopiedTable[] = [
+  {
+    name: 'places',
+    key: ['key', 'at', 'writer', 'sequence'],
+    newer: 'given_back',
+    columns: {
+      key: 'bytea',
+      at: 'bigint',
+      writer: 'text',
+      sequence: 'bigint',
+      amount: 'bigint',
+      until: 'bigint',
+      given_back: 'boolean',
+    },
+  },
   {
     name: 'holds',
     key: ['id'],

@@ -14,6 +14,7 @@ import type { UseStore } from '../reports/use-store.ts';
 import type { MarkStore } from '../safety/mark-store.ts';
 import type { OverrideStore } from '../safety/override-store.ts';
 import type { PopulationStore } from '../safety/population-store.ts';
+import type { WindowStore } from '../safety/window-store.ts';
 import type { StoreFeed } from '../store-feed.ts';
 import type { FreezeStore } from '../targets/store.ts';
 import type { TableCopying } from './copied-tables.ts';
@@ -31,6 +32,7 @@ export type Stores = Readonly<{
   protectionMarks: MarkStore;
   overrides: OverrideStore;
   populations: PopulationStore;
+  windows: WindowStore;
   checks: CheckStore;
   uses: UseStore;
   /** Rows of webhooks, deliveries and safety, for `store copy`. */

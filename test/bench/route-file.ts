@@ -66,7 +66,7 @@ ${webhooks.receiver === null ? '' : '    deliver:\n      - { name: pass, to: rec
 
 /** Rules of the target: the windows count what is measured, and are never full. */
 const safety = `    guards:
-      - { name: changes, actions: ["users:update", "users:create"], count: 1000000000, in: 1m, per: client }
+      - { name: changes, actions: ["users:update", "users:create"], count: 1000000, in: 1h, per: client }
       - { name: leaves, actions: ["users:deactivate", "users:delete"], count: 25, in: 1h, slow: { count: 100, in: 7d } }
 `;
 

@@ -18,10 +18,11 @@ export type Cause = Readonly<{
 const awayMs = (draw: () => number): number => 200 + Math.floor(draw() * 1_300);
 
 /**
- * What every batch of the ledger is committed with; looked for in what goes to PostgreSQL: the name of
- * the prepared statement, which is a transaction of its own, in the message that runs it (Bind).
+ * What every batch of the ledger is committed with, one without claims or one with; looked for in what
+ * goes to PostgreSQL: the name of the prepared statement, which is a transaction of its own, in the
+ * message that runs it (Bind).
  */
-const commitMarker = '\0append\0';
+const commitMarkers = ['\0append\0', '\0append-claiming\0'];
 /** End of PostgreSQL's answer outside of a transaction (ReadyForQuery, status I). */
 const committed = Buffer.from([0x5a, 0, 0, 0, 5, 0x49]);
 const cutWithinMs = 5_000;
@@ -29,7 +30,7 @@ const cutWithinMs = 5_000;
 const cutAt =
   (when: 'before' | 'after') =>
   async ({ proxy }: Several): Promise<number> => {
-    const cut = proxy.cutNext({ marker: commitMarker, when, answered: committed });
+    const cut = proxy.cutNext({ marker: commitMarkers, when, answered: committed });
     await Promise.race([cut, sleep(cutWithinMs)]);
     if (proxy.forget()) throw new Error('no commit passed: the marker is not what it was');
     return performance.now();

@@ -18,9 +18,13 @@ const calmMs = 250;
 const recoveryMsMax = 30_000;
 const problemsShown = 20;
 
-/** Changes closer together than `settleAfter` explain each other, and stay in doubt. */
+/**
+ * Changes closer together than `settleAfter` explain each other, and stay in doubt. The guard counts every
+ * second kind of change and is never full, so batches with claims and without are both cut.
+ */
 const settings =
-  ', settleAfter: 10ms, timeout: 1s, breaker: { minimum: 10000 }, limits: { concurrent: 64, queue: 1000 }';
+  ', settleAfter: 10ms, timeout: 1s, breaker: { minimum: 10000 }, limits: { concurrent: 64, queue: 1000 }' +
+  ', guards: [{ name: many, actions: ["users:create", "users:delete"], count: 1000000, in: 1h }]';
 
 const configOf = (url: string): string =>
   campaignConfig(targetAndRoute('users', url, settings), {

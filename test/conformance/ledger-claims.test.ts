@@ -228,6 +228,27 @@ for (const engine of enginesUnderTest) {
     );
 
     void test(
+      'upkeep goes through more windows than one slice looks at, round after round',
+      withStores(engine, writer, async ({ ledger }) => {
+        const { append } = writes(ledger);
+        const windows = (from: number, ms: number) =>
+          Array.from({ length: 32 }, (_, at) => place({ key: `${from} ${at}`, ms, max: 99 }));
+        const lines = (ms: number) =>
+          Array.from({ length: 40 }, (_, from) => claiming(taking(...windows(from, ms))));
+        for (const placesBefore of [start + 11, start + 21]) {
+          await append(...lines(placesBefore - start - 1));
+          let slices = 0;
+          while ((await ledger.maintain({ ...keep, placesBefore })).more) slices += 1;
+          assert.ok(slices > 0 && slices < 10, String(slices));
+          for (const key of ['0 0', '20 7', '39 31'])
+            assert.equal(await roomOf(ledger, place({ key, ms: hour, max: 1 })), 1, key);
+          await ledger.maintain({ ...keep, placesBefore: start + 2 * hour });
+          await ledger.maintain({ ...keep, placesBefore: start + 2 * hour });
+        }
+      }),
+    );
+
+    void test(
       'claims of a hold that is not there are refused',
       withStores(engine, writer, async ({ ledger }) => {
         const { append } = writes(ledger);
@@ -240,39 +261,46 @@ for (const engine of enginesUnderTest) {
       }),
     );
 
-    void test(
-      'any run of batches takes what a plain count allows',
-      withStores(engine, writer, async ({ ledger }) => {
-        const window = fc.record({
-          key: fc.constantFrom('a', 'b'),
-          ms: fc.constantFrom(5, 20),
-          max: fc.integer({ min: 0, max: 6 }),
-          amount: fc.integer({ min: 1, max: 3 }),
-          force: fc.boolean(),
-        });
-        const step = fc.record({
-          wait: fc.integer({ min: 0, max: 3 }),
-          back: fc.option(fc.nat(30), { nil: null }),
-          intents: fc.array(
-            fc.record({
-              wait: fc.integer({ min: 0, max: 2 }),
-              windows: fc.array(window, { maxLength: 3 }),
-            }),
-            { minLength: 1, maxLength: 4 },
-          ),
-        });
-        let round = 0;
-        await fc.assert(
-          fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 8 }), async (steps) => {
-            round += 1;
-            await followsModel(ledger, steps, `${round}`);
-          }),
-          { numRuns: 40 },
-        );
-      }),
-    );
+    // Seconds in one step, so that windows begin and end in the midst of what an engine may sum.
+    for (const stepMs of [1, 4_999]) {
+      void test(
+        `any run of batches takes what a plain count allows, in steps of ${stepMs} ms`,
+        withStores(engine, writer, ({ ledger }) => takesWhatFits(ledger, stepMs)),
+      );
+    }
   });
 }
+
+/** Plays any steps against a store; times are whole steps. */
+const takesWhatFits = async (ledger: LedgerStore, stepMs: number): Promise<void> => {
+  const steps = (most: number) => fc.integer({ min: 0, max: most }).map((count) => count * stepMs);
+  const window = fc.record({
+    key: fc.constantFrom('a', 'b'),
+    ms: fc.constantFrom(5 * stepMs, 20 * stepMs),
+    max: fc.integer({ min: 0, max: 6 }),
+    amount: fc.integer({ min: 1, max: 3 }),
+    force: fc.boolean(),
+  });
+  const step = fc.record({
+    wait: steps(3),
+    back: fc.option(fc.nat(30), { nil: null }),
+    intents: fc.array(
+      fc.record({
+        wait: steps(2),
+        windows: fc.array(window, { maxLength: 3 }),
+      }),
+      { minLength: 1, maxLength: 4 },
+    ),
+  });
+  let round = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 8 }), async (played) => {
+      round += 1;
+      await followsModel(ledger, played, `${round}`);
+    }),
+    { numRuns: 40 },
+  );
+};
 
 type Step = Readonly<{
   wait: number;

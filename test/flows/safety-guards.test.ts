@@ -1,6 +1,8 @@
 /** Guards at work: one counter whatever the door, held above the limit and never lost. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { localPerson, perform } from '../../src/admin/operation.ts';
+import { adminOperations } from '../../src/admin/operations.ts';
 import { bulk, resultsOf } from '../support/bulk-calls.ts';
 import { startFixture, type Fixture } from '../support/fixture.ts';
 import {
@@ -118,6 +120,39 @@ describe('a guard', () => {
       });
       assert.equal(answer.status, 200, answer.text);
     }
+  });
+
+  it('tells how near each window is, the fullest first', async () => {
+    const { context } = fixture.gateway;
+    const list = adminOperations.find(({ name }) => name === 'guards.list');
+    assert.ok(list !== undefined);
+    const listed = async (input: object) => {
+      const answer = await perform(list, context, localPerson, input);
+      assert.ok('json' in answer, JSON.stringify(answer));
+      return answer.json as readonly Record<string, unknown>[];
+    };
+    const shown = (rows: readonly Record<string, unknown>[]) =>
+      rows.map(({ rule, who, used, limit }) => [rule, who, used, limit]);
+    const all = await listed({});
+    const [fullest, ...next] = shown(all);
+    assert.deepEqual(fullest, [leave, 'trial', 5, 3]);
+    // All full, in the order of the configuration.
+    assert.deepEqual(next.slice(0, 3), [
+      [leave, 'full', 3, 3],
+      [leave, 'quick', 3, 3],
+      ['routes.sandbox.urgent', 'quick', 2, 2],
+    ]);
+    assert.ok(
+      all.some(
+        ({ rule, used, freesAt }) => rule === 'guards.renames' && used === 0 && freesAt === null,
+      ),
+    );
+    const [one, ...others] = await listed({ guard: 'leave', client: 'full' });
+    assert.deepEqual(others, []);
+    assert.deepEqual([one?.['in'], one?.['then'], one?.['window']], ['1h', 'hold', 'fast']);
+    const frees = Date.parse(String(one?.['freesAt'])) - Date.now();
+    assert.ok(frees > 3_500_000 && frees <= 3_600_000, String(one?.['freesAt']));
+    assert.deepEqual(await listed({ tenant: 'elsewhere' }), []);
   });
 
   it('trips by what a change is, and denies where it says so', async () => {

@@ -2,7 +2,12 @@
 import assert from 'node:assert/strict';
 import { suite, test } from 'node:test';
 import { copyTables } from '../../src/storage/copied-tables.ts';
+import { ledgerId } from '../../src/ids.ts';
+import { encodeBatch, type Line } from '../../src/ledger/batch.ts';
+import { genesis } from '../../src/ledger/chain.ts';
 import type { Stores } from '../../src/storage/stores.ts';
+import { intent, keyRing, outcome } from '../ledger/fixture.ts';
+import { lineOf } from '../support/chains.ts';
 import { enginesUnderTest, postgres } from '../support/engines.ts';
 import { newCheck, newHold, newMark, newOverride, newUse, start } from '../support/safety-rows.ts';
 
@@ -41,6 +46,30 @@ const open = async () => {
     await to.close();
   };
   return { from, to, close };
+};
+
+const window = {
+  key: 'slack\nleavers\nfast\nentra',
+  ms: 3_600_000,
+  max: 3,
+  amount: 1,
+  force: false,
+};
+const claiming = (at: number): Line => ({
+  ...lineOf(intent({ at })),
+  claims: { windows: [window], hold: null },
+});
+const append = async ({ ledger }: Stores, ...lines: readonly Line[]) => {
+  const writer = '0badcafe';
+  const { next, digest } = await ledger.head(writer);
+  const from = { writer, first: next, previous: digest ?? genesis(writer) };
+  return ledger.append(encodeBatch(lines, from, keyRing), { reserve: false });
+};
+/** Places that this store still gives in the window. */
+const roomOf = async (stores: Stores, at: number): Promise<number> => {
+  for (let taken = 0; ; taken += 1) {
+    if ((await append(stores, claiming(at))).kind !== 'committed') return taken;
+  }
 };
 
 void suite('copying safety', { skip: 'missing' in postgres && postgres.missing }, () => {
@@ -82,6 +111,23 @@ void suite('copying safety', { skip: 'missing' in postgres && postgres.missing }
       await to.holds.change(hold.id, 1, { state: 'rejected', now: start + 9 });
       await copyTables(from.copying, to.copying);
       assert.equal((await to.holds.read(hold.id))?.state, 'rejected');
+    } finally {
+      await close();
+    }
+  });
+
+  void test('a window that was used up at the source is used up at the target', async () => {
+    const { from, to, close } = await open();
+    try {
+      for (let at = 0; at < 3; at += 1) await append(from, claiming(start + at));
+      const counts = await copyTables(from.copying, to.copying);
+      assert.equal(counts?.get('places'), 3);
+      assert.equal(await roomOf(to, start + 3), 0);
+      // What was given back at the source since then is so at the target.
+      const unsent = { outcome: 'not-sent', settledBy: 'answer', at: start + 4 } as const;
+      await append(from, lineOf(outcome(ledgerId('0badcafe', 1), unsent)));
+      await copyTables(from.copying, to.copying);
+      assert.equal(await roomOf(to, start + 4), 1);
     } finally {
       await close();
     }

@@ -7,8 +7,8 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 
 /** When one connection is to be cut. */
 export type Cut = Readonly<{
-  /** Bytes the client sends, within one write of it. */
-  marker: string;
+  /** Bytes the client sends, within one write of it; of several any. */
+  marker: string | readonly string[];
   /** `before`: they are never passed on. `after`: they are, and the answer is kept back. */
   when: 'before' | 'after';
   /** What the server's answer ends with once it has done it; default: any answer. */
@@ -32,6 +32,9 @@ export type CuttingProxy = Readonly<{
 
 type Armed = Cut & Readonly<{ done: () => void }>;
 
+const isMarked = (bytes: Buffer, { marker }: Cut): boolean =>
+  [marker].flat().some((one) => bytes.includes(one));
+
 export const startCuttingProxy = async (
   server: Readonly<{ host: string; port: number }>,
 ): Promise<CuttingProxy> => {
@@ -54,7 +57,7 @@ export const startCuttingProxy = async (
       by.done();
     };
     client.on('data', (bytes) => {
-      if (armed !== null && bytes.includes(armed.marker)) {
+      if (armed !== null && isMarked(bytes, armed)) {
         const strike = armed;
         armed = null;
         if (strike.when === 'before') return cut(strike);

@@ -3,6 +3,7 @@ import type { OverrideId } from '../../src/ids.ts';
 import type { MarkStore, ProtectionMark, RuleResolved } from '../../src/safety/mark-store.ts';
 import type { Override, OverrideStore } from '../../src/safety/override-store.ts';
 import type { Population, PopulationStore } from '../../src/safety/population-store.ts';
+import type { WindowStore } from '../../src/safety/window-store.ts';
 import type { FeedTopic, StoreFeed } from '../../src/store-feed.ts';
 
 const nameOf = ({ tenant, rule, word, id }: Omit<ProtectionMark, 'at'>): string =>
@@ -20,6 +21,8 @@ export type StoresInMemory = Readonly<{
   protectionMarks: MarkStore;
   overrides: OverrideStore;
   populations: PopulationStore;
+  /** Nothing was taken. */
+  windows: WindowStore;
   feed: StoreFeed;
   switches: SafetyStoreSwitches;
   kept: Readonly<{ marks(): readonly ProtectionMark[]; resolved(): readonly RuleResolved[] }>;
@@ -104,6 +107,12 @@ export const safetyStoresInMemory = (): StoresInMemory => {
       list: async () => {
         up();
         return [...overrides.values()].toSorted((one, other) => other.at - one.at);
+      },
+    },
+    windows: {
+      held: async (asks) => {
+        up();
+        return asks.map(() => ({ used: 0, oldest: null }));
       },
     },
     populations: {

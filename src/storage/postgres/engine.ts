@@ -34,6 +34,7 @@ import {
 } from './small-stores.ts';
 import { makeTurnStore, type TurnKeys } from './turns.ts';
 import { makeUseStore } from './uses.ts';
+import { makeWindowStore } from './window-reads.ts';
 import { makeWriterStore } from './writers.ts';
 
 const minuteMs = 60_000;
@@ -87,6 +88,7 @@ const safetyStores = (sessions: Sessions, schema: string) => ({
   protectionMarks: makeMarkStore(sessions, schema),
   overrides: makeOverrideStore(sessions, schema),
   populations: makePopulationStore(sessions),
+  windows: makeWindowStore(sessions),
   checks: makeCheckStore(sessions, schema),
   uses: makeUseStore(sessions, schema),
 });

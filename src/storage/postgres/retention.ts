@@ -42,6 +42,10 @@ const sql = {
     text: `DELETE FROM places WHERE ctid = ANY (ARRAY(SELECT ctid FROM places WHERE until < $1
       ORDER BY until LIMIT ${bounds.placeSlice} FOR UPDATE SKIP LOCKED))`,
   },
+  placeSums: {
+    text: `DELETE FROM place_sums WHERE ctid = ANY (ARRAY(SELECT ctid FROM place_sums WHERE until < $1
+      ORDER BY until LIMIT ${bounds.placeSlice} FOR UPDATE SKIP LOCKED))`,
+  },
   // Chains that were closed before their first record tell nobody anything.
   empty: { text: "DELETE FROM writers WHERE state = 'closed' AND next = 1" },
 } satisfies Record<string, Statement>;
@@ -90,8 +94,10 @@ export const makeRetention = (
       const bodies = (await run(sql.bodies, [bodiesBefore])).count;
       const batches = await dropBatches(run, ledgerBefore);
       const places = (await run(sql.places, [placesBefore])).count;
+      const sums = (await run(sql.placeSums, [placesBefore])).count;
       // Another chain may have some where this one has none left.
-      const whole = bodies === sliceBatches || places === bounds.placeSlice;
+      const slice = bounds.placeSlice;
+      const whole = bodies === sliceBatches || places === slice || sums === slice;
       return { bodies, batches, more: whole || batches > 0 };
     }),
 });

@@ -8,6 +8,7 @@ import type { Head, LedgerBatch } from '../../ledger/store.ts';
 import type { Refused } from '../claim-places.ts';
 import { decisions, isFinal, outcomes, settledBys } from '../codes.ts';
 import { makeClaims, Unclaimable } from './claims.ts';
+import type { MovedPlace } from './window-sums.ts';
 
 const sql = {
   claim: 'INSERT OR IGNORE INTO chain VALUES (1, ?, 1, NULL, NULL)',
@@ -61,7 +62,7 @@ export type Appender = Readonly<{
   append(batch: LedgerBatch): readonly Refused[];
   addCheckpoint(checkpoint: Readonly<{ size: number; at: number; note: string }>): void;
   /** Places in windows were removed beside it. */
-  forgetWindows(): void;
+  placesRemoved(places: readonly MovedPlace[]): void;
 }>;
 
 /** Prepares the writes on an open database. */
@@ -138,6 +139,6 @@ export const makeAppender = (database: Database): Appender => {
       }
     },
     addCheckpoint: ({ size, at, note }): void => void checkpointRow.run(size, at, note),
-    forgetWindows: claims.forget,
+    placesRemoved: claims.removed,
   } satisfies Appender);
 };

@@ -10,11 +10,12 @@ import {
   type Place,
   type Refused,
 } from '../claim-places.ts';
-import { makeWindowSums } from './window-sums.ts';
+import { makeWindowSums, type MovedPlace } from './window-sums.ts';
 
 const sql = {
   place: 'INSERT INTO places VALUES (?, ?, ?, ?, ?, ?, ?)',
-  giveBack: 'UPDATE places SET given_back = ? WHERE sequence = ? AND writer = ?',
+  giveBack: `UPDATE places SET given_back = ? WHERE sequence = ? AND writer = ? AND given_back <> ?
+    RETURNING key, at, amount`,
   approved: "SELECT 1 FROM holds WHERE id = ? AND state = 'approved' AND version = ?",
   release: `UPDATE holds SET state = 'released', version = version + 1, entry = ?, changed_at = ?
     WHERE id = ? AND state = 'approved' AND version = ?`,
@@ -33,20 +34,24 @@ export class Unclaimable extends Error {
 export const makeClaims = (database: Database) => {
   const sums = makeWindowSums(database);
   const placeRow = database.prepare(sql.place);
-  const giveBackRow = database.prepare(sql.giveBack);
+  const giveBackRow = database.prepare<[number, number, string, number], MovedPlace>(sql.giveBack);
   const approvedRow = database.prepare(sql.approved);
   const releaseRow = database.prepare(sql.release);
 
-  /** Gives back what outcomes of the batch say; was there any? */
-  const giveBack = ({ outcomes, writer }: LedgerBatch): boolean => {
-    let changes = 0;
+  /** What the transaction gave back or took again. */
+  let turned: (readonly [place: MovedPlace, counts: boolean])[] = [];
+  /** Gives back what outcomes of the batch say. */
+  const giveBack = ({ outcomes, writer }: LedgerBatch): void => {
     for (const outcome of outcomes) {
       const given = givesBack(outcome);
       const entry = given === null ? null : parseLedgerId(outcome.entry);
-      if (entry?.writer !== writer) continue;
-      changes += giveBackRow.run(given === true ? 1 : 0, entry.sequence, writer).changes;
+      if (given === null || entry?.writer !== writer) continue;
+      const back = given ? 1 : 0;
+      for (const place of giveBackRow.all(back, entry.sequence, writer, back)) {
+        sums.turned(place, !given);
+        turned.push([place, !given]);
+      }
     }
-    return changes > 0;
   };
 
   /** Takes what the batch claims, or throws Unclaimable. */
@@ -68,23 +73,26 @@ export const makeClaims = (database: Database) => {
     return places;
   };
 
-  let gaveBack = false;
   let taken: readonly Place[] = [];
   return Object.freeze({
     /** What outcomes of a batch give back, its own intents may take. */
     apply: (batch: LedgerBatch): void => {
       taken = [];
-      gaveBack = giveBack(batch);
-      if (gaveBack) sums.forget();
+      turned = [];
+      giveBack(batch);
       if (batch.claims.length > 0) taken = take(batch);
     },
     /** The transaction of the batch that was applied last is on disk. */
-    committed: (): void => sums.taken(taken),
+    committed: (): void => {
+      sums.taken(taken);
+      turned = [];
+    },
     /** It was undone. */
     undone: (): void => {
-      if (gaveBack) sums.forget();
+      for (const [place, counts] of turned) sums.turned(place, !counts);
+      turned = [];
     },
-    /** Places were removed. */
-    forget: sums.forget,
+    /** These places were removed. */
+    removed: sums.removed,
   });
 };

@@ -18,6 +18,7 @@ import type { UseStore } from '../../reports/use-store.ts';
 import type { MarkStore } from '../../safety/mark-store.ts';
 import type { OverrideStore } from '../../safety/override-store.ts';
 import type { PopulationStore } from '../../safety/population-store.ts';
+import type { WindowStore } from '../../safety/window-store.ts';
 import { silentFeed } from '../../store-feed.ts';
 import type { FreezeStore } from '../../targets/store.ts';
 import type { CopiedRow } from '../copied-tables.ts';
@@ -177,6 +178,9 @@ const safetyStores = (writer: Calls, reader: Calls) => ({
   populations: port<PopulationStore>({
     list: [reader, 'listPopulations'],
     keep: [writer, 'keepPopulation'],
+  }),
+  windows: port<WindowStore>({
+    held: [reader, 'heldByWindows'],
   }),
   checks: port<CheckStore>({
     put: [writer, 'putChecks'],

@@ -17,6 +17,7 @@ import {
   makeLossReads,
 } from './small-stores.ts';
 import { makeUseReads } from './uses.ts';
+import { makeWindowReads } from './window-reads.ts';
 
 const { path } = workerData as { path: string };
 const database = openForReading(path);
@@ -34,6 +35,7 @@ answerCalls(parentPort, {
   ...makeProtectionReads(database),
   ...makeCheckReads(database),
   ...makeUseReads(database),
+  ...makeWindowReads(database),
   ...makeCopiedReads(database),
   checkpointWal: () => void database.pragma('wal_checkpoint(PASSIVE)'),
   close: () => void database.close(),

@@ -7,6 +7,7 @@ import type { Database } from 'better-sqlite3';
 import type { LedgerStore } from '../../ledger/store.ts';
 import { bounds } from '../bounds.ts';
 import { makeLookupWrites } from './lookups.ts';
+import type { MovedPlace } from './window-sums.ts';
 
 const sql = {
   chain: 'SELECT first FROM chain',
@@ -22,14 +23,57 @@ const sql = {
   dropOpen: 'DELETE FROM open_entries WHERE sequence < ?',
   dropOutcomes: 'DELETE FROM outcomes WHERE entry < ?',
   dropFresh: 'DELETE FROM fresh_lookups WHERE first < ?',
-  dropPlaces: `DELETE FROM places WHERE (key, at, writer, sequence) IN
-    (SELECT key, at, writer, sequence FROM places WHERE until < ? ORDER BY until
-      LIMIT ${bounds.placeSlice})`,
+  nextWindow: 'SELECT min(key) AS key FROM places WHERE key > ?',
+  oldestPlaces: 'SELECT at, until FROM places WHERE key = ? ORDER BY at LIMIT ?',
+  dropPlaces: `DELETE FROM places WHERE key = ? AND at <= ? AND until < ?
+    RETURNING key, at, amount`,
   dropCheckpoints: `DELETE FROM checkpoints WHERE size <
     (SELECT max(size) FROM checkpoints WHERE size < ?)`,
 };
 
 const sliceBatches = 16;
+
+/** Windows that one slice looks at. */
+const sliceWindows = 1_000;
+const beforeAll = Buffer.alloc(0);
+
+/**
+ * Removes places window by window, the oldest first; a slice begins where the one before ended. A place that
+ * ends later than a younger one of its window, which was longer once, keeps that one as long.
+ */
+const makePlaceSlices = (database: Database) => {
+  const nextWindow = database.prepare<[Buffer], { key: Buffer | null }>(sql.nextWindow);
+  const oldest = database.prepare<[Buffer, number], { at: number; until: number }>(
+    sql.oldestPlaces,
+  );
+  const drop = database.prepare<[Buffer, number, number], MovedPlace>(sql.dropPlaces);
+  let last: Buffer = beforeAll;
+  const dropOf = (key: Buffer, before: number, most: number): readonly MovedPlace[] => {
+    const [first] = oldest.all(key, 1);
+    if (first === undefined || first.until >= before) return [];
+    const rows = oldest.all(key, most);
+    const kept = rows.findIndex(({ until }) => until >= before);
+    const ended = rows.at(kept === -1 ? -1 : kept - 1);
+    return ended === undefined ? [] : drop.all(key, ended.at, before);
+  };
+  return database.transaction(
+    (before: number): Readonly<{ gone: readonly MovedPlace[]; more: boolean }> => {
+      const gone: MovedPlace[] = [];
+      for (let windows = 0; windows < sliceWindows; windows += 1) {
+        const key = nextWindow.get(last)?.key ?? null;
+        if (key === null) {
+          last = beforeAll;
+          return { gone, more: false };
+        }
+        gone.push(...dropOf(key, before, bounds.placeSlice - gone.length));
+        // This window may have more of them.
+        if (gone.length >= bounds.placeSlice) return { gone, more: true };
+        last = key;
+      }
+      return { gone, more: true };
+    },
+  );
+};
 
 const makeRetention = (database: Database) => {
   const firstKept = database.prepare<[number], { first: number }>(sql.firstKept);
@@ -65,22 +109,25 @@ const makeRetention = (database: Database) => {
   };
 };
 
-/** Prepares retention; each call is one slice. `placesGone` is told where places were removed. */
-export const makeRetentionSlices = (database: Database, placesGone: () => void) => {
+/** Prepares retention; each call is one slice. `placesGone` is told which places were removed. */
+export const makeRetentionSlices = (
+  database: Database,
+  placesGone: (places: readonly MovedPlace[]) => void,
+) => {
   const chain = database.prepare<[], { first: number }>(sql.chain);
   const { dropDead } = makeLookupWrites(database);
   const retention = makeRetention(database);
-  const dropPlaces = database.prepare(sql.dropPlaces);
+  const places = makePlaceSlices(database);
   return (limits: Parameters<LedgerStore['maintain']>[0]) => {
     const start = chain.get();
     if (start === undefined) return { bodies: 0, batches: 0, more: false };
     const bodies = retention.bodies.immediate(limits.bodiesBefore);
     const batches = retention.batches.immediate(limits.ledgerBefore);
-    const places = dropPlaces.run(limits.placesBefore).changes;
-    if (places > 0) placesGone();
+    const { gone, more: hasMore } = places.immediate(limits.placesBefore);
+    placesGone(gone);
     const runs = dropDead.immediate(start.first);
     const whole = bodies === sliceBatches || batches === sliceBatches;
-    const more = whole || places === bounds.placeSlice || runs;
+    const more = whole || hasMore || runs;
     return { bodies, batches, more };
   };
 };

@@ -18,8 +18,13 @@ const sql = {
 /** Windows kept at once; beyond, all are summed anew. */
 const windowsMax = 10_000;
 
+/** A place that was given back, taken again or removed. */
+export type MovedPlace = Readonly<{ key: Buffer; at: number; amount: number }>;
+
 type Sum = { readonly ms: number; from: number; used: number };
 type Window = Readonly<{ key: Buffer; sums: Sum[] }>;
+
+const nameOf = (key: Buffer): string => key.toString('latin1');
 
 /** Prepares them on an open database. What the caller does not tell them makes them wrong. */
 export const makeWindowSums = (database: Database) => {
@@ -27,12 +32,20 @@ export const makeWindowSums = (database: Database) => {
   const ended = database.prepare<[Buffer, number, number], { amount: number }>(sql.ended);
   const oldest = database.prepare<[Buffer, number], { at: number }>(sql.oldest);
   const windows = new Map<string, Window>();
+  /** The same windows by their key on disk. */
+  const byKey = new Map<string, Window>();
+  const forget = (): void => {
+    windows.clear();
+    byKey.clear();
+  };
+  const sumsOf = (key: Buffer): readonly Sum[] => byKey.get(nameOf(key))?.sums ?? [];
   const windowOf = (key: string): Window => {
     let window = windows.get(key);
     if (window === undefined) {
-      if (windows.size >= windowsMax) windows.clear();
+      if (windows.size >= windowsMax) forget();
       window = { key: placeKey(key), sums: [] };
       windows.set(key, window);
+      byKey.set(nameOf(window.key), window);
     }
     return window;
   };
@@ -62,7 +75,16 @@ export const makeWindowSums = (database: Database) => {
         for (const sum of windows.get(key)?.sums ?? []) if (at > sum.from) sum.used += amount;
       }
     },
-    /** Places were given back or removed, or what was summed may have been undone. */
-    forget: (): void => windows.clear(),
+    /** This place counts no more, or again; also where that was undone. */
+    turned: ({ key, at, amount }: MovedPlace, counts: boolean): void => {
+      for (const sum of sumsOf(key)) if (at > sum.from) sum.used += counts ? amount : -amount;
+    },
+    /** These places are gone: what still counted them is summed anew when it is asked for. */
+    removed: (places: readonly MovedPlace[]): void => {
+      for (const { key, at } of places) {
+        const stale = sumsOf(key).some((sum) => at > sum.from);
+        if (stale) byKey.get(nameOf(key))?.sums.splice(0);
+      }
+    },
   });
 };

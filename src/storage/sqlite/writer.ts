@@ -46,7 +46,7 @@ const openHandle = () => {
   return {
     database,
     appender,
-    retain: makeRetentionSlices(database, appender.forgetWindows),
+    retain: makeRetentionSlices(database, appender.placesRemoved),
     lookups: makeLookupWrites(database),
     events: makeEventWrites(database),
     outbox: makeOutboxWrites(database),
