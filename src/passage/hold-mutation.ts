@@ -101,6 +101,14 @@ const onItsWay = (hold: HoldId, rule: string): Refusal =>
     retryAfterSeconds: 5,
   });
 
+/** Why a change that would have to wait does not. */
+const notKept = {
+  full: 'Too many changes of this client wait already, so it was not kept: it has to come again.',
+  password: 'It makes no sense without its password, which is not kept while a change waits.',
+  large:
+    'With the resource it is about it is larger than what is kept while a change waits (1 MiB): send it in smaller parts.',
+} as const;
+
 /** What became of the request to hold, as an answer. */
 const answerOf = (weighing: Weighing, hold: ToHold, held: Held): Outcome => {
   const { walk } = weighing;
@@ -124,11 +132,11 @@ const answerOf = (weighing: Weighing, hold: ToHold, held: Held): Outcome => {
     return turnAway(deps, journey, waits(walk, { id, rule, why, expiresAt }));
   }
   journey.decision = 'deny';
-  const because =
-    held.kind === 'full'
-      ? 'Too many changes of this client wait already, so it was not kept: it has to come again.'
-      : 'It makes no sense without its password, which is not kept while a change waits.';
-  return turnAway(deps, journey, noPlace(walk, hold, because));
+  return turnAway(
+    deps,
+    journey,
+    noPlace(walk, hold, notKept[held.kind === 'full' ? 'full' : held.why]),
+  );
 };
 
 /** On its way out another rule wants it to wait: people are asked about that one, too. */
