@@ -30,6 +30,8 @@ type Shown = Readonly<{
   needs: number;
   passwordDropped: boolean;
   entry: string | null;
+  outcome: string | null;
+  settledBy: string | null;
   reverses: readonly string[];
   approvals: readonly Readonly<{ person: string; at: string }>[];
   voided: readonly Readonly<{ at: string; why: string; by: readonly { person: string }[] }>[];
@@ -67,13 +69,28 @@ const changeSection = ({ change, passwordDropped }: Shown): readonly Section[] =
   return [{ label: 'change', lines: lines.length === 0 ? ['nothing that shows'] : lines }];
 };
 
+const callsOf = ({ calls }: Shown): string => (calls === 1 ? '1 call' : `${calls} calls`);
+
+/** What its outcome means for whoever waits for the change; an outcome by itself where it is plain. */
+const outcomeMeans: Readonly<Record<string, string>> = {
+  'not-sent': 'not-sent: nothing reached the target, so its caller must send it again',
+  'in-doubt': 'in-doubt: it is not known whether the target made it; read the resource there',
+};
+
+const entryLines = ({ entry, outcome, settledBy }: Shown): readonly string[] => {
+  if (entry === null) return [];
+  if (outcome === null) return [entry, 'under way, or nothing is known of its end yet'];
+  if (settledBy === 'no-change') return [entry, 'the target held it already, so nothing was sent'];
+  return [entry, outcomeMeans[outcome] ?? outcome];
+};
+
 /** The text of `holds show`. */
 export const printHold = (json: unknown): string => {
   const shown = json as Shown;
   const { resource, end } = shown;
   return printSections([
     { label: 'hold', lines: [`${shown.id}  ${shown.state}`] },
-    { label: 'held', lines: [`${shown.at}, until ${shown.expiresAt}, ${shown.calls} calls`] },
+    { label: 'held', lines: [`${shown.at}, until ${shown.expiresAt}, ${callsOf(shown)}`] },
     { label: 'client', lines: [shown.client] },
     { label: 'route', lines: [`${shown.route}, to ${shown.target} (${shown.tenant})`] },
     {
@@ -104,7 +121,7 @@ export const printHold = (json: unknown): string => {
       lines: aligned(shown.mayNotApprove.map(({ person, why }) => [person, why])),
     },
     { label: 'grants by', lines: [shown.grantsChangedBy] },
-    { label: 'entry', lines: shown.entry === null ? [] : [shown.entry] },
+    { label: 'entry', lines: entryLines(shown) },
     { label: 'ended', lines: end === null ? [] : [`${end.by}, ${end.at}: ${end.reason}`] },
     { label: 'version', lines: [shown.version] },
   ]);

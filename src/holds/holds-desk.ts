@@ -4,7 +4,7 @@
  * for whoever asks (admin) and whoever releases (release.ts).
  */
 import type { Clock } from '../clock.ts';
-import { parseHoldId, type HoldId } from '../ids.ts';
+import { parseHoldId, type HoldId, type LedgerId } from '../ids.ts';
 import type { KeyRing } from '../sealing.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { Observer } from '../telemetry/observe.ts';
@@ -21,7 +21,7 @@ import type { HoldQuery, HoldRow, HoldState, HoldStore } from './hold-store.ts';
 import { openHold, sealHold, voidApprovals, type KeptHold } from './kept-hold.ts';
 import { toldOf } from './make-holding.ts';
 import type { Released } from './release.ts';
-import { listedHold, shownHold } from './show-hold.ts';
+import { listedHold, shownHold, type EntryEnd } from './show-hold.ts';
 
 /** Who decides. `local`: whoever may open the files; nobody who could be told from another. */
 export type Decider = Readonly<{ name: string; local: boolean }>;
@@ -58,6 +58,8 @@ export type DeskDeps = Readonly<{
   issuersOf(client: string): Promise<readonly string[]>;
   /** Who last changed what a client may do; null = not known. */
   changedBy(client: string): Promise<string | null>;
+  /** How an entry ended; null where it has no outcome, or is not there any more. */
+  endOf(entry: LedgerId): Promise<EntryEnd | null>;
   /** Lets an approved hold out; null where no gateway runs here, or not now. */
   release(row: HoldRow): Promise<Released | null>;
 }>;
@@ -196,8 +198,12 @@ const approveOnce = async (
 const decidedBy = (id: string, released: Released | null): Decided => {
   if (released === null) return yes(id, 'approved', 'it goes out in a moment');
   if (released.kind === 'released') {
-    const { entry, outcome } = released;
-    return { ...yes(id, 'released'), entry, outcome };
+    const { entry, outcome, unmade } = released;
+    const decided = { ...yes(id, 'released'), entry, outcome };
+    if (unmade === undefined) return decided;
+    const { why, hold } = unmade;
+    const then = hold === null ? 'its caller must send it again' : `it waits anew as ${hold}`;
+    return { ...decided, ok: false, note: `nothing was made of it (${why}): ${then}` };
   }
   if (released.kind === 'later') return yes(id, 'approved', `it is tried again: ${released.why}`);
   if (released.kind === 'taken') {
@@ -304,7 +310,9 @@ export const makeHoldsDesk = (deps: DeskDeps): HoldsDesk => {
       const behind = await behindOf(deps, found);
       const { row, kept } = found;
       const needed = neededOf(row, kept, snapshot);
-      return shownHold(row, kept, { behind, needed, configVersion: snapshot.version, values });
+      const { version: configVersion } = snapshot;
+      const entryEnd = row.entry === null ? null : await deps.endOf(row.entry);
+      return shownHold(row, kept, { behind, needed, configVersion, values, entryEnd });
     },
     pendingOf: async (batch, limit) =>
       (await pendingRows(deps, batch))

@@ -61,7 +61,11 @@ export const makeHolds = (deps: HoldsDeps): Holds => {
     const releases: Releases = makeReleases({
       clock,
       observer,
-      release: (row) => releaseHold({ ...deps, doors, stopping: () => releases.stopping() }, row),
+      release: (row) =>
+        releaseHold(
+          { ...deps, doors, stopping: () => releases.stopping(), created: notices.created },
+          row,
+        ),
     });
     return { releases, rounds: makeHoldRounds({ ...deps, releases, boundClients }) };
   };

@@ -4,6 +4,7 @@
  */
 import { isArray, isObject, type Json } from '../identity/json-value.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
+import type { OutcomeRecord } from '../ledger/record.ts';
 import { excluded, notYou, versionOf, type Behind } from './four-eyes.ts';
 import type { HoldRow } from './hold-store.ts';
 import type { KeptHold } from './kept-hold.ts';
@@ -109,15 +110,26 @@ export const listedHold = (row: HoldRow) => ({
   entry: row.entry,
 });
 
+/** How the entry that released a hold ended, as the ledger knows it now. */
+export type EntryEnd = Pick<OutcomeRecord, 'outcome' | 'settledBy'>;
+
 /** A hold whole. `values`: whoever looks may see what it writes. */
 export const shownHold = (
   row: HoldRow,
   kept: KeptHold,
-  about: Readonly<{ behind: Behind; needed: number; configVersion: string; values: boolean }>,
+  about: Readonly<{
+    behind: Behind;
+    needed: number;
+    configVersion: string;
+    values: boolean;
+    entryEnd: EntryEnd | null;
+  }>,
 ) => {
   const { behind, values } = about;
   return {
     ...listedHold(row),
+    outcome: about.entryEnd?.outcome ?? null,
+    settledBy: about.entryEnd?.settledBy ?? null,
     version: versionOf(kept, about.configVersion),
     operation: kept.operation.verb,
     resource: {

@@ -175,6 +175,7 @@ describe('a change that waits for people', () => {
       observer: silentObserver,
       issuersOf: () => Promise.resolve([]),
       changedBy: () => Promise.resolve(null),
+      endOf: () => Promise.resolve(null),
       release: () => Promise.resolve(null),
     });
     const [decided] = await desk.approve([hold], { name: 'bob@example.com', local: false }, null);

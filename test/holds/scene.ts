@@ -226,6 +226,7 @@ export const scene = (
     snapshot: () => snapshotOf(of),
     issuersOf: async () => of.issuers,
     changedBy: async () => of.changedBy,
+    endOf: async () => null,
     release: holds.release,
   });
   if (given.start !== false) holds.start({ pass });
