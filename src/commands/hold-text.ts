@@ -69,8 +69,6 @@ const changeSection = ({ change, passwordDropped }: Shown): readonly Section[] =
   return [{ label: 'change', lines: lines.length === 0 ? ['nothing that shows'] : lines }];
 };
 
-const callsOf = ({ calls }: Shown): string => (calls === 1 ? '1 call' : `${calls} calls`);
-
 /** What its outcome means for whoever waits for the change; an outcome by itself where it is plain. */
 const outcomeMeans: Readonly<Record<string, string>> = {
   'not-sent': 'not-sent: nothing reached the target, so its caller must send it again',
@@ -90,7 +88,7 @@ export const printHold = (json: unknown): string => {
   const { resource, end } = shown;
   return printSections([
     { label: 'hold', lines: [`${shown.id}  ${shown.state}`] },
-    { label: 'held', lines: [`${shown.at}, until ${shown.expiresAt}, ${callsOf(shown)}`] },
+    { label: 'held', lines: [`${shown.at}, until ${shown.expiresAt}, ${shown.calls} calls`] },
     { label: 'client', lines: [shown.client] },
     { label: 'route', lines: [`${shown.route}, to ${shown.target} (${shown.tenant})`] },
     {
