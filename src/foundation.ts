@@ -181,9 +181,12 @@ const deskOf = (
     observer,
     snapshot,
     issuersOf: async (holder) =>
-      (await listKeys({ store: stores.keys, clock }, { kind: 'client', holder }))
-        .filter(({ standing }) => standing)
-        .map(({ issuedBy }) => issuedBy),
+      (await listKeys({ store: stores.keys, clock }, { kind: 'client', holder })).map(
+        ({ issuedBy, expiresAt, revokedAt }) => ({
+          by: issuedBy,
+          until: Math.min(expiresAt, revokedAt ?? expiresAt),
+        }),
+      ),
     changedBy: async (client) => {
       const kept = await loadLastGood({ store: stores.lastGood, keyRing });
       return kept?.grants[client]?.by ?? null;

@@ -26,7 +26,7 @@ export type Behind = Readonly<{
   client: string;
   /** Null: the configuration does not have the client any more. */
   owner: string | null;
-  /** Who issued its keys that are still in use. */
+  /** Who issued its keys that are in use, or were when it was held. */
   issuers: readonly string[];
   /** Who last changed what it may do; null = not known (the files changed by themselves). */
   changedBy: string | null;

@@ -48,14 +48,17 @@ export type Batch = Readonly<{
   expiresAt: number;
 }>;
 
+/** `until`: ms since the epoch. */
+type Issued = Readonly<{ by: string; until: number }>;
+
 export type DeskDeps = Readonly<{
   store: Pick<HoldStore, 'read' | 'list' | 'change'>;
   keyRing: Pick<KeyRing, 'seal' | 'open'>;
   clock: Clock;
   snapshot(): Snapshot;
   observer: Pick<Observer, 'note'>;
-  /** Of a client's keys that are in use: who issued them. */
-  issuersOf(client: string): Promise<readonly string[]>;
+  /** Of a client's keys, those that ended too: who issued them, and until when they could be used. */
+  issuersOf(client: string): Promise<readonly Issued[]>;
   /** Who last changed what a client may do; null = not known. */
   changedBy(client: string): Promise<string | null>;
   /** How an entry ended; null where it has no outcome, or is not there any more. */
@@ -89,6 +92,8 @@ const pageMax = 1_000;
 const pagesMax = 20;
 /** How long an answer waits for what it let out, ms. */
 const answerWithinMs = 10_000;
+/** Within which every gateway knows that a key was revoked. */
+const revokedLateMs = 60_000;
 
 const no = (id: string, note: string, state: HoldState | null = null): Decided => ({
   id,
@@ -129,27 +134,38 @@ const opened = async (deps: DeskDeps, id: string): Promise<Opened | Decided> => 
   return kept === null ? no(id, unopenable, row.state) : { row, kept };
 };
 
-const behindOf = async (deps: DeskDeps, { row, kept }: Opened): Promise<Behind> => {
+type Known = Readonly<Omit<Behind, 'issuers'> & { issued: readonly Issued[] }>;
+
+const knownOf = async (deps: DeskDeps, { row, kept }: Opened): Promise<Known> => {
   const { client } = row;
-  if (kept.actor === 'person') return { client, owner: client, issuers: [], changedBy: null };
+  if (kept.actor === 'person') return { client, owner: client, issued: [], changedBy: null };
   const { clients } = deps.snapshot();
   const owner = Object.hasOwn(clients, client) ? (clients[client]?.settings.owner ?? null) : null;
   return {
     client,
     owner,
-    issuers: await deps.issuersOf(client),
+    issued: await deps.issuersOf(client),
     changedBy: await deps.changedBy(client),
   };
 };
 
+/** Keys that could be used when it was held count, or whoever revokes theirs could then approve. */
+const behindAt = ({ issued, ...known }: Known, { at }: Pick<HoldRow, 'at'>): Behind => ({
+  ...known,
+  issuers: issued.filter(({ until }) => until + revokedLateMs >= at).map(({ by }) => by),
+});
+
+const behindOf = async (deps: DeskDeps, found: Opened): Promise<Behind> =>
+  behindAt(await knownOf(deps, found), found.row);
+
 /** The same question about many holds is asked once. */
 const behindOnce = (deps: DeskDeps) => {
-  const known = new Map<string, Promise<Behind>>();
-  return (found: Opened): Promise<Behind> => {
+  const known = new Map<string, Promise<Known>>();
+  return async (found: Opened): Promise<Behind> => {
     const key = `${found.kept.actor}\n${found.row.client}`;
-    const asked = known.get(key) ?? behindOf(deps, found);
+    const asked = known.get(key) ?? knownOf(deps, found);
     known.set(key, asked);
-    return asked;
+    return behindAt(await asked, found.row);
   };
 };
 

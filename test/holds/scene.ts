@@ -224,7 +224,7 @@ export const scene = (
     clock,
     observer,
     snapshot: () => snapshotOf(of),
-    issuersOf: async () => of.issuers,
+    issuersOf: async () => of.issuers.map((by) => ({ by, until: Number.MAX_SAFE_INTEGER })),
     changedBy: async () => of.changedBy,
     endOf: async () => null,
     release: holds.release,
