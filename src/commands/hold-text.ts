@@ -7,6 +7,7 @@ type Change = Readonly<{
   after?: unknown;
   added?: readonly unknown[];
   removed?: readonly unknown[];
+  more?: number;
 }>;
 
 /** What `holds.show` answers. */
@@ -41,6 +42,7 @@ type Shown = Readonly<{
   change: Readonly<{
     deletes: boolean;
     diff: readonly Change[] | null;
+    more: number;
     written: unknown;
   }> | null;
 }>;
@@ -48,21 +50,27 @@ type Shown = Readonly<{
 const oneLine = (value: unknown): string => JSON.stringify(value);
 
 const changeLines = (change: Change): readonly string[] => {
-  const { path, before, after, added = [], removed = [] } = change;
+  const { path, before, after, added = [], removed = [], more = 0 } = change;
+  const isList = before === undefined && after === undefined;
+  if (isList && added.length + removed.length === 0) {
+    return [`~ ${path}[] the same elements in another order or number`];
+  }
   return [
     ...(before === undefined ? [] : [`- ${path} = ${oneLine(before)}`]),
     ...(after === undefined ? [] : [`+ ${path} = ${oneLine(after)}`]),
     ...removed.map((each) => `- ${path}[] ${oneLine(each)}`),
     ...added.map((each) => `+ ${path}[] ${oneLine(each)}`),
+    ...(more === 0 ? [] : [`! ${path}[]: CUT, ${more} more elements change`]),
   ];
 };
 
 const changeSection = ({ change, passwordDropped }: Shown): readonly Section[] => {
   if (change === null) return [{ label: 'change', lines: ['shown to operators and approvers'] }];
-  const { deletes, diff, written } = change;
+  const { deletes, diff, more, written } = change;
   const lines = [
     ...(deletes ? ['the resource is deleted'] : []),
     ...(diff === null ? [] : diff.flatMap(changeLines)),
+    ...(more === 0 ? [] : [`! CUT: ${more} more attributes change`]),
     ...(written === null || written === undefined ? [] : prettyJson(written)),
     ...(passwordDropped ? ['a password that came with it was dropped'] : []),
   ];

@@ -15,6 +15,7 @@ import {
   versionOf,
   withApproval,
   withStanding,
+  withoutTheirs,
   type Behind,
 } from './four-eyes.ts';
 import type { HoldQuery, HoldRow, HoldState, HoldStore } from './hold-store.ts';
@@ -134,7 +135,7 @@ const opened = async (deps: DeskDeps, id: string): Promise<Opened | Decided> => 
   return kept === null ? no(id, unopenable, row.state) : { row, kept };
 };
 
-type Known = Readonly<Omit<Behind, 'issuers'> & { issued: readonly Issued[] }>;
+type Known = Readonly<Omit<Behind, 'issuers' | 'ownerThen'> & { issued: readonly Issued[] }>;
 
 const knownOf = async (deps: DeskDeps, { row, kept }: Opened): Promise<Known> => {
   const { client } = row;
@@ -150,13 +151,14 @@ const knownOf = async (deps: DeskDeps, { row, kept }: Opened): Promise<Known> =>
 };
 
 /** Keys that could be used when it was held count, or whoever revokes theirs could then approve. */
-const behindAt = ({ issued, ...known }: Known, { at }: Pick<HoldRow, 'at'>): Behind => ({
+const behindAt = ({ issued, ...known }: Known, { row, kept }: Opened): Behind => ({
   ...known,
-  issuers: issued.filter(({ until }) => until + revokedLateMs >= at).map(({ by }) => by),
+  ownerThen: kept.owner,
+  issuers: issued.filter(({ until }) => until + revokedLateMs >= row.at).map(({ by }) => by),
 });
 
 const behindOf = async (deps: DeskDeps, found: Opened): Promise<Behind> =>
-  behindAt(await knownOf(deps, found), found.row);
+  behindAt(await knownOf(deps, found), found);
 
 /** The same question about many holds is asked once. */
 const behindOnce = (deps: DeskDeps) => {
@@ -165,7 +167,7 @@ const behindOnce = (deps: DeskDeps) => {
     const key = `${found.kept.actor}\n${found.row.client}`;
     const asked = known.get(key) ?? knownOf(deps, found);
     known.set(key, asked);
-    return behindAt(await asked, found.row);
+    return behindAt(await asked, found);
   };
 };
 
@@ -195,7 +197,7 @@ const approveOnce = async (
   }
   const behind = await ask(found);
   if (behind.owner === null) return no(id, 'its client is not configured any more', row.state);
-  const standing = withStanding(kept, snapshot.version, now);
+  const standing = withoutTheirs(withStanding(kept, snapshot.version, now), behind, now);
   const why = mayNotApprove(person, behind, standing.approvals);
   if (why !== null) return no(id, `you may not approve it: ${notYou[why]}`, row.state);
   const next = withApproval(standing, person.name, snapshot.version, now);

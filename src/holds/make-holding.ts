@@ -49,6 +49,7 @@ const keptOf = (request: HoldRequest, meant: Meant, about: ReturnType<typeof bin
     mutation: about.mutation.toString('hex'),
     beforeHash: about.beforeHash,
     configVersion: request.configVersion,
+    owner: actor.kind === 'person' ? null : actor.client.settings.owner,
     // A release is held under the name it is released for.
     actor: actor.kind === 'released' ? 'client' : actor.kind,
     origin: {
