@@ -67,6 +67,8 @@ type Scene = Readonly<{
   delay: { ms: number };
   /** Struck when the next mutation arrives at the target. */
   ambush: { strike: (() => void) | null };
+  /** What approvals that were asked for again came to, and how often. */
+  notes: Map<string, number>;
   problems: string[];
 }>;
 
@@ -202,6 +204,7 @@ const until = async (what: string, holds: () => Promise<boolean>): Promise<strin
 const settleAll = async (scene: Scene, held: readonly Held[]): Promise<number> => {
   const wanted = new Set(idsOf(held, 'approved', 'contested'));
   let again = 0;
+  scene.notes.clear();
   const problem = await until('the end of all approved holds', async () => {
     const open = (state: string): Promise<readonly Told[] | null> =>
       listHolds(by(scene, 'alice', scene.chance.below(3)), state);
@@ -210,7 +213,10 @@ const settleAll = async (scene: Scene, held: readonly Held[]): Promise<number> =
     const back = pending.map(({ id }) => id).filter((id) => wanted.has(id));
     if (back.length > 0) {
       again += back.length;
-      await approve(by(scene, 'alice', scene.chance.below(3)), back);
+      const told = await approve(by(scene, 'alice', scene.chance.below(3)), back);
+      for (const { note, state } of told ?? [{ note: 'no answer', state: null }]) {
+        scene.notes.set(`${state}: ${note}`, (scene.notes.get(`${state}: ${note}`) ?? 0) + 1);
+      }
     }
     return back.length === 0 && approved.length === 0;
   });
@@ -299,6 +305,7 @@ const play = async (scene: Scene, { rounds, print }: CampaignOptions) => {
     const played = await playRound(scene, round);
     held.push(...played.held);
     again += played.again;
+    for (const [note, times] of scene.notes) print(`  ${times} times ${note}`);
     print(
       `round ${round}, ${played.trouble}: ${Math.round(played.ms)} ms, ${played.again} asked again`,
     );
@@ -334,7 +341,10 @@ const run = (options: CampaignOptions) => {
     async (several, target) => {
       const tokens = await tokensOf(several.seats[0] as Seat);
       const chance = makeChance(options.seed);
-      return play({ several, target, tokens, chance, delay, ambush, problems: [] }, options);
+      return play(
+        { several, target, tokens, chance, delay, ambush, notes: new Map(), problems: [] },
+        options,
+      );
     },
   );
 };
