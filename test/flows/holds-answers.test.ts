@@ -104,7 +104,7 @@ describe('answers about what is held', () => {
           body: JSON.stringify(body),
         },
       );
-      return { status: response.statusCode, json: (await response.body.json()) as unknown };
+      return { status: response.statusCode, json: await response.body.json() };
     };
     const held = await create('asked@example.com', fixture.keys['full']);
     const id = assertHeld(held.body, 403);
