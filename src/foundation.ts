@@ -170,7 +170,7 @@ const nothingRuns: Running = {
 /** Where people decide over holds. */
 const deskOf = (
   { clock, observer }: Pick<FoundationDeps, 'clock' | 'observer'>,
-  { stores, keyRing }: Foundation,
+  { stores, keyRing, ledger }: Foundation,
   snapshot: () => Snapshot,
   release: DeskDeps['release'],
 ) =>
@@ -190,6 +190,10 @@ const deskOf = (
     changedBy: async (client) => {
       const kept = await loadLastGood({ store: stores.lastGood, keyRing });
       return kept?.grants[client]?.by ?? null;
+    },
+    endOf: async (entry) => {
+      const { outcome = null, settledBy = null } = (await ledger.show(entry))?.row ?? {};
+      return outcome === null || settledBy === null ? null : { outcome, settledBy };
     },
     release,
   });

@@ -7,6 +7,7 @@ type Change = Readonly<{
   after?: unknown;
   added?: readonly unknown[];
   removed?: readonly unknown[];
+  more?: number;
 }>;
 
 /** What `holds.show` answers. */
@@ -30,6 +31,8 @@ type Shown = Readonly<{
   needs: number;
   passwordDropped: boolean;
   entry: string | null;
+  outcome: string | null;
+  settledBy: string | null;
   reverses: readonly string[];
   approvals: readonly Readonly<{ person: string; at: string }>[];
   voided: readonly Readonly<{ at: string; why: string; by: readonly { person: string }[] }>[];
@@ -39,6 +42,7 @@ type Shown = Readonly<{
   change: Readonly<{
     deletes: boolean;
     diff: readonly Change[] | null;
+    more: number;
     written: unknown;
   }> | null;
 }>;
@@ -46,25 +50,44 @@ type Shown = Readonly<{
 const oneLine = (value: unknown): string => JSON.stringify(value);
 
 const changeLines = (change: Change): readonly string[] => {
-  const { path, before, after, added = [], removed = [] } = change;
+  const { path, before, after, added = [], removed = [], more = 0 } = change;
+  const isList = before === undefined && after === undefined;
+  if (isList && added.length + removed.length === 0) {
+    return [`~ ${path}[] the same elements in another order or number`];
+  }
   return [
     ...(before === undefined ? [] : [`- ${path} = ${oneLine(before)}`]),
     ...(after === undefined ? [] : [`+ ${path} = ${oneLine(after)}`]),
     ...removed.map((each) => `- ${path}[] ${oneLine(each)}`),
     ...added.map((each) => `+ ${path}[] ${oneLine(each)}`),
+    ...(more === 0 ? [] : [`! ${path}[]: CUT, ${more} more elements change`]),
   ];
 };
 
 const changeSection = ({ change, passwordDropped }: Shown): readonly Section[] => {
   if (change === null) return [{ label: 'change', lines: ['shown to operators and approvers'] }];
-  const { deletes, diff, written } = change;
+  const { deletes, diff, more, written } = change;
   const lines = [
     ...(deletes ? ['the resource is deleted'] : []),
     ...(diff === null ? [] : diff.flatMap(changeLines)),
+    ...(more === 0 ? [] : [`! CUT: ${more} more attributes change`]),
     ...(written === null || written === undefined ? [] : prettyJson(written)),
     ...(passwordDropped ? ['a password that came with it was dropped'] : []),
   ];
   return [{ label: 'change', lines: lines.length === 0 ? ['nothing that shows'] : lines }];
+};
+
+/** What its outcome means for whoever waits for the change; an outcome by itself where it is plain. */
+const outcomeMeans: Readonly<Record<string, string>> = {
+  'not-sent': 'not-sent: nothing reached the target, so its caller must send it again',
+  'in-doubt': 'in-doubt: it is not known whether the target made it; read the resource there',
+};
+
+const entryLines = ({ entry, outcome, settledBy }: Shown): readonly string[] => {
+  if (entry === null) return [];
+  if (outcome === null) return [entry, 'under way, or nothing is known of its end yet'];
+  if (settledBy === 'no-change') return [entry, 'the target held it already, so nothing was sent'];
+  return [entry, outcomeMeans[outcome] ?? outcome];
 };
 
 /** The text of `holds show`. */
@@ -104,7 +127,7 @@ export const printHold = (json: unknown): string => {
       lines: aligned(shown.mayNotApprove.map(({ person, why }) => [person, why])),
     },
     { label: 'grants by', lines: [shown.grantsChangedBy] },
-    { label: 'entry', lines: shown.entry === null ? [] : [shown.entry] },
+    { label: 'entry', lines: entryLines(shown) },
     { label: 'ended', lines: end === null ? [] : [`${end.by}, ${end.at}: ${end.reason}`] },
     { label: 'version', lines: [shown.version] },
   ]);

@@ -26,6 +26,8 @@ export type Behind = Readonly<{
   client: string;
   /** Null: the configuration does not have the client any more. */
   owner: string | null;
+  /** Its owner when it was held; null where it was nobody's. */
+  ownerThen: string | null;
   /** Who issued its keys that are in use, or were when it was held. */
   issuers: readonly string[];
   /** Who last changed what it may do; null = not known (the files changed by themselves). */
@@ -37,6 +39,7 @@ export type NotYou =
   | 'local'
   | 'itself'
   | 'owner'
+  | 'owned-it'
   | 'changed-grants'
   | 'issued-key'
   | 'approved-already';
@@ -46,6 +49,7 @@ export const notYou: Readonly<Record<NotYou, string>> = Object.freeze({
   local: 'only a person with a token approves, through a running gateway',
   itself: 'it is their own change',
   owner: 'owner of the client',
+  'owned-it': 'owner of the client when it was held',
   'changed-grants': 'last changed what this client may do',
   'issued-key': "issued the client's key",
   'approved-already': 'approved already',
@@ -58,6 +62,9 @@ export const excluded = (
 ): readonly Readonly<{ person: string; why: NotYou }>[] => [
   { person: behind.client, why: 'itself' },
   ...(behind.owner === null ? [] : [{ person: behind.owner, why: 'owner' } as const]),
+  ...(behind.ownerThen === null || samePerson(behind.ownerThen, behind.owner ?? '')
+    ? []
+    : [{ person: behind.ownerThen, why: 'owned-it' } as const]),
   ...(behind.changedBy === null
     ? []
     : [{ person: behind.changedBy, why: 'changed-grants' } as const]),
@@ -76,6 +83,16 @@ export const mayNotApprove = (
   return (
     excluded(behind, approvals).find((one) => samePerson(one.person, person.name))?.why ?? null
   );
+};
+
+/** The hold with approvals set aside of those who may not give any by now: who issued a key since, say. */
+export const withoutTheirs = (kept: KeptHold, behind: Behind, at: number): KeptHold => {
+  const isTheirs = ({ person }: Approval): boolean =>
+    mayNotApprove({ name: person, local: false }, behind, []) !== null;
+  const theirs = kept.approvals.filter(isTheirs);
+  if (theirs.length === 0) return kept;
+  const others = kept.approvals.filter((given) => !isTheirs(given));
+  return { ...voidApprovals({ ...kept, approvals: theirs }, 'their-own', at), approvals: others };
 };
 
 /** Approvals that it takes now: what was asked for when it was held, or more where its rules ask for more by now. */

@@ -7,6 +7,7 @@ import type { Clock, Timer } from '../clock.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { StoreFeed } from '../store-feed.ts';
 import type { Observer } from '../telemetry/observe.ts';
+import type { BoundClients } from './bound-clients.ts';
 import type { HoldStore } from './hold-store.ts';
 import { toldOf } from './make-holding.ts';
 import type { Releases } from './releases.ts';
@@ -30,10 +31,11 @@ export type HoldRounds = Readonly<{
 export type HoldRoundsDeps = Readonly<{
   store: Pick<HoldStore, 'list' | 'expire' | 'counts' | 'prune'>;
   releases: Pick<Releases, 'take' | 'isDue'>;
+  boundClients: Pick<BoundClients, 'refresh'>;
   clock: Clock;
   /** Nothing that depends on time is decided while it is false. */
   clockTrusted(): boolean;
-  snapshot(): Pick<Snapshot, 'store'>;
+  snapshot(): Pick<Snapshot, 'store' | 'holds' | 'routes'>;
   feed: StoreFeed;
   observer: Pick<Observer, 'note' | 'holdsCounted'>;
 }>;
@@ -64,13 +66,18 @@ export const makeHoldRounds = (deps: HoldRoundsDeps): HoldRounds => {
     }
   };
   const prune = async (now: number): Promise<void> => {
-    const before = now - deps.snapshot().store.retention.deliveriesMs;
+    const { store: kept, holds, routes } = deps.snapshot();
+    // What was decided answers later calls as long as its rule says, however little else is kept.
+    const remembered = routes.map(({ approval }) => approval?.rememberMs ?? 0);
+    const before = now - Math.max(kept.retention.deliveriesMs, holds.expiresMs, ...remembered);
     for (let slice = 0; slice < slicesMax; slice += 1) {
       if (!(await store.prune(before)).more) return;
     }
   };
   const work = async (): Promise<void> => {
     try {
+      // First: what others rejected binds here from then on.
+      await deps.boundClients.refresh(clock.now() - deps.snapshot().holds.expiresMs);
       if (deps.clockTrusted()) {
         const now = clock.now();
         await expire(now);

@@ -76,7 +76,10 @@ export type HoldQuery = Readonly<{
 }>;
 
 export interface HoldStore {
-  /** Keeps a new hold, or finds the one it belongs to; one transaction. */
+  /**
+   * Keeps a new hold, or finds the one it belongs to; one transaction. One whose time is over is nobody's
+   * to join: it ends here, should no sweep have come yet.
+   */
   put(
     hold: NewHold,
     options: Readonly<{ pendingMax: number; rememberMs: number; now: number }>,
@@ -84,6 +87,16 @@ export interface HoldStore {
   /** Never throws for an id that is not there: null. */
   read(id: HoldId): Promise<HoldRow | null>;
   list(query: HoldQuery): Promise<readonly HoldRow[]>;
+  /**
+   * The rule of the hold that a mutation may not pass by: an open one of its subject and actions, or the
+   * same mutation rejected within `rememberMs` with nothing else released since. Null: there is none.
+   */
+  binding(
+    hold: Pick<NewHold, 'join' | 'mutation'>,
+    options: Readonly<{ rememberMs: number; now: number }>,
+  ): Promise<string | null>;
+  /** Clients for whom `binding` may find something, rejections since then; at most 1,001. */
+  bound(since: number): Promise<readonly string[]>;
   /**
    * One compare-and-set: the hold at `version` gets this state and seal, and the next version. Null where
    * it stands at another version meanwhile, or has ended: an end is never left.

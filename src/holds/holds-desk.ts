@@ -4,7 +4,7 @@
  * for whoever asks (admin) and whoever releases (release.ts).
  */
 import type { Clock } from '../clock.ts';
-import { parseHoldId, type HoldId } from '../ids.ts';
+import { parseHoldId, type HoldId, type LedgerId } from '../ids.ts';
 import type { KeyRing } from '../sealing.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { Observer } from '../telemetry/observe.ts';
@@ -15,13 +15,14 @@ import {
   versionOf,
   withApproval,
   withStanding,
+  withoutTheirs,
   type Behind,
 } from './four-eyes.ts';
 import type { HoldQuery, HoldRow, HoldState, HoldStore } from './hold-store.ts';
 import { openHold, sealHold, voidApprovals, type KeptHold } from './kept-hold.ts';
 import { toldOf } from './make-holding.ts';
 import type { Released } from './release.ts';
-import { listedHold, shownHold } from './show-hold.ts';
+import { listedHold, shownHold, type EntryEnd } from './show-hold.ts';
 
 /** Who decides. `local`: whoever may open the files; nobody who could be told from another. */
 export type Decider = Readonly<{ name: string; local: boolean }>;
@@ -61,6 +62,8 @@ export type DeskDeps = Readonly<{
   issuersOf(client: string): Promise<readonly Issued[]>;
   /** Who last changed what a client may do; null = not known. */
   changedBy(client: string): Promise<string | null>;
+  /** How an entry ended; null where it has no outcome, or is not there any more. */
+  endOf(entry: LedgerId): Promise<EntryEnd | null>;
   /** Lets an approved hold out; null where no gateway runs here, or not now. */
   release(row: HoldRow): Promise<Released | null>;
 }>;
@@ -132,7 +135,7 @@ const opened = async (deps: DeskDeps, id: string): Promise<Opened | Decided> => 
   return kept === null ? no(id, unopenable, row.state) : { row, kept };
 };
 
-type Known = Readonly<Omit<Behind, 'issuers'> & { issued: readonly Issued[] }>;
+type Known = Readonly<Omit<Behind, 'issuers' | 'ownerThen'> & { issued: readonly Issued[] }>;
 
 const knownOf = async (deps: DeskDeps, { row, kept }: Opened): Promise<Known> => {
   const { client } = row;
@@ -148,13 +151,14 @@ const knownOf = async (deps: DeskDeps, { row, kept }: Opened): Promise<Known> =>
 };
 
 /** Keys that could be used when it was held count, or whoever revokes theirs could then approve. */
-const behindAt = ({ issued, ...known }: Known, { at }: Pick<HoldRow, 'at'>): Behind => ({
+const behindAt = ({ issued, ...known }: Known, { row, kept }: Opened): Behind => ({
   ...known,
-  issuers: issued.filter(({ until }) => until + revokedLateMs >= at).map(({ by }) => by),
+  ownerThen: kept.owner,
+  issuers: issued.filter(({ until }) => until + revokedLateMs >= row.at).map(({ by }) => by),
 });
 
 const behindOf = async (deps: DeskDeps, found: Opened): Promise<Behind> =>
-  behindAt(await knownOf(deps, found), found.row);
+  behindAt(await knownOf(deps, found), found);
 
 /** The same question about many holds is asked once. */
 const behindOnce = (deps: DeskDeps) => {
@@ -163,7 +167,7 @@ const behindOnce = (deps: DeskDeps) => {
     const key = `${found.kept.actor}\n${found.row.client}`;
     const asked = known.get(key) ?? knownOf(deps, found);
     known.set(key, asked);
-    return behindAt(await asked, found.row);
+    return behindAt(await asked, found);
   };
 };
 
@@ -193,7 +197,7 @@ const approveOnce = async (
   }
   const behind = await ask(found);
   if (behind.owner === null) return no(id, 'its client is not configured any more', row.state);
-  const standing = withStanding(kept, snapshot.version, now);
+  const standing = withoutTheirs(withStanding(kept, snapshot.version, now), behind, now);
   const why = mayNotApprove(person, behind, standing.approvals);
   if (why !== null) return no(id, `you may not approve it: ${notYou[why]}`, row.state);
   const next = withApproval(standing, person.name, snapshot.version, now);
@@ -212,8 +216,12 @@ const approveOnce = async (
 const decidedBy = (id: string, released: Released | null): Decided => {
   if (released === null) return yes(id, 'approved', 'it goes out in a moment');
   if (released.kind === 'released') {
-    const { entry, outcome } = released;
-    return { ...yes(id, 'released'), entry, outcome };
+    const { entry, outcome, unmade } = released;
+    const decided = { ...yes(id, 'released'), entry, outcome };
+    if (unmade === undefined) return decided;
+    const { why, hold } = unmade;
+    const then = hold === null ? 'its caller must send it again' : `it waits anew as ${hold}`;
+    return { ...decided, ok: false, note: `nothing was made of it (${why}): ${then}` };
   }
   if (released.kind === 'later') return yes(id, 'approved', `it is tried again: ${released.why}`);
   if (released.kind === 'taken') {
@@ -320,7 +328,9 @@ export const makeHoldsDesk = (deps: DeskDeps): HoldsDesk => {
       const behind = await behindOf(deps, found);
       const { row, kept } = found;
       const needed = neededOf(row, kept, snapshot);
-      return shownHold(row, kept, { behind, needed, configVersion: snapshot.version, values });
+      const { version: configVersion } = snapshot;
+      const entryEnd = row.entry === null ? null : await deps.endOf(row.entry);
+      return shownHold(row, kept, { behind, needed, configVersion, values, entryEnd });
     },
     pendingOf: async (batch, limit) =>
       (await pendingRows(deps, batch))

@@ -54,6 +54,8 @@ export type KeptHold = Readonly<{
   beforeHash: string | null;
   /** Of the configuration that decided last. */
   configVersion: string;
+  /** Owner of the client when it was held: who gives it away does not become somebody else. */
+  owner: string | null;
   /** Who asked: how the actor is rebuilt at release. */
   actor: Exclude<Actor['kind'], 'released'>;
   origin: Readonly<Pick<Origin, 'requestId' | 'traceId' | 'callerRequestId'>>;

@@ -5,10 +5,11 @@
 import type { Clock } from '../clock.ts';
 import { newHoldId, type Random } from '../ids.ts';
 import { turnKey } from '../passage/normalise.ts';
-import type { Held, Holding, HoldRequest } from '../passage/safeguards.ts';
+import type { Held, Holding, HoldQuestion, HoldRequest } from '../passage/safeguards.ts';
 import type { KeyRing } from '../sealing.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { Observer } from '../telemetry/observe.ts';
+import type { BoundClients } from './bound-clients.ts';
 import type { HoldRow, HoldStore, NewHold, Put } from './hold-store.ts';
 import {
   bindingOf,
@@ -20,7 +21,8 @@ import {
 } from './kept-hold.ts';
 
 export type HoldingDeps = Readonly<{
-  store: Pick<HoldStore, 'put'>;
+  store: Pick<HoldStore, 'put' | 'binding'>;
+  boundClients: Pick<BoundClients, 'has' | 'add'>;
   keyRing: Pick<KeyRing, 'seal' | 'fingerprint'>;
   clock: Pick<Clock, 'now'>;
   random: Random;
@@ -47,6 +49,7 @@ const keptOf = (request: HoldRequest, meant: Meant, about: ReturnType<typeof bin
     mutation: about.mutation.toString('hex'),
     beforeHash: about.beforeHash,
     configVersion: request.configVersion,
+    owner: actor.kind === 'person' ? null : actor.client.settings.owner,
     // A release is held under the name it is released for.
     actor: actor.kind === 'released' ? 'client' : actor.kind,
     origin: {
@@ -63,28 +66,48 @@ const keptOf = (request: HoldRequest, meant: Meant, about: ReturnType<typeof bin
   } satisfies KeptHold;
 };
 
+/** The mutation as it would be kept; null where nothing is left of it. */
+const meantBy = ({ operation, actions, keepsPasswords }: HoldQuestion): Meant | null =>
+  keepsPasswords ? { operation, actions, dropped: false } : withoutPasswords(operation, actions);
+
+const aboutOf = ({ route, target, actor }: HoldQuestion) => ({
+  tenant: target.tenant,
+  route: route.name,
+  client: actor.client.name,
+});
+
+const actionsOf = ({ actions }: Meant): string => actions.toSorted().join(',');
+
+/** What its client, subject and actions have in common with every later call like it. */
+const joinOf = (
+  { keyRing }: Pick<HoldingDeps, 'keyRing'>,
+  question: HoldQuestion,
+  meant: Meant,
+): Buffer => {
+  const { tenant, route, client } = aboutOf(question);
+  const subject = turnKey(meant.operation, tenant, question.origin.requestId);
+  const joined = JSON.stringify(['hold', route, client, subject, actionsOf(meant)]);
+  return keyRing.fingerprint(joined).subarray(0, joinBytes);
+};
+
 const newHold = (deps: HoldingDeps, request: HoldRequest, meant: Meant): NewHold | null => {
-  const { route, target, actor, origin } = request;
   const at = deps.clock.now();
   const id = newHoldId(at, deps.random);
-  const about = { tenant: target.tenant, route: route.name, client: actor.client.name };
+  const about = aboutOf(request);
   const binding = bindingOf(meant.operation, request.before, about);
   const sealed = sealHold(deps.keyRing, id, keptOf(request, meant, binding));
   if (sealed === null) return null;
-  const actions = meant.actions.toSorted().join(',');
-  const subject = turnKey(meant.operation, target.tenant, origin.requestId);
-  const joined = JSON.stringify(['hold', about.route, about.client, subject, actions]);
   return {
     id,
     at,
     expiresAt: at + request.expiresMs,
     ...about,
-    target: target.name,
-    actions,
+    target: request.target.name,
+    actions: actionsOf(meant),
     resourceType: meant.operation.type.name,
     rule: request.rule,
     batch: request.batch,
-    join: deps.keyRing.fingerprint(joined).subarray(0, joinBytes),
+    join: joinOf(deps, request, meant),
     mutation: binding.mutation,
     by: request.by,
     sealed,
@@ -109,27 +132,41 @@ const heldAs = (put: Put): Held => {
   return { kind: 'held', id, joined: put.kind === 'joined', expiresAt };
 };
 
-/** Makes it. `hold` rejects with GatewayError where the store does. */
+const noteHeld = (deps: HoldingDeps, put: Put): void => {
+  if (put.kind === 'replaced') {
+    deps.observer.note('info', 'hold.replaced', { ...toldOf(put.row), former: put.former });
+  }
+  if (put.kind === 'held') deps.observer.note('info', 'hold.created', toldOf(put.row));
+  if (put.kind === 'held' || put.kind === 'replaced') deps.created(put.row);
+};
+
+/** Makes it. Both reject with GatewayError where the store does. */
 export const makeHolding = (deps: HoldingDeps): Holding => ({
   hold: async (request) => {
-    const { operation, actions, keepsPasswords } = request;
-    const meant = keepsPasswords
-      ? { operation, actions, dropped: false }
-      : withoutPasswords(operation, actions);
-    const hold = meant === null ? null : newHold(deps, request, meant);
-    if (hold === null) return { kind: 'unkept' };
+    const meant = meantBy(request);
+    if (meant === null) return { kind: 'unkept', why: 'password' };
+    const hold = newHold(deps, request, meant);
+    if (hold === null) return { kind: 'unkept', why: 'large' };
     const { pendingMax } = deps.snapshot().holds;
     const { rememberMs } = request;
+    deps.boundClients.add(hold.client);
     const put = await deps.store.put(hold, { pendingMax, rememberMs, now: hold.at });
     if (put.kind === 'full') {
       const { client, route, rule } = hold;
       deps.observer.note('error', 'hold.full', { client, route, rule, pending_max: pendingMax });
     }
-    if (put.kind === 'replaced') {
-      deps.observer.note('info', 'hold.replaced', { ...toldOf(put.row), former: put.former });
-    }
-    if (put.kind === 'held') deps.observer.note('info', 'hold.created', toldOf(put.row));
-    if (put.kind === 'held' || put.kind === 'replaced') deps.created(put.row);
+    noteHeld(deps, put);
     return heldAs(put);
+  },
+  bound: (question) => {
+    const { name } = question.actor.client;
+    if (!deps.boundClients.has(name)) return null;
+    const meant = meantBy(question);
+    if (meant === null) return null;
+    const { mutation } = bindingOf(meant.operation, null, aboutOf(question));
+    return deps.store.binding(
+      { join: joinOf(deps, question, meant), mutation },
+      { rememberMs: question.rememberMs, now: deps.clock.now() },
+    );
   },
 });

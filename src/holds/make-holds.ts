@@ -10,6 +10,7 @@ import type { KeyRing } from '../sealing.ts';
 import type { Snapshot } from '../snapshot.ts';
 import type { StoreFeed } from '../store-feed.ts';
 import type { Observer } from '../telemetry/observe.ts';
+import { makeBoundClients } from './bound-clients.ts';
 import { makeHoldRounds, type HoldRounds } from './hold-rounds.ts';
 import type { HoldRow, HoldStore } from './hold-store.ts';
 import { makeHolding } from './make-holding.ts';
@@ -55,16 +56,21 @@ export const makeHolds = (deps: HoldsDeps): Holds => {
     observer,
     wanted: () => deps.snapshot().holds.notify.length > 0,
   });
+  const boundClients = makeBoundClients(store);
   const open = (doors: Pick<Doors, 'pass'>): Running => {
     const releases: Releases = makeReleases({
       clock,
       observer,
-      release: (row) => releaseHold({ ...deps, doors, stopping: () => releases.stopping() }, row),
+      release: (row) =>
+        releaseHold(
+          { ...deps, doors, stopping: () => releases.stopping(), created: notices.created },
+          row,
+        ),
     });
-    return { releases, rounds: makeHoldRounds({ ...deps, releases }) };
+    return { releases, rounds: makeHoldRounds({ ...deps, releases, boundClients }) };
   };
   return {
-    holding: makeHolding({ ...deps, created: notices.created }),
+    holding: makeHolding({ ...deps, boundClients, created: notices.created }),
     release: (row) => running?.releases.take(row) ?? Promise.resolve(null),
     start: (doors) => {
       if (running !== null) return;

@@ -2,11 +2,19 @@
  * The release of an approved hold: through the doors like any mutation, once. That it goes out once is
  * the ledger's promise (the intent takes the hold from `approved` to `released` in its own
  * transaction); here is what becomes of a hold that did not go out: asked about anew, tried again
- * later, or ended. Whoever dies in between leaves it `approved`, and any gateway takes it up.
+ * later, or ended. Whoever dies in between leaves it `approved`, and any gateway takes it up. One of which
+ * the target certainly heard nothing, or had no time for, waits anew: its caller may never come again.
  */
 import type { Clock } from '../clock.ts';
 import { errorTable, GatewayError, isRefusal, type Refusal } from '../errors.ts';
-import { newRequestId, newSpanId, type HoldId, type LedgerId, type Random } from '../ids.ts';
+import {
+  newHoldId,
+  newRequestId,
+  newSpanId,
+  type HoldId,
+  type LedgerId,
+  type Random,
+} from '../ids.ts';
 import type { EntryOutcome } from '../ledger/record.ts';
 import type { Doors, Outcome, Unreleased } from '../passage/doors.ts';
 import { changeMade } from '../passage/tell-change.ts';
@@ -26,7 +34,7 @@ import { toldOf } from './make-holding.ts';
 import { isApproved, passageOf } from './rebuild.ts';
 
 export type ReleaseDeps = Readonly<{
-  store: Pick<HoldStore, 'read' | 'change'>;
+  store: Pick<HoldStore, 'read' | 'change' | 'put' | 'binding'>;
   doors: Pick<Doors, 'pass'>;
   keyRing: Pick<KeyRing, 'seal' | 'open'>;
   clock: Pick<Clock, 'now'>;
@@ -35,11 +43,19 @@ export type ReleaseDeps = Readonly<{
   observer: Pick<Observer, 'note' | 'changeMade'>;
   /** True once the gateway stops: asked before anything is recorded. */
   stopping(): boolean;
+  /** A hold is new. Never waits, never throws. */
+  created(row: HoldRow): void;
 }>;
 
 /** What came of one try. */
 export type Released =
-  | Readonly<{ kind: 'released'; entry: LedgerId; outcome: EntryOutcome }>
+  | Readonly<{
+      kind: 'released';
+      entry: LedgerId;
+      outcome: EntryOutcome;
+      /** Nothing was made of it, and why; the hold in which the same change waits now, where it does. */
+      unmade?: Readonly<{ why: string; hold: HoldId | null }>;
+    }>
   /** Decided anew: it waits for people again, or it ended. */
   | Readonly<{ kind: 'back'; state: 'pending' | 'rejected'; why: string }>
   /** It stays approved and is tried again. */
@@ -132,6 +148,43 @@ const refused = (
   return end(deps, row, kept, rule === undefined || rule === '' ? code : `${code} (${rule})`);
 };
 
+/**
+ * It waits anew: the approvals are used up, and the change is not made. Where the client holds something
+ * else of that subject by now, or it was rejected, that stands.
+ */
+const holdAnew = async (
+  deps: ReleaseDeps,
+  row: HoldRow,
+  kept: KeptHold,
+  why: string,
+): Promise<HoldId | null> => {
+  const now = deps.clock.now();
+  const { pendingMax, expiresMs: rememberMs } = deps.snapshot().holds;
+  if ((await deps.store.binding(row, { rememberMs, now })) !== null) return null;
+  const id = newHoldId(now, deps.random);
+  const sealed = sealHold(deps.keyRing, id, voidApprovals(kept, why, now));
+  if (sealed === null) return null;
+  const { state: _state, version: _version, changedAt: _changed, calls: _calls, ...rest } = row;
+  const { entry: _entry, ...same } = rest;
+  const put = await deps.store.put(
+    { ...same, id, at: now, expiresAt: now + (row.expiresAt - row.at), sealed },
+    { pendingMax, rememberMs: 0, now },
+  );
+  if (put.kind === 'full') {
+    const { client, route, rule } = row;
+    deps.observer.note('error', 'hold.full', { client, route, rule, pending_max: pendingMax });
+    return null;
+  }
+  if (put.kind !== 'joined') deps.created(put.row);
+  return put.row.id;
+};
+
+/** Why nothing was made of it, where that is proven and was not the change's own fault; else null. */
+const whyUnmade = ({ ledger, reply }: Outcome): string | null => {
+  if (ledger === null || !isRefusal(reply) || reply.refused === 'target_refused') return null;
+  return ledger.outcome === 'not-sent' || ledger.outcome === 'rejected' ? reply.refused : null;
+};
+
 const concluded = async (
   deps: ReleaseDeps,
   row: HoldRow,
@@ -146,7 +199,11 @@ const concluded = async (
       ledger_id: entry,
       outcome: result,
     });
-    return { kind: 'released', entry, outcome: result };
+    const why = whyUnmade(outcome);
+    if (why === null) return { kind: 'released', entry, outcome: result };
+    const hold = await holdAnew(deps, row, kept, why).catch(() => null);
+    deps.observer.note('warn', 'hold.unmade', { ...toldOf(row), why, anew: hold });
+    return { kind: 'released', entry, outcome: result, unmade: { why, hold } };
   }
   if (unreleased?.why === 'taken') return standing(deps, row.id);
   if (unreleased !== undefined) return askAgain(deps, row, kept, unreleased);

@@ -4,6 +4,7 @@
  */
 import { isArray, isObject, type Json } from '../identity/json-value.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
+import type { OutcomeRecord } from '../ledger/record.ts';
 import { excluded, notYou, versionOf, type Behind } from './four-eyes.ts';
 import type { HoldRow } from './hold-store.ts';
 import type { KeptHold } from './kept-hold.ts';
@@ -15,6 +16,8 @@ export type ShownChange = Readonly<{
   after?: Json;
   added?: readonly Json[];
   removed?: readonly Json[];
+  /** Elements added or removed beyond those that are shown. */
+  more?: number;
 }>;
 
 /** Changes shown of one hold, and elements of one list. */
@@ -42,10 +45,17 @@ const flat = (resource: Resource | null): ReadonlyMap<string, Json> => {
 const listChange = (path: string, before: readonly Json[], after: readonly Json[]): ShownChange => {
   const had = new Set(before.map(text));
   const has = new Set(after.map(text));
+  const added = after.filter((each) => !had.has(text(each)));
+  const removed = before.filter((each) => !has.has(text(each)));
+  const more = [added, removed].reduce(
+    (sum, { length }) => sum + Math.max(0, length - elementsMax),
+    0,
+  );
   return {
     path,
-    added: after.filter((each) => !had.has(text(each))).slice(0, elementsMax),
-    removed: before.filter((each) => !has.has(text(each))).slice(0, elementsMax),
+    added: added.slice(0, elementsMax),
+    removed: removed.slice(0, elementsMax),
+    ...(more === 0 ? {} : { more }),
   };
 };
 
@@ -61,15 +71,14 @@ const changeOf = (path: string, before?: Json, after?: Json): ShownChange | null
   };
 };
 
-/** From one resource to the other, by attribute, in order of their names. */
+/** From one resource to the other, by attribute, in order of their names; whole. */
 export const diffShown = (before: Resource | null, after: Resource | null) => {
   const had = flat(before);
   const has = flat(after);
   const names = [...new Set([...had.keys(), ...has.keys()])].sort();
   return names
     .map((name) => changeOf(name, had.get(name), has.get(name)))
-    .filter((change) => change !== null)
-    .slice(0, changesMax);
+    .filter((change) => change !== null);
 };
 
 /**
@@ -80,9 +89,12 @@ const wouldChange = ({ operation, before, after }: KeptHold) => {
   const deletes = operation.verb === 'delete' && after === null;
   const known = before !== null || operation.verb === 'create';
   const written = operation.verb === 'patch' ? operation.changes : null;
+  const diff = known ? diffShown(before, after) : null;
   return {
     deletes,
-    diff: known ? diffShown(before, after) : null,
+    diff: diff?.slice(0, changesMax) ?? null,
+    /** Attributes that change beyond those that are shown. */
+    more: Math.max(0, (diff?.length ?? 0) - changesMax),
     written: known ? null : operation.verb === 'replace' ? operation.resource : written,
   };
 };
@@ -109,15 +121,26 @@ export const listedHold = (row: HoldRow) => ({
   entry: row.entry,
 });
 
+/** How the entry that released a hold ended, as the ledger knows it now. */
+export type EntryEnd = Pick<OutcomeRecord, 'outcome' | 'settledBy'>;
+
 /** A hold whole. `values`: whoever looks may see what it writes. */
 export const shownHold = (
   row: HoldRow,
   kept: KeptHold,
-  about: Readonly<{ behind: Behind; needed: number; configVersion: string; values: boolean }>,
+  about: Readonly<{
+    behind: Behind;
+    needed: number;
+    configVersion: string;
+    values: boolean;
+    entryEnd: EntryEnd | null;
+  }>,
 ) => {
   const { behind, values } = about;
   return {
     ...listedHold(row),
+    outcome: about.entryEnd?.outcome ?? null,
+    settledBy: about.entryEnd?.settledBy ?? null,
     version: versionOf(kept, about.configVersion),
     operation: kept.operation.verb,
     resource: {

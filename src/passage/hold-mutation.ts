@@ -4,7 +4,7 @@
  */
 import { errorTable, isRefusal, refuse, type Refusal } from '../errors.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
-import type { HoldId } from '../ids.ts';
+import type { HoldId, LedgerId } from '../ids.ts';
 import { heldOperation } from './binding-checks.ts';
 import type { Outcome } from './doors.ts';
 import { denied, turnAway } from './exits.ts';
@@ -13,6 +13,7 @@ import { endJourney } from './journey.ts';
 import type { MutationWalk } from './mutation-walk.ts';
 import { prepare, standsAlready, stripped } from './prepare.ts';
 import type { Held, HoldRequest } from './safeguards.ts';
+import { isUnmade, settledEntry } from './settled-entry.ts';
 import type { Stop, ToHold, Weighing } from './weigh.ts';
 
 /** A caller that is told to come again does so after this at most, seconds. */
@@ -101,6 +102,14 @@ const onItsWay = (hold: HoldId, rule: string): Refusal =>
     retryAfterSeconds: 5,
   });
 
+/** Why a change that would have to wait does not. */
+const notKept = {
+  full: 'Too many changes of this client wait already, so it was not kept: it has to come again.',
+  password: 'It makes no sense without its password, which is not kept while a change waits.',
+  large:
+    'With the resource it is about it is larger than what is kept while a change waits (1 MiB): send it in smaller parts.',
+} as const;
+
 /** What became of the request to hold, as an answer. */
 const answerOf = (weighing: Weighing, hold: ToHold, held: Held): Outcome => {
   const { walk } = weighing;
@@ -124,11 +133,11 @@ const answerOf = (weighing: Weighing, hold: ToHold, held: Held): Outcome => {
     return turnAway(deps, journey, waits(walk, { id, rule, why, expiresAt }));
   }
   journey.decision = 'deny';
-  const because =
-    held.kind === 'full'
-      ? 'Too many changes of this client wait already, so it was not kept: it has to come again.'
-      : 'It makes no sense without its password, which is not kept while a change waits.';
-  return turnAway(deps, journey, noPlace(walk, hold, because));
+  return turnAway(
+    deps,
+    journey,
+    noPlace(walk, hold, notKept[held.kind === 'full' ? 'full' : held.why]),
+  );
 };
 
 /** On its way out another rule wants it to wait: people are asked about that one, too. */
@@ -141,8 +150,17 @@ const heldAgain = ({ walk }: Weighing, { rule, why }: ToHold, id: HoldId): Outco
   return turnAway(deps, journey, refuse('mutation_held', detail, { rule, holdId: id }));
 };
 
+/** What was released does not stand: it was undone since, or nothing was made of it. What people said was of that. */
+const isGone = async ({ walk, final }: Weighing, entry: LedgerId): Promise<boolean> => {
+  const { deps, target } = walk;
+  if (final.operation.verb === 'delete') return true;
+  if (standsAlready(final, target.knobs) === 'differs') return true;
+  const shown = await deps.ledger.show(entry);
+  return shown !== null && shown.row.outcome !== null && isUnmade(settledEntry(shown, ''));
+};
+
 const holdIt = async (weighing: Weighing, hold: ToHold): Promise<Outcome> => {
-  const { walk, final } = weighing;
+  const { walk } = weighing;
   const { deps, journey } = walk;
   const { release } = journey.passage;
   if (release !== undefined) return heldAgain(weighing, hold, release.hold);
@@ -151,16 +169,9 @@ const holdIt = async (weighing: Weighing, hold: ToHold): Promise<Outcome> => {
   const { holding } = deps.safeguards;
   const request = requestOf(weighing, hold, images);
   const held = await holding.hold(request);
-  // Released once, and undone since: what was approved then was that other change.
-  const undone =
-    held.kind === 'released' &&
-    held.entry !== null &&
-    (final.operation.verb === 'delete' || standsAlready(final, walk.target.knobs) === 'differs');
-  return answerOf(
-    weighing,
-    hold,
-    undone ? await holding.hold({ ...request, rememberMs: 0 }) : held,
-  );
+  const gone =
+    held.kind === 'released' && held.entry !== null && (await isGone(weighing, held.entry));
+  return answerOf(weighing, hold, gone ? await holding.hold({ ...request, rememberMs: 0 }) : held);
 };
 
 /** Ends a mutation that was stopped; nothing of it was recorded but that. */

@@ -84,11 +84,29 @@ export type Held =
   | Readonly<{ kind: 'rejected'; id: HoldId }>
   /** So many of this client wait already. */
   | Readonly<{ kind: 'full' }>
-  /** It makes no sense without its password, and that is not kept. */
-  | Readonly<{ kind: 'unkept' }>;
+  /** It makes no sense without its password, and that is not kept; or it is larger than what is kept. */
+  | Readonly<{ kind: 'unkept'; why: 'password' | 'large' }>;
+
+/** What tells a mutation from others where it may wait already. */
+export type HoldQuestion = Pick<
+  HoldRequest,
+  | 'route'
+  | 'target'
+  | 'actor'
+  | 'origin'
+  | 'operation'
+  | 'actions'
+  | 'rememberMs'
+  | 'keepsPasswords'
+>;
 
 export interface Holding {
   hold(request: HoldRequest): Promise<Held>;
+  /**
+   * The rule by which a change of this subject with these actions waits, or by which this very one was
+   * rejected within `rememberMs`: it does not pass by that because there is room now. Null: neither.
+   */
+  bound(question: HoldQuestion): string | null | Promise<string | null>;
 }
 
 /** What was applied, told once its outcome is recorded. Never waits, never throws. */
@@ -145,7 +163,7 @@ export const noSafeguards: Safeguards = Object.freeze({
     override: () => null,
   },
   populations: { count: () => null },
-  holding: { hold: () => Promise.resolve({ kind: 'full' as const }) },
+  holding: { hold: () => Promise.resolve({ kind: 'full' as const }), bound: () => null },
   aftermath: { applied: () => {} },
   uses: { used: () => {} },
 });

@@ -32,3 +32,16 @@ export const settledEntry = ({ row, body }: Shown, call: string): Settled => {
     refusal: null,
   };
 };
+
+/** A target that was busy, or would not take our credential, decided nothing about the change. */
+const undecided: ReadonlySet<number | null> = new Set([401, 403, 429]);
+
+/**
+ * Was certainly nothing made, and not by a fault of the change? Where nothing was sent because the target
+ * held it already, it is as good as made.
+ */
+export const isUnmade = ({ entry }: Settled): boolean => {
+  const { outcome, settledBy, status } = entry;
+  if (outcome === 'not-sent') return settledBy !== 'no-change';
+  return outcome === 'rejected' && undecided.has(status);
+};

@@ -9,7 +9,7 @@ import { hidesMembers } from '../identity/scim/write-knobs.ts';
 import type { WindowClaim } from '../ledger/claims.ts';
 import type { Guard, Touch } from '../policy/safety.ts';
 import { touchesOf } from '../policy/touches.ts';
-import { isReleasedFrom, releaseProblem, undoProblem } from './binding-checks.ts';
+import { heldOperation, isReleasedFrom, releaseProblem, undoProblem } from './binding-checks.ts';
 import type { Target } from '../snapshot.ts';
 import { askDecisionPoint } from './decision-point.ts';
 import type { Unreleased } from './doors.ts';
@@ -160,6 +160,36 @@ const populationOf = async (
     ? deps.safeguards.populations.count(target, operation.type)
     : null;
 
+/**
+ * What waits for people or was rejected by them does not go out because a window has room again: it
+ * comes back to the hold it belongs to.
+ */
+const boundStop = async (
+  { walk, approached, final }: Weighing,
+  touches: readonly Touch[],
+): Promise<Stop | null> => {
+  const { deps, journey, target } = walk;
+  const { route, actor, origin, snapshot, release } = journey.passage;
+  if (release !== undefined || touches.every(({ guard }) => guard.then !== 'hold')) return null;
+  const asked = deps.safeguards.holding.bound({
+    route,
+    target,
+    actor,
+    origin,
+    operation: heldOperation(approached, final),
+    actions: journey.actions,
+    rememberMs: snapshot.holds.expiresMs,
+    keepsPasswords: route.approval?.keepsPasswords ?? false,
+  });
+  const rule = asked instanceof Promise ? await asked : asked;
+  if (rule === null) return null;
+  // A rule that is written no more, or holds no more, binds nobody.
+  const touch = touches.find(({ guard }) => guard.then === 'hold' && guardRule(guard) === rule);
+  if (touch === undefined) return null;
+  const { guard } = touch;
+  return trippedStop(walk, { guard, why: `The guard ${guard.name} held such a change before.` });
+};
+
 /** Guards: what trips by itself stops it, the rest are places to be taken. */
 const weighGuards = async (
   weighing: Weighing,
@@ -178,6 +208,8 @@ const weighGuards = async (
   const inForce = tripped.filter(({ guard }) => !released(guard));
   const [first] = inForce;
   if (first !== undefined && !trial) return trippedStop(walk, first);
+  const bound = trial ? null : await boundStop(weighing, touches);
+  if (bound !== null) return bound;
   const urgent = urgentClaim(weighing, touches);
   const [closed = null] = unknown;
   if (closed !== null && urgent === null && !trial) return trippedStop(walk, closed);

@@ -14,8 +14,8 @@ export type OnDisk = Readonly<{
   used(window: WindowClaim, from: number): number;
   /** Time of the oldest of them, wall ms. */
   oldest(window: WindowClaim, from: number): number | null;
-  /** Is the hold approved, in this version? */
-  approved(id: HoldId, version: number): boolean;
+  /** Is the hold approved in this version, and its time not over at this instant, wall ms? */
+  approved(id: HoldId, version: number, at: number): boolean;
 }>;
 
 /** An intent that was not written, as `Appended` names it. */
@@ -111,7 +111,8 @@ export const judgeClaims = (batch: LedgerBatch, disk: OnDisk): readonly Refused[
   for (const claims of batch.claims) {
     const { sequence, windows, hold } = claims;
     const at = times.get(sequence) ?? 0;
-    const gone = hold !== null && (released.has(hold.id) || !disk.approved(hold.id, hold.version));
+    const gone =
+      hold !== null && (released.has(hold.id) || !disk.approved(hold.id, hold.version, at));
     const why: Unclaimed | null = gone
       ? { unclaimed: 'hold' }
       : windowRefusal(claims, at, disk, taken);

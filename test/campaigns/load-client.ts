@@ -12,6 +12,8 @@ export type LoadAnswer = Readonly<{
   /** Error code and outcome of a refusal, or null. */
   code: string | null;
   outcome: string | null;
+  /** The hold in which it waits, or null. */
+  holdId: string | null;
   /** Id of the resource answered, or null. */
   resourceId: string | null;
   ms: number;
@@ -66,6 +68,7 @@ export const makeLoadClient = (
         retryAfter: header(response.headers, 'retry-after'),
         code: textOf(ours['code']),
         outcome: textOf(ours['outcome']),
+        holdId: textOf(ours['holdId']),
         resourceId: textOf(answer['id']),
         ms: performance.now() - startedAt,
       };

@@ -12,6 +12,7 @@ import { campaign as differential } from './differential.ts';
 import { campaign as faults } from './faults.ts';
 import { campaign as guards } from './guards.ts';
 import { campaign as garbage } from './garbage.ts';
+import { campaign as holds } from './holds.ts';
 import { campaign as liar } from './liar.ts';
 import { campaign as noninterference } from './noninterference.ts';
 import { campaign as oracle } from './oracle.ts';
@@ -41,6 +42,7 @@ const campaigns: readonly Campaign[] = [
   webhooks,
   webhookCluster,
   guards,
+  holds,
 ];
 
 const print = (line: string): void => {

@@ -110,6 +110,59 @@ for (const engine of enginesUnderTest) {
     );
 
     void test(
+      'nobody joins what is over, though no sweep came yet',
+      withStores(engine, writer, async ({ holds }) => {
+        const over = newHold('ada', { expiresAt: start + 10 });
+        await put(holds, over);
+        assert.equal((await put(holds, newHold('ada'), { now: start + 9 })).kind, 'joined');
+        const next = newHold('ada', { at: start + 10 });
+        const held = await put(holds, next, { now: start + 10 });
+        assert.deepEqual([held.kind, rowOf(held).id], ['held', next.id]);
+        const former = await holds.read(over.id);
+        assert.deepEqual(
+          [former?.state, former?.version, former?.changedAt],
+          ['expired', 2, start + 10],
+        );
+        // Nor does another body replace it.
+        const eve = newHold('eve', { expiresAt: start + 10 });
+        await put(holds, eve);
+        const other = await put(holds, newHold('eve', { body: 'other' }), { now: start + 10 });
+        assert.equal(other.kind, 'held');
+        assert.equal((await holds.read(eve.id))?.state, 'expired');
+      }),
+    );
+
+    void test(
+      'what waits or was rejected binds the same change, and no other',
+      withStores(engine, writer, async ({ holds }) => {
+        const binding = (name: string, body?: string, now = start) =>
+          holds.binding(newHold(name, body === undefined ? {} : { body }), {
+            rememberMs: 1_000,
+            now,
+          });
+        assert.equal(await binding('ada'), null);
+        assert.deepEqual(await holds.bound(start), []);
+        const ada = newHold('ada', { expiresAt: start + 10 });
+        await put(holds, ada);
+        assert.equal(await binding('ada'), ada.rule);
+        // Another body would replace what waits, so it does not pass by it either.
+        assert.equal(await binding('ada', 'other'), ada.rule);
+        assert.equal(await binding('ada', undefined, start + 10), null);
+        assert.equal(await binding('bob'), null);
+        assert.deepEqual(await holds.bound(start), [ada.client]);
+        await holds.change(ada.id, 1, { state: 'rejected', now: start + 5 });
+        assert.equal(await binding('ada', undefined, start + 1_005), ada.rule);
+        assert.equal(await binding('ada', undefined, start + 1_006), null);
+        assert.equal(await binding('ada', 'other'), null);
+        assert.deepEqual(await holds.bound(start + 5), [ada.client]);
+        assert.deepEqual(await holds.bound(start + 6), []);
+        await bring(holds, newHold('eve', { client: 'okta' }), { state: 'expired' });
+        assert.equal(await binding('eve'), null);
+        assert.deepEqual(await holds.bound(start + 6), []);
+      }),
+    );
+
+    void test(
       'a change is one compare-and-set, and an end is never left',
       withStores(engine, writer, async ({ holds }) => {
         const row = rowOf(await put(holds, newHold('ada')));

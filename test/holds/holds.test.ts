@@ -1,11 +1,13 @@
 /** Holds from the call that is held to the one that goes out, with all that comes in between. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { printHold } from '../../src/commands/hold-text.ts';
 import { refuse } from '../../src/errors.ts';
 import type { HoldId } from '../../src/ids.ts';
 import { personActor } from '../../src/passage/person.ts';
 import { openTogether, postgres } from '../support/engines.ts';
 import {
+  clientOf,
   deactivation,
   keyRing,
   person,
@@ -446,3 +448,44 @@ void test(
     }
   },
 );
+
+void test('whoever gives the client away, or takes it over, is behind what it had held', async () => {
+  const s = scene();
+  const id = await held(s);
+  s.world.clients = { entra: clientOf('entra', 'bob@example.com') };
+  const former = await approve(s, id, person('owner@example.com'));
+  assert.match(former.note ?? '', /owner of the client when it was held/);
+  assert.match((await approve(s, id, bob)).note ?? '', /owner of the client/);
+  assert.equal((await approve(s, id, alice)).state, 'released');
+});
+
+void test('an approval falls with whoever gave it and stands behind the client since', async () => {
+  const s = scene();
+  const id = await held(s, { by: 2 });
+  assert.equal((await approve(s, id, alice)).note, '1 of 2 approvals');
+  s.world.issuers.push('Alice@Example.com');
+  assert.equal((await approve(s, id, bob)).note, '1 of 2 approvals');
+  assert.equal(s.sent.length, 0);
+  const shown = await s.desk.show(id, false);
+  assert.ok(shown !== null && shown !== 'unopenable');
+  assert.deepEqual(
+    shown.voided.map(({ why, by }) => [why, by.map((one) => one.person)]),
+    [['their-own', ['alice@example.com']]],
+  );
+  assert.equal((await approve(s, id, person('eve@example.com'))).state, 'released');
+  assert.deepEqual(s.sent[0]?.release?.approvals, ['bob@example.com', 'eve@example.com']);
+});
+
+void test('what is too much to be shown is said to be cut, and nothing that changes is silent', async () => {
+  const s = scene();
+  const many = (count: number) => Array.from({ length: count }, (_, at) => `v${at}`);
+  const wide = Object.fromEntries(many(503).map((name) => [name, name]));
+  const before = { id: 'u1', long: [], turned: ['a', 'b'] };
+  const after = { id: 'u1', long: many(1_004), turned: ['b', 'a'], ...wide };
+  s.world.current = before;
+  const id = await held(s, { before, after });
+  const text = printHold(await s.desk.show(id, true));
+  assert.match(text, /! long\[\]: CUT, 4 more elements change/);
+  assert.match(text, /~ turned\[\] the same elements in another order or number/);
+  assert.match(text, /! CUT: 5 more attributes change/);
+});

@@ -58,6 +58,7 @@ const keptOf = (operation: Mutation): KeptHold => ({
   after: null,
   mutation: '',
   beforeHash: null,
+  owner: null,
   configVersion: 'aaaaaaaaaaaa',
   actor: 'client',
   origin: { requestId: 'req_1' as never, traceId: '0' as never, callerRequestId: null },

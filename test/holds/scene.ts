@@ -30,7 +30,7 @@ export const keyRing = makeKeyRing(
 const farOff = 4_000_000_000_000;
 const frozen = refuse('target_frozen', 'frozen');
 
-const clientOf = (name: string, owner: string): Client => ({
+export const clientOf = (name: string, owner: string): Client => ({
   name,
   settings: { owner, purpose: 'tests', expires: farOff, auth: [], whenHeld: 'refuse' },
   expiresAt: farOff,
@@ -226,6 +226,7 @@ export const scene = (
     snapshot: () => snapshotOf(of),
     issuersOf: async () => of.issuers.map((by) => ({ by, until: Number.MAX_SAFE_INTEGER })),
     changedBy: async () => of.changedBy,
+    endOf: async () => null,
     release: holds.release,
   });
   if (given.start !== false) holds.start({ pass });

@@ -12,13 +12,11 @@ import { request } from 'undici';
 import { issueKey } from '../../src/callers/keys.ts';
 import { systemClock, type Clock } from '../../src/clock.ts';
 import { filesOnDisk, keptFiles } from '../../src/config/files-on-disk.ts';
-import { loadConfig, type Loaded } from '../../src/config/load.ts';
-import { rememberSettings, settingsOf } from '../../src/config/settings-of.ts';
+import { loadConfig } from '../../src/config/load.ts';
 import { startSandbox, type Sandbox } from '../../src/demo/sandbox.ts';
 import { isRefusal } from '../../src/errors.ts';
 import { startGateway, type Gateway, type GatewayDeps } from '../../src/gateway.ts';
 import { systemRandom } from '../../src/ids.ts';
-import type { Snapshot } from '../../src/snapshot.ts';
 import { silentObserver, type Observer, type RequestSettled } from '../../src/telemetry/observe.ts';
 import { storeForTests, type TestStore } from './test-store.ts';
 
@@ -64,8 +62,6 @@ export type FixtureOptions = Readonly<{
   clock?: Clock;
   observer?: Partial<Observer>;
   deps?: Partial<GatewayDeps>;
-  /** What is in force instead of what the route file says. */
-  amend?: (snapshot: Snapshot) => Snapshot;
   /** Further environment; its values are secrets like the fixture's own. */
   env?: Readonly<Record<string, string>>;
   /** Default: a fresh one of the engine that this run is about. A store that is given is not dropped. */
@@ -169,12 +165,6 @@ export const startFixture = async (options: FixtureOptions = {}): Promise<Fixtur
   const keyFetcher = options.deps?.keyFetcher ?? { fetch: () => Promise.resolve(null) };
   const input = { path: configPath, env, resolve: true, keyFetcher };
   let clock = options.clock ?? systemClock;
-  const amended = (loaded: Loaded): Loaded => {
-    if (loaded.snapshot === null || options.amend === undefined) return loaded;
-    const snapshot = options.amend(loaded.snapshot);
-    rememberSettings(snapshot, settingsOf(loaded.snapshot), null);
-    return { ...loaded, snapshot };
-  };
   const begin = () =>
     startGateway({
       clock,
@@ -189,11 +179,9 @@ export const startFixture = async (options: FixtureOptions = {}): Promise<Fixtur
       },
       metrics: async () => '',
       keyFetcher,
-      load: () => loadConfig({ ...filesOnDisk, ...input, now: clock.now() }).then(amended),
+      load: () => loadConfig({ ...filesOnDisk, ...input, now: clock.now() }),
       loadKept: (sources) =>
-        loadConfig({ ...keptFiles(sources, filesOnDisk), ...input, now: clock.now() }).then(
-          amended,
-        ),
+        loadConfig({ ...keptFiles(sources, filesOnDisk), ...input, now: clock.now() }),
       strict: false,
       watch: false,
       ...options.deps,

@@ -12,7 +12,8 @@ export type HeldRow = Readonly<{
 }>;
 
 export type HoldRows = Readonly<{
-  add(state: string, version: number): Promise<HoldId>;
+  /** `expiresAt`: by default never. */
+  add(state: string, version: number, expiresAt?: number): Promise<HoldId>;
   read(id: HoldId): Promise<HeldRow>;
   /** How many places there are, be they given back or not. */
   places(): Promise<number>;
@@ -24,10 +25,17 @@ const columns = `id, state, version, at, changed_at, expires_at, tenant, target,
   resource_type, rule, batch, join_key, mutation, calls, by_count, entry, sealed`;
 const blob = Buffer.alloc(16, 5);
 
-const valuesOf = (id: HoldId, state: string, version: number): readonly unknown[] => {
+const never = 9_999_999_999_999;
+
+const valuesOf = (
+  id: HoldId,
+  state: string,
+  version: number,
+  expiresAt = never,
+): readonly unknown[] => {
   const texts = ['acme', 'slack', 'slack', 'entra', 'users:deactivate', 'User', 'guards.leavers'];
   const join = systemRandom(16);
-  return [id, state, version, 1, 1, 9, ...texts, 'batch', join, blob, 1, 1, null, blob];
+  return [id, state, version, 1, 1, expiresAt, ...texts, 'batch', join, blob, 1, 1, null, blob];
 };
 
 /** Of a SQLite file, on a connection beside the one that is open. */
@@ -44,12 +52,12 @@ export const sqliteHolds = (path: string): HoldRows => {
   };
   const marks = Array.from({ length: 20 }, () => '?').join(', ');
   return {
-    add: async (state, version) => {
+    add: async (state, version, expiresAt) => {
       const id = newHoldId(1_700_000_000_000, systemRandom);
       await on((database) =>
         database
           .prepare(`INSERT INTO holds (${columns}) VALUES (${marks})`)
-          .run(...valuesOf(id, state, version)),
+          .run(...valuesOf(id, state, version, expiresAt)),
       );
       return id;
     },
@@ -81,11 +89,11 @@ export const sqliteHolds = (path: string): HoldRows => {
 export const postgresHolds = ({ query }: TestPostgres, { schema }: PostgresAt): HoldRows => {
   const marks = Array.from({ length: 20 }, (_, index) => `$${index + 1}`).join(', ');
   return {
-    add: async (state, version) => {
+    add: async (state, version, expiresAt) => {
       const id = newHoldId(1_700_000_000_000, systemRandom);
       await query(
         `INSERT INTO "${schema}".holds (${columns}) VALUES (${marks})`,
-        valuesOf(id, state, version),
+        valuesOf(id, state, version, expiresAt),
       );
       return id;
     },

@@ -22,6 +22,9 @@ export const holdsInMemory = (): HoldsInMemory => {
   const putNow: (...given: Parameters<HoldStore['put']>) => Put = (hold, options) => {
     const { now, pendingMax, rememberMs } = options;
     const alike = newestFirst().filter((row) => row.join.equals(hold.join));
+    for (const row of alike.filter((each) => isOpen(each) && each.expiresAt <= now)) {
+      set({ ...row, state: 'expired', version: row.version + 1, changedAt: now });
+    }
     const open = alike.find((row) => isOpen(row) && row.expiresAt > now);
     const same = (row: HoldRow): boolean => row.mutation.equals(hold.mutation);
     if (open !== undefined && same(open)) {
@@ -68,6 +71,25 @@ export const holdsInMemory = (): HoldsInMemory => {
       );
       return (approvedBefore === undefined ? found : found.toReversed()).slice(0, limit);
     },
+    binding: async ({ join, mutation }, { rememberMs, now }) => {
+      const alike = newestFirst().filter((row) => row.join.equals(join));
+      const found = alike.find(
+        (row) =>
+          (isOpen(row) && row.expiresAt > now) ||
+          (row.state === 'rejected' &&
+            row.mutation.equals(mutation) &&
+            row.changedAt >= now - rememberMs &&
+            !alike.some((o) => o.state === 'released' && o.changedAt > row.changedAt)),
+      );
+      return found?.rule ?? null;
+    },
+    bound: async (since) => [
+      ...new Set(
+        newestFirst()
+          .filter((row) => isOpen(row) || (row.state === 'rejected' && row.changedAt >= since))
+          .map(({ client }) => client),
+      ),
+    ],
     change: async (id, version, { now, ...to }) => {
       const row = rows.get(id);
       if (row === undefined || row.version !== version || !isOpen(row)) return null;

@@ -3,7 +3,8 @@
  * gateway that stops between two of them keeps the others waiting. It locks the windows and holds it
  * needs, in order, sees what was taken until then, and moves the head only if all of it can be had.
  * Locks end with the commit, when what was taken is there for all to see. Where it did not move, what
- * was seen tells which intents are in the way.
+ * was seen tells which intents are in the way. Other gateways hear of holds that were released, their
+ * news locked after the holds as everywhere (news.ts).
  */
 import { hash } from 'node:crypto';
 import { parseLedgerId, type HoldId } from '../../ids.ts';
@@ -22,6 +23,7 @@ import {
 } from '../claim-places.ts';
 import { appendText, numbers } from './append-text.ts';
 import type { Sessions, Statement } from './connection.ts';
+import { channelOf } from './news.ts';
 
 const appendClaiming: Statement = {
   name: 'append-claiming',
@@ -29,8 +31,10 @@ const appendClaiming: Statement = {
     before: `uses AS MATERIALIZED (SELECT * FROM window_uses(
         $32::integer, $33::integer[], $34::bytea[], $35::bigint[], $36::bigint[],
         $37::text[], $38::bigint[])),
-      approved AS MATERIALIZED (SELECT h.id FROM unnest($45::text[], $46::bigint[]) r(id, version)
-        JOIN holds h ON h.id = r.id WHERE h.state = 'approved' AND h.version = r.version
+      approved AS MATERIALIZED (SELECT h.id
+        FROM unnest($45::text[], $46::bigint[], $48::bigint[]) r(id, version, at)
+        JOIN holds h ON h.id = r.id
+        WHERE h.state = 'approved' AND h.version = r.version AND h.expires_at > r.at
         ORDER BY h.id FOR UPDATE OF h),`,
     holds: `AND NOT EXISTS (SELECT FROM uses WHERE used > room)
       AND (SELECT count(*) FROM approved) = cardinality($45::text[])`,
@@ -41,8 +45,11 @@ const appendClaiming: Statement = {
       released AS (UPDATE holds h SET state = 'released', version = h.version + 1,
           entry = r.entry, changed_at = r.at
         FROM head, unnest($45::text[], $47::text[], $48::bigint[]) r(id, entry, at)
-        WHERE h.id = r.id)`,
+        WHERE h.id = r.id RETURNING h.id),
+      told AS (UPDATE news SET number = number + 1
+        WHERE topic = 'holds' AND EXISTS (SELECT FROM released) RETURNING number)`,
     answer: `SELECT EXISTS (SELECT FROM head) AS moved,
+      (SELECT count(pg_notify($49, 'holds ' || number)) FROM told) AS told,
       CASE WHEN NOT EXISTS (SELECT FROM head) THEN
         (SELECT json_agg(json_build_array(used, oldest) ORDER BY ask) FROM uses) END AS uses,
       CASE WHEN NOT EXISTS (SELECT FROM head) THEN
@@ -78,7 +85,7 @@ const goneIn = ({ outcomes }: LedgerBatch) =>
 const parametersOf = (
   batch: LedgerBatch,
   asks: readonly Ask[],
-  lockClass: number,
+  { lockClass, channel }: Readonly<{ lockClass: number; channel: string }>,
 ): readonly unknown[] => {
   const known = new Map<string, Buffer>();
   const keyOf = (key: string): Buffer => {
@@ -109,6 +116,7 @@ const parametersOf = (
     numbers(releases.map(({ version }) => version)),
     releases.map(({ entry }) => entry),
     numbers(releases.map(({ at }) => at)),
+    channel,
   ];
 };
 
@@ -133,12 +141,13 @@ const judge = (batch: LedgerBatch, asks: readonly Ask[], answer: Answer): readon
 export const makeAppendClaiming = (sessions: Sessions, schema: string) => {
   // Advisory locks are those of a database: schemas keep theirs apart.
   const lockClass = hash('sha256', `sallyport windows ${schema}`, 'buffer').readInt32BE(0);
+  const about = { lockClass, channel: channelOf(schema) };
   const attempt = async (
     batch: LedgerBatch,
     base: readonly unknown[],
     asks: readonly Ask[],
   ): Promise<Answer> => {
-    const values = [...base, ...parametersOf(batch, asks, lockClass)];
+    const values = [...base, ...parametersOf(batch, asks, about)];
     const { first } = await sessions.run<Answer>(appendClaiming, values);
     return first ?? { moved: false, uses: null, approved: null };
   };

@@ -13,7 +13,13 @@ import { changeFirst, type Changed } from './news.ts';
 const putSql = {
   join: {
     text: `UPDATE holds SET calls = least(calls, ${callsMax - 1}) + 1
-      WHERE join_key = $1 AND mutation = $2 AND state IN ${openStates} RETURNING ${holdColumns}`,
+      WHERE join_key = $1 AND mutation = $2 AND state IN ${openStates} AND expires_at > $3::bigint
+      RETURNING ${holdColumns}`,
+  },
+  // Its time is over, only no sweep came yet.
+  over: {
+    text: `UPDATE holds SET state = 'expired', version = version + 1, changed_at = $2::bigint
+      WHERE join_key = $1 AND state IN ${openStates} AND expires_at <= $2::bigint`,
   },
   replace: {
     text: `UPDATE holds SET state = 'replaced', version = version + 1, changed_at = $3::bigint
@@ -50,8 +56,12 @@ const add = async (run: Run, hold: NewHold, now: number): Promise<HoldRow> => {
 
 type Options = Parameters<HoldStore['put']>[1];
 
-const joinOpen = async (run: Run, { join, mutation }: NewHold): Promise<Put | null> => {
-  const { first } = await run<HoldRow>(putSql.join, [join, mutation]);
+const joinOpen = async (
+  run: Run,
+  { join, mutation }: NewHold,
+  now: number,
+): Promise<Put | null> => {
+  const { first } = await run<HoldRow>(putSql.join, [join, mutation, now]);
   return first === undefined ? null : { kind: 'joined', row: first };
 };
 
@@ -62,8 +72,9 @@ const putAlone = async (
   { pendingMax, rememberMs, now }: Options,
 ): Promise<Changed<Put>> => {
   const { join, mutation, client } = hold;
-  const joined = await joinOpen(run, hold);
+  const joined = await joinOpen(run, hold, now);
   if (joined !== null) return { result: joined, news: false };
+  const ended = (await run(putSql.over, [join, now])).count > 0;
   const former = (await run<Pick<HoldRow, 'id'>>(putSql.replace, [join, mutation, now])).first;
   if (former !== undefined) {
     const row = await add(run, hold, now);
@@ -71,9 +82,9 @@ const putAlone = async (
   }
   const decided = await run<HoldRow>(putSql.decided, [join, mutation, now - rememberMs]);
   if (decided.first !== undefined)
-    return { result: { kind: 'joined', row: decided.first }, news: false };
+    return { result: { kind: 'joined', row: decided.first }, news: ended };
   const counted = (await run<{ count: number }>(putSql.count, [client])).first;
-  if ((counted?.count ?? 0) >= pendingMax) return { result: { kind: 'full' }, news: false };
+  if ((counted?.count ?? 0) >= pendingMax) return { result: { kind: 'full' }, news: ended };
   return { result: { kind: 'held', row: await add(run, hold, now) }, news: true };
 };
 
@@ -97,6 +108,20 @@ const sql = {
       LIMIT ${bounds.holdsPruned} FOR UPDATE SKIP LOCKED)`,
   },
   read: { text: `SELECT ${holdColumns} FROM holds WHERE id = $1` },
+  // A rejection falls with the next release of something else, as what was decided does (put).
+  binding: {
+    text: `SELECT rule FROM holds h WHERE join_key = $1 AND (
+        (state IN ${openStates} AND expires_at > $3::bigint)
+        OR (state = 'rejected' AND mutation = $2 AND changed_at >= $4::bigint
+          AND NOT EXISTS (SELECT 1 FROM holds o WHERE o.join_key = $1 AND o.state = 'released'
+            AND o.changed_at > h.changed_at)))
+      ORDER BY changed_at DESC, id DESC LIMIT 1`,
+  },
+  bound: {
+    text: `SELECT DISTINCT client FROM holds
+      WHERE state IN ${openStates} OR (state = 'rejected' AND changed_at >= $1::bigint)
+      LIMIT ${bounds.holdClients + 1}`,
+  },
   counts: {
     text: `SELECT client, count(*) AS pending, min(at) AS "oldestAt" FROM holds
       WHERE state IN ${openStates} GROUP BY client
@@ -135,7 +160,7 @@ export const makeHoldStore = (sessions: Sessions, schema: string): HoldStore => 
   const told = { schema, topic: 'holds', lock: null } as const;
   return {
     put: async (hold, options) => {
-      const joined = await joinOpen(run, hold);
+      const joined = await joinOpen(run, hold, options.now);
       if (joined !== null) return joined;
       const lock = lockOf(schema, `holds of ${hold.client}`);
       return changeFirst(sessions, { ...told, lock }, (inside) => putAlone(inside, hold, options));
@@ -153,6 +178,12 @@ export const makeHoldStore = (sessions: Sessions, schema: string): HoldStore => 
         const { rows } = await inside<HoldRow>(sql.expire, [now]);
         return { result: rows, news: rows.length > 0 };
       }),
+    binding: async ({ join, mutation }, { rememberMs, now }) => {
+      const values = [join, mutation, now, now - rememberMs];
+      return (await run<Pick<HoldRow, 'rule'>>(sql.binding, values)).first?.rule ?? null;
+    },
+    bound: async (since) =>
+      (await run<Pick<HoldRow, 'client'>>(sql.bound, [since])).rows.map(({ client }) => client),
     counts: async () => (await run<Waiting>(sql.counts)).rows,
     prune: async (before) => {
       const removed = (await run(sql.prune, [before])).count;

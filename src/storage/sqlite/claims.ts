@@ -16,7 +16,8 @@ const sql = {
   place: 'INSERT INTO places VALUES (?, ?, ?, ?, ?, ?, ?)',
   giveBack: `UPDATE places SET given_back = ? WHERE sequence = ? AND writer = ? AND given_back <> ?
     RETURNING key, at, amount`,
-  approved: "SELECT 1 FROM holds WHERE id = ? AND state = 'approved' AND version = ?",
+  approved: `SELECT 1 FROM holds
+    WHERE id = ? AND state = 'approved' AND version = ? AND expires_at > ?`,
   release: `UPDATE holds SET state = 'released', version = version + 1, entry = ?, changed_at = ?
     WHERE id = ? AND state = 'approved' AND version = ?`,
 };
@@ -59,7 +60,7 @@ export const makeClaims = (database: Database) => {
     const items = judgeClaims(batch, {
       used: sums.used,
       oldest: sums.oldest,
-      approved: (id, version) => approvedRow.get(id, version) !== undefined,
+      approved: (id, version, at) => approvedRow.get(id, version, at) !== undefined,
     });
     if (items.length > 0) throw new Unclaimable(items);
     const places = placesOf(batch);

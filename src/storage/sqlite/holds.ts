@@ -7,6 +7,9 @@ import { callsMax, holdColumns, openStates } from '../safety-rows.ts';
 
 const putSql = {
   open: `SELECT ${holdColumns} FROM holds WHERE join_key = ? AND state IN ${openStates}`,
+  // Its time is over, only no sweep came yet.
+  over: `UPDATE holds SET state = 'expired', version = version + 1, changed_at = @now
+    WHERE join_key = @join AND state IN ${openStates} AND expires_at <= @now`,
   // What was decided counts until something else was let out for the same subject and actions.
   decided: `SELECT ${holdColumns} FROM holds h WHERE join_key = @join AND mutation = @mutation
     AND state IN ('released', 'rejected') AND changed_at >= @since
@@ -29,6 +32,7 @@ type Decided = Readonly<{ join: Buffer; mutation: Buffer; since: number }>;
 
 const makePut = (database: Database) => {
   const open = database.prepare<[Buffer], HoldRow>(putSql.open);
+  const over = database.prepare<[{ join: Buffer; now: number }]>(putSql.over);
   const decided = database.prepare<[Decided], HoldRow>(putSql.decided);
   const join = database.prepare<[HoldId], HoldRow>(putSql.join);
   const replace = database.prepare<[number, HoldId]>(putSql.replace);
@@ -36,6 +40,7 @@ const makePut = (database: Database) => {
   const add = database.prepare<[NewHold & { now: number }], HoldRow>(putSql.add);
   return database.transaction(
     (hold: NewHold, { pendingMax, rememberMs, now }: Parameters<HoldStore['put']>[1]): Put => {
+      over.run({ join: hold.join, now });
       const waiting = open.get(hold.join);
       if (waiting?.mutation.equals(hold.mutation) === true)
         return { kind: 'joined', row: join.get(waiting.id) as HoldRow };
@@ -65,6 +70,16 @@ const sql = {
   prune: `DELETE FROM holds WHERE id IN (SELECT id FROM holds
     WHERE state NOT IN ${openStates} AND changed_at < ? LIMIT ${bounds.holdsPruned})`,
   read: `SELECT ${holdColumns} FROM holds WHERE id = ?`,
+  // A rejection falls with the next release of something else, as what was decided does (put).
+  binding: `SELECT rule FROM holds h WHERE join_key = @join AND (
+      (state IN ${openStates} AND expires_at > @now)
+      OR (state = 'rejected' AND mutation = @mutation AND changed_at >= @since
+        AND NOT EXISTS (SELECT 1 FROM holds o WHERE o.join_key = @join AND o.state = 'released'
+          AND o.changed_at > h.changed_at)))
+    ORDER BY changed_at DESC, id DESC LIMIT 1`,
+  bound: `SELECT DISTINCT client FROM holds
+    WHERE state IN ${openStates} OR (state = 'rejected' AND changed_at >= ?)
+    LIMIT ${bounds.holdClients + 1}`,
   counts: `SELECT client, count(*) AS pending, min(at) AS "oldestAt" FROM holds
     WHERE state IN ${openStates} GROUP BY client
     ORDER BY pending DESC, client LIMIT ${bounds.holdClients}`,
@@ -103,7 +118,15 @@ const filters: Readonly<Record<string, string>> = {
 export const makeHoldReads = (database: Database) => {
   const read = database.prepare<[HoldId], HoldRow>(sql.read);
   const counts = database.prepare<[], Awaited<ReturnType<HoldStore['counts']>>[number]>(sql.counts);
+  const binding = database.prepare<[object], { rule: string }>(sql.binding);
+  const bound = database.prepare<[number], { client: string }>(sql.bound);
   return {
+    bindingHold: (...given: Parameters<HoldStore['binding']>): string | null => {
+      const [{ join, mutation }, { rememberMs, now }] = given;
+      return binding.get({ join, mutation, now, since: now - rememberMs })?.rule ?? null;
+    },
+    boundHolders: (since: number): readonly string[] =>
+      bound.all(since).map(({ client }) => client),
     readHold: (id: HoldId): HoldRow | null => read.get(id) ?? null,
     listHolds: ({ states, limit, ...rest }: HoldQuery): readonly HoldRow[] => {
       const values: Record<string, unknown> = {

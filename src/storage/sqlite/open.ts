@@ -159,6 +159,8 @@ const safetyStores = (writer: Calls, reader: Calls) => ({
     put: [writer, 'putHold'],
     read: [reader, 'readHold'],
     list: [reader, 'listHolds'],
+    binding: [reader, 'bindingHold'],
+    bound: [reader, 'boundHolders'],
     change: [writer, 'changeHold'],
     expire: [writer, 'expireHolds'],
     counts: [reader, 'countHolds'],
