@@ -22,7 +22,7 @@ type Shown = Readonly<{
   tenant: string;
   operation: string;
   actions: readonly string[];
-  resource: Readonly<{ type: string; id: string | null }>;
+  resource: Readonly<{ type: string; id: string | null; name: string | null }>;
   rules: readonly string[];
   batch: string;
   calls: number;
@@ -80,6 +80,7 @@ export const printHold = (json: unknown): string => {
       label: 'operation',
       lines: [[shown.operation, resource.type, resource.id ?? ''].join(' ').trim()],
     },
+    { label: 'about', lines: resource.name === null ? [] : [oneLine(resource.name)] },
     { label: 'actions', lines: shown.actions },
     { label: 'rules', lines: shown.rules },
     { label: 'batch', lines: [shown.batch] },
@@ -107,5 +108,15 @@ export const printHold = (json: unknown): string => {
     { label: 'entry', lines: shown.entry === null ? [] : [shown.entry] },
     { label: 'ended', lines: end === null ? [] : [`${end.by}, ${end.at}: ${end.reason}`] },
     { label: 'version', lines: [shown.version] },
+    {
+      label: 'next',
+      lines:
+        shown.state === 'pending'
+          ? [
+              `holds approve ${shown.id} --version ${shown.version}`,
+              `holds reject ${shown.id} --reason <text>`,
+            ]
+          : [],
+    },
   ]);
 };

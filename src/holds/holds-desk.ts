@@ -21,7 +21,7 @@ import type { HoldQuery, HoldRow, HoldState, HoldStore } from './hold-store.ts';
 import { openHold, sealHold, voidApprovals, type KeptHold } from './kept-hold.ts';
 import { toldOf } from './make-holding.ts';
 import type { Released } from './release.ts';
-import { listedHold, shownHold } from './show-hold.ts';
+import { listedHold, shownHold, subjectOf } from './show-hold.ts';
 
 /** Who decides. `local`: whoever may open the files; nobody who could be told from another. */
 export type Decider = Readonly<{ name: string; local: boolean }>;
@@ -62,8 +62,13 @@ export type DeskDeps = Readonly<{
   release(row: HoldRow): Promise<Released | null>;
 }>;
 
+/** A line of a list, with whom it is about; null where that was not asked for, or no key opens it. */
+export type Listed = ReturnType<typeof listedHold> &
+  Readonly<{ resourceId: string | null; about: string | null }>;
+
 export type HoldsDesk = Readonly<{
-  list(query: HoldQuery): Promise<readonly ReturnType<typeof listedHold>[]>;
+  /** `subjects`: opens each, and says whom it is about. */
+  list(query: HoldQuery, subjects: boolean): Promise<readonly Listed[]>;
   /** Pending ones by what they wait for together, the oldest first. */
   batches(): Promise<readonly Batch[]>;
   /** Null: there is none; `unopenable`: no key of the ring fits. */
@@ -295,7 +300,12 @@ export const makeHoldsDesk = (deps: DeskDeps): HoldsDesk => {
   const within = (release: Promise<Released | null>, until: Promise<null>) =>
     Promise.race([release, until]);
   return {
-    list: async (query) => (await deps.store.list(query)).map(listedHold),
+    list: async (query, subjects) =>
+      (await deps.store.list(query)).map((row) => {
+        const kept = subjects ? openHold(deps.keyRing, row.id, row.sealed) : null;
+        const { id = null, name = null } = kept === null ? {} : subjectOf(kept);
+        return { ...listedHold(row), resourceId: id, about: name ?? id };
+      }),
     batches: async () => batchesOf(await pendingRows(deps)),
     show: async (id, values) => {
       const found = await opened(deps, id);

@@ -109,6 +109,20 @@ export const listedHold = (row: HoldRow) => ({
   entry: row.entry,
 });
 
+/** The name people know it by; of a create, the one it is to have. */
+const nameOf = ({ before, after }: KeptHold): string | null => {
+  const resource = before ?? after;
+  const name = resource?.['userName'] ?? resource?.['displayName'];
+  return typeof name === 'string' ? name : null;
+};
+
+/** Whom it is about; for those who may see values. */
+export const subjectOf = (kept: KeptHold) => ({
+  type: kept.operation.type,
+  id: 'id' in kept.operation ? (kept.operation.id ?? null) : null,
+  name: nameOf(kept),
+});
+
 /** A hold whole. `values`: whoever looks may see what it writes. */
 export const shownHold = (
   row: HoldRow,
@@ -120,10 +134,7 @@ export const shownHold = (
     ...listedHold(row),
     version: versionOf(kept, about.configVersion),
     operation: kept.operation.verb,
-    resource: {
-      type: kept.operation.type,
-      id: values && 'id' in kept.operation ? kept.operation.id : null,
-    },
+    resource: values ? subjectOf(kept) : { type: kept.operation.type, id: null, name: null },
     rules: kept.rules,
     heldUnder: kept.configVersion,
     traceId: kept.origin.traceId,
