@@ -16,7 +16,7 @@ import type { Path } from './problem.ts';
 export type SafetyContext = Readonly<{
   parsed: Parsed;
   warnAt(path: Path, message: string): void;
-  /** False: a file is missing, so nothing is said about what is not there. */
+  /** False: a file is missing or an entry is wrong, so nothing is said about what is not there. */
   complete: boolean;
 }>;
 
@@ -54,7 +54,13 @@ const warnGuard = (
   const tell = (key: string, message: string): void => context.warnAt([...path, key], message);
   if (guard.then === 'deny' && (guard.detect !== undefined || actions.some(isRevoking)))
     tell('then', 'above the limit a revocation is lost: with hold it waits for a person');
-  if (context.complete && actions.length > 0 && !actions.some((each) => granted().has(each)))
+  const known = actions.every((each) => actionsNamed(wordOf(each), each) !== null);
+  if (
+    context.complete &&
+    known &&
+    actions.length > 0 &&
+    !actions.some((each) => granted().has(each))
+  )
     tell('actions', 'no grant that leads to this tenant gives any of these actions');
   const ofGroups = guard.detect !== undefined || actions.some((each) => wordOf(each) === 'groups');
   const share = guard.percent === undefined ? guard.slow?.percent : guard.percent;

@@ -253,7 +253,7 @@ test('one tenant has one set of rules, whichever of its targets they are written
     text.split('\n').flatMap((each, at) => (each.includes(part) ? [at + 1] : []))[nth] ?? 0;
   const [first, second] = [line('guards: [{ name: g', 0), line('guards: [{ name: g', 1)];
   assert.deepEqual(await problemsOf(text), [
-    `gateway.yaml:${second}:22: a rule of this name means something else for the same tenant: gateway.yaml:${first} (targets.t2.guards[0].name)`,
+    `gateway.yaml:${second}:22: a rule of this name means something else for the same tenant: gateway.yaml:${first}; give one of them another name, or write both alike (targets.t2.guards[0].name)`,
   ]);
 });
 
@@ -510,6 +510,24 @@ for (const [title, text, expected] of warned) {
     );
   });
 }
+
+test('what is wrong with a route brings no false alarm about what it would have granted', async () => {
+  const wrong = (text: string, was: string, is: string) => {
+    assert.ok(text.includes(was), was);
+    return text.replace(was, is);
+  };
+  const right = guard('actions: [users:update], count: 5, in: 1h').replace(
+    'clients:',
+    `${people('a@x')}clients:`,
+  );
+  for (const text of [
+    wrong(right, 'path: /scim/r1', 'path: scim/r1'),
+    wrong(right, 'actions: [users:update], count', 'actions: [users:updat], count'),
+  ]) {
+    assert.equal((await problemsOf(text)).length, 1);
+    assert.deepEqual(await warningsOf(text), []);
+  }
+});
 
 test('whoever can approve and is granted what is counted is told nothing', async () => {
   const text = guard('actions: [users:update], count: 5, in: 1h').replace(
