@@ -57,6 +57,7 @@ const rowOf = (
   repairs: record.kind === 'intent' ? record.repairs : [],
   code: record.kind === 'denial' ? record.code : null,
   hold: holdOf(record) ?? null,
+  override: record.kind === 'intent' ? (record.override ?? null) : null,
   reverses: record.kind === 'intent' ? (record.reverses ?? []) : [],
   shadowed: record.kind === 'intent' ? record.shadowed : [],
 });

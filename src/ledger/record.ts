@@ -174,6 +174,8 @@ export type LedgerRow = Readonly<{
   code: string | null;
   /** Hold it waits in, or was released from; null for others. */
   hold: string | null;
+  /** Break-glass overrides that let it hit a protected subject, joined by ` + `; null for others. */
+  override: string | null;
   /** Entries that it takes back; empty for others. */
   reverses: readonly string[];
   /** Rules that a trial let pass, and that would have refused or held it. */

@@ -100,8 +100,8 @@ describe('a protected subject', () => {
     assert.equal((await deactivate(vip)).status, 200);
     const rows = await rowsOf(fixture, asked.id);
     assert.deepEqual(
-      rows.map(({ decision, resource }) => [decision, resource.id]),
-      [['allow', vip]],
+      rows.map(({ decision, resource, override }) => [decision, resource.id, override]),
+      [['allow', vip, asked.id]],
       'the entry is found by its override',
     );
     const other = await make(fixture, 'Users', user('vip-3@example.com'));
