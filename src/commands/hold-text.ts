@@ -1,4 +1,5 @@
 /** A hold as text for people: what would change first, then who may say yes to it. Pure; the caller escapes. */
+import { saidWhy } from '../holds/show-hold.ts';
 import { aligned, prettyJson, printSections, type Section } from './explain-text.ts';
 
 type Change = Readonly<{
@@ -97,7 +98,8 @@ export const printHold = (json: unknown): string => {
     {
       label: 'no more',
       lines: shown.voided.map(
-        ({ at, why, by }) => `${why}, ${at}: ${by.map(({ person }) => person).join(', ') || '-'}`,
+        ({ at, why, by }) =>
+          `${saidWhy(why)}, ${at}: ${by.map(({ person }) => person).join(', ') || '-'}`,
       ),
     },
     {

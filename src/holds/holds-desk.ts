@@ -21,7 +21,7 @@ import type { HoldQuery, HoldRow, HoldState, HoldStore } from './hold-store.ts';
 import { openHold, sealHold, voidApprovals, type KeptHold } from './kept-hold.ts';
 import { toldOf } from './make-holding.ts';
 import type { Released } from './release.ts';
-import { listedHold, shownHold, subjectOf } from './show-hold.ts';
+import { listedHold, saidWhy, shownHold, subjectOf } from './show-hold.ts';
 
 /** Who decides. `local`: whoever may open the files; nobody who could be told from another. */
 export type Decider = Readonly<{ name: string; local: boolean }>;
@@ -211,7 +211,7 @@ const decidedBy = (id: string, released: Released | null): Decided => {
   }
   const { state, why } = released;
   const then = state === 'pending' ? 'it waits for approval anew' : 'it was not let out';
-  return no(id, `${then}: ${why}`, state);
+  return no(id, `${then}: ${saidWhy(why)}${state === 'pending' ? '; show it again' : ''}`, state);
 };
 
 const contended = (id: string): Decided => no(id, 'others change it at this moment: try again');

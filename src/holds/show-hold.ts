@@ -87,6 +87,17 @@ const wouldChange = ({ operation, before, after }: KeptHold) => {
   };
 };
 
+const backWords: ReadonlyMap<string, string> = new Map([
+  ['before-changed', 'the resource changed since then'],
+  ['mutation-changed', 'it would be another change by now'],
+  ['config-changed', 'the configuration changed since then'],
+  ['held-again', 'another rule holds it as well'],
+  ['rejected', 'it was rejected'],
+]);
+
+/** Why approvals counted no more, in words; an error code stays one. */
+export const saidWhy = (why: string): string => backWords.get(why) ?? why;
+
 const iso = (at: number): string => new Date(at).toISOString();
 
 /** A hold as it is listed: no values, nothing of what lies in the seal. */
