@@ -6,6 +6,7 @@ import { resolveKnobs, targetDialects } from '../identity/dialects/target-table.
 import type { Action } from '../identity/operation.ts';
 import { actionsNamed, isRevoking, mutationsOf, wordOf } from '../policy/actions.ts';
 import type { GuardSettings } from '../policy/safety-settings.ts';
+import type { GrantSettings } from '../policy/settings.ts';
 import type { TargetSettings } from '../targets/settings.ts';
 import { writtenRules } from './compare-rules.ts';
 import { tenantOf } from './compile-tenants.ts';
@@ -27,14 +28,17 @@ const routesTo = ({ routes, targets }: Parsed, tenant: string) =>
     return target !== undefined && tenantOf(target) === tenant;
   });
 
+/** Every action that a grant gives. */
+const actionsOfGrant = ({ permissions }: Parsed, grant: GrantSettings): readonly Action[] =>
+  Object.entries(writtenRules(grant, permissions)).flatMap(([word, rule]) =>
+    rule.actions.flatMap((text) => actionsNamed(word, text) ?? []),
+  );
+
 /** Every action that some grant on these routes gives. */
 const grantedOn = (parsed: Parsed, tenant: string): ReadonlySet<Action> => {
   const out = new Set<Action>();
   for (const [, { grants }] of routesTo(parsed, tenant))
-    for (const grant of grants)
-      for (const [word, rule] of Object.entries(writtenRules(grant, parsed.permissions)))
-        for (const text of rule.actions)
-          for (const action of actionsNamed(word, text) ?? []) out.add(action);
+    for (const grant of grants) for (const action of actionsOfGrant(parsed, grant)) out.add(action);
   return out;
 };
 
@@ -62,10 +66,37 @@ const warnGuard = (
     !actions.some((each) => granted().has(each))
   )
     tell('actions', 'no grant that leads to this tenant gives any of these actions');
+  const { count, slow } = guard;
+  if (count !== undefined && slow?.count !== undefined && slow.count <= count)
+    tell('slow', 'this lets no more pass than the shorter window, which then never counts');
   const ofGroups = guard.detect !== undefined || actions.some((each) => wordOf(each) === 'groups');
   const share = guard.percent === undefined ? guard.slow?.percent : guard.percent;
   if (share !== undefined && guard.per !== 'group' && ofGroups && guard.detect !== 'cleared')
     tell('per', 'the percentage is one of all groups there are; per: group is one of its members');
+};
+
+/** A way past the guards that is as wide as they are is none past a few. */
+const warnUrgent = ({ parsed, warnAt }: SafetyContext, name: string): void => {
+  const route = parsed.routes.get(name);
+  const target = route === undefined ? undefined : parsed.targets.get(route.scim);
+  for (const [index, grant] of (route?.grants ?? []).entries()) {
+    const { urgent } = grant;
+    if (urgent === undefined) continue;
+    const given = new Set(actionsOfGrant(parsed, grant).filter(isRevoking));
+    const perMs = urgent.count / (urgent.seconds * 1_000);
+    const wider = (target?.guards ?? []).find(
+      (guard) =>
+        guard.count !== undefined &&
+        guard.in !== undefined &&
+        actionsOfGuard(guard).some((each) => given.has(each)) &&
+        perMs >= guard.count / guard.in,
+    );
+    if (wider !== undefined)
+      warnAt(
+        ['routes', name, 'grants', index, 'urgent'],
+        `this lets as many past the guard ${wider.name} as it lets pass: write a small limit`,
+      );
+  }
 };
 
 const showsMembers = ({ dialect, knobs }: TargetSettings): boolean => {
@@ -151,6 +182,7 @@ export const findSafetyWarnings = (context: SafetyContext): void => {
     }
   }
   for (const [name, route] of parsed.routes) {
+    warnUrgent(context, name);
     if (!complete || route.approval === undefined) continue;
     const clients = clientsOf([[name, route]]);
     warnApprovers(context, clients, route.approval.by, ['routes', name, 'approval']);

@@ -465,6 +465,22 @@ const warned: readonly (readonly [string, string, string])[] = [
     'no grant that leads to this tenant gives any of these actions (targets.t1.guards[0].actions)',
   ],
   [
+    'a slow window is the narrower one',
+    guard('actions: [users:update], count: 5, in: 1h, slow: { count: 5, in: 1d }').replace(
+      'clients:',
+      `${people('a@x')}clients:`,
+    ),
+    'this lets no more pass than the shorter window, which then never counts (targets.t1.guards[0].slow)',
+  ],
+  [
+    'urgent is as wide as the guard',
+    guard('actions: [users:deactivate], count: 25, in: 1h')
+      .replace('clients:', `${people('a@x')}clients:`)
+      .replace('actions: [read, update]', 'actions: [deactivate]')
+      .replace('use: p1 }', 'use: p1, urgent: 25/h }'),
+    'this lets as many past the guard g1 as it lets pass: write a small limit (routes.r1.grants[0].urgent)',
+  ],
+  [
     'a share of all groups',
     guard('actions: [groups:update], percent: 5%, in: 1h, per: tenant')
       .replace('clients:', `${people('a@x')}clients:`)
