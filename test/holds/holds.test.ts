@@ -270,7 +270,10 @@ void test('policy decides anew: a client that is gone, a denial, a freeze, anoth
     const s = scene();
     const id = await held(s);
     s.world.alsoHeldBy = 'routes.slack.approval';
-    assert.match((await approve(s, id)).note ?? '', /anew: another rule holds it as well; show it again$/);
+    assert.match(
+      (await approve(s, id)).note ?? '',
+      /anew: another rule holds it as well; show it again$/,
+    );
     assert.equal((await approve(s, id)).state, 'released');
     assert.deepEqual(s.sent[0]?.release?.others, ['routes.slack.approval']);
   });
