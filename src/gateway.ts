@@ -283,7 +283,7 @@ const startListeners = async (parts: Parts, context: AdminContext) => {
           config: parts.reloader.status(),
           breakers: targets.state(),
           stopping: parts.stopping,
-          safety: safety.protection.state(),
+          ...safety.readiness(),
           limits: parts.limits?.state() ?? null,
         }),
       metrics: deps.metrics,

@@ -4,6 +4,7 @@ import type { ConfigStatus } from './admin/operation.ts';
 import type { Clock, ClockWatch } from './clock.ts';
 import { servedVersions } from './ledger/lease.ts';
 import type { OwnedLedger } from './ledger/make-ledger.ts';
+import type { HoldCounts } from './holds/hold-rounds.ts';
 import type { SafetyState } from './safety/make-safety.ts';
 import type { LiveTargets } from './targets/make-targets.ts';
 import type { FreezesStanding } from './targets/standing.ts';
@@ -16,6 +17,8 @@ export type ReadinessParts = Readonly<{
   freezes: Pick<FreezesStanding, 'current'>;
   /** Rules of protection and overrides in force; absent where nobody looks. */
   safety?: SafetyState;
+  /** How many changes wait for people, by client. */
+  holds?: HoldCounts;
   /** Version of the snapshot in force. */
   version: string;
   config: ConfigStatus;
@@ -88,6 +91,24 @@ const freezesCheck = ({ freezes }: ReadinessParts): Check => {
   };
 };
 
+/** What waits for people, and since when. */
+const holdsCheck = ({ holds }: ReadinessParts): readonly Check[] =>
+  holds === undefined
+    ? []
+    : [
+        {
+          name: 'holds',
+          ok: holds.length === 0,
+          detail: holds
+            .map(({ client, pending, oldestAt }) => {
+              const since = new Date(oldestAt).toISOString();
+              return `${pending} of ${client} wait for people, the oldest since ${since}: see \`holds batches\``;
+            })
+            .join('\n'),
+          decides: false,
+        },
+      ];
+
 /** Rules whose subjects are not known or could not be looked through again, and open glass. */
 const safetyChecks = ({ safety }: ReadinessParts): readonly Check[] => {
   if (safety === undefined || safety.rules.length === 0) return [];
@@ -136,6 +157,7 @@ export const checksOf = (parts: ReadinessParts): readonly Check[] => {
     configCheck(parts),
     freezesCheck(parts),
     ...safetyChecks(parts),
+    ...holdsCheck(parts),
     ...breakers.map(({ target, breaker }) => ({
       name: `target ${target}`,
       ok: breaker === 'closed',

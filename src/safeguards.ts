@@ -8,6 +8,7 @@ import { makeDrift, type Drift } from './drift/make-drift.ts';
 import { GatewayError } from './errors.ts';
 import type { Foundation } from './foundation.ts';
 import type { HoldRow } from './holds/hold-store.ts';
+import type { HoldCounts } from './holds/hold-rounds.ts';
 import { makeHolds } from './holds/make-holds.ts';
 import type { Released } from './holds/release.ts';
 import type { Random } from './ids.ts';
@@ -16,7 +17,7 @@ import type { Safeguards } from './passage/safeguards.ts';
 import type { Turns } from './passage/turns.ts';
 import { makeUseNotes, type KeptUses } from './reports/use-notes.ts';
 import type { Limiter } from './limits/limiter.ts';
-import { makeSafety, type Safety } from './safety/make-safety.ts';
+import { makeSafety, type Safety, type SafetyState } from './safety/make-safety.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Targets } from './targets/send.ts';
 import type { Observer } from './telemetry/observe.ts';
@@ -40,8 +41,10 @@ export type SafetyRooms = Readonly<{
   safeguards: Safeguards;
   /** Lets an approved hold out; null: not now. */
   release(row: HoldRow): Promise<Released | null>;
-  /** Who is protected, what people do about it, and what readiness tells of it. */
-  protection: Pick<Safety, 'desk' | 'state'>;
+  /** Who is protected, who may change it all the same, and what waits for people. */
+  readiness(): Readonly<{ safety: SafetyState; holds: HoldCounts }>;
+  /** What people do about who is protected. */
+  protection: Pick<Safety, 'desk'>;
   /** What people do where a resource drifted. */
   drift: Drift['acts'];
   /** Writes what is counted of the use of grants. */
@@ -104,6 +107,7 @@ export const makeSafetyRooms = (deps: SafetyRoomsDeps): SafetyRooms => {
       uses,
     },
     release: holds.release,
+    readiness: () => ({ safety: protection.state(), holds: holds.waiting() }),
     protection,
     drift: drift.acts,
     uses,

@@ -81,6 +81,21 @@ void test('what is frozen is told with its scope and time, and not why', () => {
   );
 });
 
+void test('what waits for people is told by client, with what to do', () => {
+  assert.equal(checkNamed('holds', {}), undefined);
+  assert.equal(checkNamed('holds', { holds: [] })?.ok, true);
+  const oldestAt = Date.parse('2026-01-02T03:04:05Z');
+  const check = checkNamed('holds', { holds: [{ client: 'hr', pending: 375, oldestAt }] });
+  assert.deepEqual(
+    [check?.ok, check?.decides, check?.detail],
+    [
+      false,
+      false,
+      '375 of hr wait for people, the oldest since 2026-01-02T03:04:05.000Z: see `holds batches`',
+    ],
+  );
+});
+
 void test('rules that nobody looked through, and open glass, are told', () => {
   const rule = {
     tenant: 't',

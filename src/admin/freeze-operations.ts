@@ -45,6 +45,14 @@ const toFreeze = ({ name, scope }: Named, snapshot: Snapshot): Scoped | Refusal 
       )
     : { scope, name };
 
+/** A freeze of what nobody knows stops nothing yet: whoever mistyped a name at night must see it. */
+const warned = ({ scope, name }: Scoped, snapshot: Snapshot) =>
+  meanings(snapshot, name).some((each) => each.scope === scope && each.name === name)
+    ? {}
+    : {
+        warning: `No ${scope} of that name is configured here: this stops nothing as long as there is none.`,
+      };
+
 /** What is to be thawed, among what is frozen. */
 const toThaw = (
   { name, scope }: Named,
@@ -96,7 +104,7 @@ export const freezeOperations: readonly AdminOperation[] = [
       if (isRefusal(meant)) return meant;
       const { scope, name } = meant;
       return (await freezes.freeze(scope, name, input.reason, person.name))
-        ? json({ frozen: name, scope })
+        ? json({ frozen: name, scope, ...warned(meant, snapshot()) })
         : refuse('value_invalid', 'There are 1,000 freezes already; thaw some first.');
     },
   }),

@@ -17,6 +17,11 @@ import {
 const unknown: Refusal = refuse('value_invalid', 'There is no such hold.');
 const nothing: Refusal = refuse('value_invalid', 'Nothing of this batch waits for approval.');
 
+const notShown: Refusal = refuse(
+  'action_denied',
+  'Whom holds are about is shown to operators and approvers.',
+);
+
 /** All states: the compiler misses none. */
 const states = Object.keys({
   pending: true,
@@ -83,19 +88,22 @@ export const holdOperations: readonly AdminOperation[] = [
       batch: text.optional(),
       before: holdId.optional(),
       limit: z.coerce.number().int().min(1).max(1_000).default(50),
+      subjects: z.stringbool().default(false),
     }),
-    act: () => null,
-    run: async ({ holds }, _person, { state, client, batch, before, limit }) => {
+    // Names of people are seen: that is recorded, as it is of `holds.show`.
+    act: ({ subjects, client, batch }) =>
+      subjects ? { client: client ?? null, batch: batch ?? null } : null,
+    run: async ({ holds }, person, { state, client, batch, before, limit, subjects }) => {
+      if (subjects && !seesValues(person)) return notShown;
       const last = before === undefined ? null : parseHoldId(before);
-      return json(
-        await holds.list({
-          limit,
-          ...(state === 'all' ? {} : { states: [state] }),
-          ...(client === undefined ? {} : { client }),
-          ...(batch === undefined ? {} : { batch }),
-          ...(last === null ? {} : { before: last }),
-        }),
-      );
+      const query = {
+        limit,
+        ...(state === 'all' ? {} : { states: [state] }),
+        ...(client === undefined ? {} : { client }),
+        ...(batch === undefined ? {} : { batch }),
+        ...(last === null ? {} : { before: last }),
+      };
+      return json(await holds.list(query, subjects));
     },
   }),
   operation({

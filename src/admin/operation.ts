@@ -122,6 +122,14 @@ export const operation = <Input>(entry: AdminOperation<Input>): AdminOperation =
 const mayRun = (person: Person, { role }: Pick<AdminOperation, 'role'>): boolean =>
   person === localPerson || person.roles.has('admin') || person.roles.has(role);
 
+/** What is wrong with the input; of what is not there, that it is not. */
+const saidOf = ({ path, message }: z.core.$ZodIssue, input: unknown): string => {
+  const [name, ...deeper] = path;
+  const given = typeof input === 'object' && input !== null ? input : {};
+  const isMissing = typeof name === 'string' && deeper.length === 0 && !Object.hasOwn(given, name);
+  return isMissing && message.startsWith('Invalid') ? 'it is needed, and is missing' : message;
+};
+
 /**
  * Runs an operation as a person: role, input, the recorded act (before the operation takes effect),
  * then the operation. Unknown input is refused with the place of the mistake.
@@ -141,7 +149,7 @@ export const perform = async (
     const where = issue?.path.join('.') ?? '';
     return refuse(
       'value_invalid',
-      `${where === '' ? 'The input' : where}: ${issue?.message ?? ''}`,
+      `${where === '' ? 'The input' : where}: ${issue === undefined ? '' : saidOf(issue, input)}`,
     );
   }
   const facts = entry.act(parsed.data, context);

@@ -20,14 +20,18 @@ export type InBulk = Readonly<{
 
 /** What is said of a Bulk as a whole, and of each operation. */
 export type ExplainedBulk<Facts> = Readonly<{
-  decision: 'allow' | 'deny' | 'unknown';
+  decision: 'allow' | 'deny' | 'hold' | 'unknown';
   operations: readonly (Facts & InBulk)[];
 }>;
 
-/** One denied operation denies them all; one that cannot be told leaves the whole untold. */
+/**
+ * One denied operation denies them all; one that cannot be told leaves the whole untold. One that waits
+ * keeps none of the others.
+ */
 const decisionOf = (kinds: readonly Preview['verdict']['kind'][]) => {
   if (kinds.includes('deny')) return 'deny';
-  return kinds.includes('needs-before') ? 'unknown' : 'allow';
+  if (kinds.includes('needs-before')) return 'unknown';
+  return kinds.includes('hold') ? 'hold' : 'allow';
 };
 
 /** Explains a Bulk of one client; refused as the gateway would refuse it. */

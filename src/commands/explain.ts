@@ -49,7 +49,10 @@ export type Facts = Readonly<{
   effects: readonly Effect[];
   repairs: readonly Repair[];
   normalised: readonly Readonly<{ path: string; rule: string }>[];
-  /** `unknown`: it takes the current resource to tell. */
+  /**
+   * `unknown`: it takes the current resource to tell. `hold`: it waits whatever was counted before; what
+   * waits only above a limit is in `watching`.
+   */
   decision: 'allow' | 'deny' | 'hold' | 'unknown';
   code: string | null;
   rule: string | null;
@@ -148,12 +151,16 @@ const decisionOf = ({ verdict }: Preview): Decided => {
       decision: 'allow',
       rule,
       dropped: drop,
-      shadowed: shadow.map((denial) => denial.rule),
+      shadowed: shadow,
     };
   }
   if (verdict.kind === 'needs-before') {
     const detail = 'It takes the current resource to tell: give it as the target would show it.';
     return { ...plain, decision: 'unknown', detail };
+  }
+  if (verdict.kind === 'hold') {
+    const { rule, detail } = verdict;
+    return { ...plain, decision: 'hold', code: 'mutation_held', rule, detail };
   }
   return { ...plain, ...denialOf(verdict.refusal) };
 };

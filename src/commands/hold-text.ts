@@ -1,4 +1,5 @@
 /** A hold as text for people: what would change first, then who may say yes to it. Pure; the caller escapes. */
+import { saidWhy } from '../holds/show-hold.ts';
 import { aligned, prettyJson, printSections, type Section } from './explain-text.ts';
 
 type Change = Readonly<{
@@ -23,7 +24,7 @@ type Shown = Readonly<{
   tenant: string;
   operation: string;
   actions: readonly string[];
-  resource: Readonly<{ type: string; id: string | null }>;
+  resource: Readonly<{ type: string; id: string | null; name: string | null }>;
   rules: readonly string[];
   batch: string;
   calls: number;
@@ -103,6 +104,7 @@ export const printHold = (json: unknown): string => {
       label: 'operation',
       lines: [[shown.operation, resource.type, resource.id ?? ''].join(' ').trim()],
     },
+    { label: 'about', lines: resource.name === null ? [] : [oneLine(resource.name)] },
     { label: 'actions', lines: shown.actions },
     { label: 'rules', lines: shown.rules },
     { label: 'batch', lines: [shown.batch] },
@@ -119,7 +121,8 @@ export const printHold = (json: unknown): string => {
     {
       label: 'no more',
       lines: shown.voided.map(
-        ({ at, why, by }) => `${why}, ${at}: ${by.map(({ person }) => person).join(', ') || '-'}`,
+        ({ at, why, by }) =>
+          `${saidWhy(why)}, ${at}: ${by.map(({ person }) => person).join(', ') || '-'}`,
       ),
     },
     {
@@ -130,5 +133,15 @@ export const printHold = (json: unknown): string => {
     { label: 'entry', lines: entryLines(shown) },
     { label: 'ended', lines: end === null ? [] : [`${end.by}, ${end.at}: ${end.reason}`] },
     { label: 'version', lines: [shown.version] },
+    {
+      label: 'next',
+      lines:
+        shown.state === 'pending'
+          ? [
+              `holds approve ${shown.id} --version ${shown.version}`,
+              `holds reject ${shown.id} --reason <text>`,
+            ]
+          : [],
+    },
   ]);
 };

@@ -67,12 +67,19 @@ const lines = (texted: readonly string[]): string => `${texted.map(line).join('\
 const counted = (count: number, word: string): string =>
   `${count} ${word}${count === 1 ? '' : 's'}`;
 
-/** The plan, step by step. */
+/** Nothing of it has to be done, and nothing of it is worth a line. */
+const isIdle = ({ does: what, parts }: ShownStep): boolean =>
+  what === 'nothing' && parts.every(({ kind, is }) => kind === 'nothing' && is === null);
+
+/** The plan, step by step; what needs nothing is counted. */
 export const printPlan = ({ steps, whole }: UndoPlan): string => {
   const entries = new Set(steps.flatMap((step) => step.entries)).size;
+  const idle = steps.filter(isIdle).length;
+  if (steps.length === 0) return lines(['Nothing that was changed is selected.']);
   return lines([
     `Taking back ${counted(entries, 'entry').replace('entrys', 'entries')} on ${counted(steps.length, 'resource')}:`,
-    ...steps.flatMap(stepLines),
+    ...steps.filter((step) => !isIdle(step)).flatMap(stepLines),
+    ...(idle === 0 ? [] : [`  ${counted(idle, 'resource')} with nothing to take back`]),
     whole ? 'Everything comes back.' : 'Not everything comes back; see the parts that stay.',
   ]);
 };

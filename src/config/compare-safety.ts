@@ -2,6 +2,7 @@
  * What a new snapshot lets through that the safety rules of the old one would have stopped, held or asked
  * about. Conservative, as all of widening.ts: whatever cannot be proven as strict is told.
  */
+import { printDuration } from '../passage/places.ts';
 import type { Guard, GuardWindow, TenantSafety } from '../policy/safety.ts';
 import type { GuardSettings, ProtectionSettings } from '../policy/safety-settings.ts';
 import type { Route, Snapshot } from '../snapshot.ts';
@@ -19,13 +20,11 @@ const missing = <Value>(from: Iterable<Value>, among: Iterable<Value>): readonly
 
 const percent = (share: number): string => `${Math.round(share * 100)}%`;
 
-const seconds = (ms: number): string => `${ms / 1_000}s`;
-
 const limitOf = ({ count, share, ms }: GuardWindow): string =>
   [count === null ? null : String(count), share === null ? null : percent(share)]
     .filter((part) => part !== null)
     .join(' or ')
-    .concat(` in ${seconds(ms)}`);
+    .concat(` in ${printDuration(ms)}`);
 
 /** Null is no limit at all. */
 const isRaised = (old: number | null, next: number | null): boolean =>
@@ -172,7 +171,7 @@ export const widerApprovals = (old: Route, next: Route): string[] => {
     if (gone.length > 0) out.push(`without approval: ${gone.join(', ')}`);
     if (now !== null && now.by < approval.by) out.push(`approval by ${now.by}`);
     if (now !== null && now.expiresMs > approval.expiresMs)
-      out.push(`approvals wait for ${seconds(now.expiresMs)}`);
+      out.push(`approvals wait for ${printDuration(now.expiresMs)}`);
   }
   if (next.approval?.keepsPasswords === true && approval?.keepsPasswords !== true)
     out.push('passwords of held changes are kept');
@@ -197,7 +196,7 @@ export const widerApprovals = (old: Route, next: Route): string[] => {
 const widerHolds = (old: Snapshot, next: Snapshot): string[] => {
   const out: string[] = [];
   if (next.holds.expiresMs > old.holds.expiresMs)
-    out.push(`held changes wait for ${seconds(next.holds.expiresMs)}`);
+    out.push(`held changes wait for ${printDuration(next.holds.expiresMs)}`);
   const told = new Set(old.holds.notify.map(({ target, path }) => canonical([target, path])));
   for (const { target, path } of next.holds.notify)
     if (!told.has(canonical([target, path]))) out.push(`${target}${path} is told of held changes`);

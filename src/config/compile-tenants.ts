@@ -58,7 +58,7 @@ const takeIn = <Rule>(
     const spot = printSpot(nearestSpot(file, before.path));
     tools.problem(
       [...path, 'name'],
-      `a rule of this name means something else for the same tenant: ${spot}`,
+      `a rule of this name means something else for the same tenant: ${spot}; give one of them another name, or write both alike`,
     );
     return;
   }

@@ -7,6 +7,7 @@ import { resolveKnobs, targetDialects } from '../identity/dialects/target-table.
 import type { Action } from '../identity/operation.ts';
 import { actionsNamed, isRevoking, mutationsOf, wordOf } from '../policy/actions.ts';
 import type { GuardSettings } from '../policy/safety-settings.ts';
+import type { GrantSettings } from '../policy/settings.ts';
 import type { TargetSettings } from '../targets/settings.ts';
 import { writtenRules } from './compare-rules.ts';
 import { originOf, tenantOf } from './compile-tenants.ts';
@@ -17,7 +18,7 @@ import type { Path } from './problem.ts';
 export type SafetyContext = Readonly<{
   parsed: Parsed;
   warnAt(path: Path, message: string): void;
-  /** False: a file is missing, so nothing is said about what is not there. */
+  /** False: a file is missing or an entry is wrong, so nothing is said about what is not there. */
   complete: boolean;
 }>;
 
@@ -28,14 +29,17 @@ const routesTo = ({ routes, targets }: Parsed, tenant: string) =>
     return target !== undefined && tenantOf(target) === tenant;
   });
 
+/** Every action that a grant gives. */
+const actionsOfGrant = ({ permissions }: Parsed, grant: GrantSettings): readonly Action[] =>
+  Object.entries(writtenRules(grant, permissions)).flatMap(([word, rule]) =>
+    rule.actions.flatMap((text) => actionsNamed(word, text) ?? []),
+  );
+
 /** Every action that some grant on these routes gives. */
 const grantedOn = (parsed: Parsed, tenant: string): ReadonlySet<Action> => {
   const out = new Set<Action>();
   for (const [, { grants }] of routesTo(parsed, tenant))
-    for (const grant of grants)
-      for (const [word, rule] of Object.entries(writtenRules(grant, parsed.permissions)))
-        for (const text of rule.actions)
-          for (const action of actionsNamed(word, text) ?? []) out.add(action);
+    for (const grant of grants) for (const action of actionsOfGrant(parsed, grant)) out.add(action);
   return out;
 };
 
@@ -55,12 +59,45 @@ const warnGuard = (
   const tell = (key: string, message: string): void => context.warnAt([...path, key], message);
   if (guard.then === 'deny' && (guard.detect !== undefined || actions.some(isRevoking)))
     tell('then', 'above the limit a revocation is lost: with hold it waits for a person');
-  if (context.complete && actions.length > 0 && !actions.some((each) => granted().has(each)))
+  const known = actions.every((each) => actionsNamed(wordOf(each), each) !== null);
+  if (
+    context.complete &&
+    known &&
+    actions.length > 0 &&
+    !actions.some((each) => granted().has(each))
+  )
     tell('actions', 'no grant that leads to this tenant gives any of these actions');
+  const { count, slow } = guard;
+  if (count !== undefined && slow?.count !== undefined && slow.count <= count)
+    tell('slow', 'this lets no more pass than the shorter window, which then never counts');
   const ofGroups = guard.detect !== undefined || actions.some((each) => wordOf(each) === 'groups');
   const share = guard.percent === undefined ? guard.slow?.percent : guard.percent;
   if (share !== undefined && guard.per !== 'group' && ofGroups && guard.detect !== 'cleared')
     tell('per', 'the percentage is one of all groups there are; per: group is one of its members');
+};
+
+/** A way past the guards that is as wide as they are is none past a few. */
+const warnUrgent = ({ parsed, warnAt }: SafetyContext, name: string): void => {
+  const route = parsed.routes.get(name);
+  const target = route === undefined ? undefined : parsed.targets.get(route.scim);
+  for (const [index, grant] of (route?.grants ?? []).entries()) {
+    const { urgent } = grant;
+    if (urgent === undefined) continue;
+    const given = new Set(actionsOfGrant(parsed, grant).filter(isRevoking));
+    const perMs = urgent.count / (urgent.seconds * 1_000);
+    const wider = (target?.guards ?? []).find(
+      (guard) =>
+        guard.count !== undefined &&
+        guard.in !== undefined &&
+        actionsOfGuard(guard).some((each) => given.has(each)) &&
+        perMs >= guard.count / guard.in,
+    );
+    if (wider !== undefined)
+      warnAt(
+        ['routes', name, 'grants', index, 'urgent'],
+        `this lets as many past the guard ${wider.name} as it lets pass: write a small limit`,
+      );
+  }
 };
 
 const showsMembers = ({ dialect, knobs }: TargetSettings): boolean => {
@@ -165,6 +202,7 @@ export const findSafetyWarnings = (context: SafetyContext): void => {
     }
   }
   for (const [name, route] of parsed.routes) {
+    warnUrgent(context, name);
     if (!complete || route.approval === undefined) continue;
     const clients = clientsOf([[name, route]]);
     warnApprovers(context, clients, route.approval.by, ['routes', name, 'approval']);

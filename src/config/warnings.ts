@@ -197,6 +197,18 @@ const warnUnshown = (context: Context): void => {
   }
 };
 
+/** Did all that is written of clients, targets, permissions and routes parse? Else names are missing here. */
+const isWhole = ({ file, parsed }: Context): boolean => {
+  const { clients, targets, permissions, routes, webhooks } = parsed;
+  const read = { clients, targets, permissions, routes: [...routes.keys(), ...webhooks.keys()] };
+  return Object.entries(read).every(([section, known]) => {
+    const written = locate(file, [section])?.value;
+    if (written === undefined) return true;
+    const size = 'length' in known ? known.length : known.size;
+    return written.kind === 'map' && written.entries.size === size;
+  });
+};
+
 /** All warnings. `complete` false: a file is missing, so nothing is said about what is unused. */
 export const findWarnings = (context: Context, complete: boolean): void => {
   warnEnds(context);
@@ -209,7 +221,7 @@ export const findWarnings = (context: Context, complete: boolean): void => {
   findSafetyWarnings({
     parsed: context.parsed,
     warnAt: (path, message) => warnAt(context, path, message),
-    complete,
+    complete: complete && isWhole(context),
   });
   findWebhookWarnings({
     parsed: context.parsed,

@@ -25,8 +25,13 @@ export type HoldRounds = Readonly<{
   start(): void;
   /** One round; for tests and at once after news. Never rejects. */
   round(): Promise<void>;
+  /** How many waited at the last round, by client. */
+  waiting(): HoldCounts;
   stop(): Promise<void>;
 }>;
+
+/** Pending holds of each client that has any. */
+export type HoldCounts = Awaited<ReturnType<HoldStore['counts']>>;
 
 export type HoldRoundsDeps = Readonly<{
   store: Pick<HoldStore, 'list' | 'expire' | 'counts' | 'prune'>;
@@ -49,7 +54,7 @@ export const makeHoldRounds = (deps: HoldRoundsDeps): HoldRounds => {
   let stopped = false;
   let silence: (() => void) | null = null;
   let failing = false;
-
+  let counts: HoldCounts = [];
   let first = true;
 
   const takeUp = async (now: number): Promise<void> => {
@@ -84,7 +89,8 @@ export const makeHoldRounds = (deps: HoldRoundsDeps): HoldRounds => {
         await takeUp(now);
         await prune(now);
       }
-      observer.holdsCounted(await store.counts());
+      counts = await store.counts();
+      observer.holdsCounted(counts);
       failing = false;
     } catch (cause) {
       if (!failing) observer.note('warn', 'hold.round.failed', { cause });
@@ -115,6 +121,7 @@ export const makeHoldRounds = (deps: HoldRoundsDeps): HoldRounds => {
   };
   return {
     round,
+    waiting: () => counts,
     start: () => {
       silence ??= deps.feed.on('holds', () => {
         if (!stopped) void round();

@@ -22,7 +22,7 @@ import type { HoldQuery, HoldRow, HoldState, HoldStore } from './hold-store.ts';
 import { openHold, sealHold, voidApprovals, type KeptHold } from './kept-hold.ts';
 import { toldOf } from './make-holding.ts';
 import type { Released } from './release.ts';
-import { listedHold, shownHold, type EntryEnd } from './show-hold.ts';
+import { listedHold, saidWhy, shownHold, subjectOf, type EntryEnd } from './show-hold.ts';
 
 /** Who decides. `local`: whoever may open the files; nobody who could be told from another. */
 export type Decider = Readonly<{ name: string; local: boolean }>;
@@ -68,8 +68,13 @@ export type DeskDeps = Readonly<{
   release(row: HoldRow): Promise<Released | null>;
 }>;
 
+/** A line of a list, with whom it is about; null where that was not asked for, or no key opens it. */
+export type Listed = ReturnType<typeof listedHold> &
+  Readonly<{ resourceId: string | null; about: string | null }>;
+
 export type HoldsDesk = Readonly<{
-  list(query: HoldQuery): Promise<readonly ReturnType<typeof listedHold>[]>;
+  /** `subjects`: opens each, and says whom it is about. */
+  list(query: HoldQuery, subjects: boolean): Promise<readonly Listed[]>;
   /** Pending ones by what they wait for together, the oldest first. */
   batches(): Promise<readonly Batch[]>;
   /** Null: there is none; `unopenable`: no key of the ring fits. */
@@ -230,7 +235,7 @@ const decidedBy = (id: string, released: Released | null): Decided => {
   }
   const { state, why } = released;
   const then = state === 'pending' ? 'it waits for approval anew' : 'it was not let out';
-  return no(id, `${then}: ${why}`, state);
+  return no(id, `${then}: ${saidWhy(why)}${state === 'pending' ? '; show it again' : ''}`, state);
 };
 
 const contended = (id: string): Decided => no(id, 'others change it at this moment: try again');
@@ -319,7 +324,12 @@ export const makeHoldsDesk = (deps: DeskDeps): HoldsDesk => {
   const within = (release: Promise<Released | null>, until: Promise<null>) =>
     Promise.race([release, until]);
   return {
-    list: async (query) => (await deps.store.list(query)).map(listedHold),
+    list: async (query, subjects) =>
+      (await deps.store.list(query)).map((row) => {
+        const kept = subjects ? openHold(deps.keyRing, row.id, row.sealed) : null;
+        const { id = null, name = null } = kept === null ? {} : subjectOf(kept);
+        return { ...listedHold(row), resourceId: id, about: name ?? id };
+      }),
     batches: async () => batchesOf(await pendingRows(deps)),
     show: async (id, values) => {
       const found = await opened(deps, id);

@@ -11,7 +11,7 @@ import type { Snapshot } from '../snapshot.ts';
 import type { StoreFeed } from '../store-feed.ts';
 import type { Observer } from '../telemetry/observe.ts';
 import { makeBoundClients } from './bound-clients.ts';
-import { makeHoldRounds, type HoldRounds } from './hold-rounds.ts';
+import { makeHoldRounds, type HoldCounts, type HoldRounds } from './hold-rounds.ts';
 import type { HoldRow, HoldStore } from './hold-store.ts';
 import { makeHolding } from './make-holding.ts';
 import { makeNotices, type NoticesDeps } from './notices.ts';
@@ -39,6 +39,8 @@ export type Holds = Readonly<{
   start(doors: Pick<Doors, 'pass'>): void;
   /** One round at once, with all that it let out; for tests. */
   round(): Promise<void>;
+  /** How many wait, by client, as the last round saw it. */
+  waiting(): HoldCounts;
   /** Begins no release any more, waits at most so long for those under way. Before the doors' own end. */
   stop(deadlineMs: number): Promise<void>;
 }>;
@@ -82,6 +84,7 @@ export const makeHolds = (deps: HoldsDeps): Holds => {
       await running?.rounds.round();
       await running?.releases.idle();
     },
+    waiting: () => running?.rounds.waiting() ?? [],
     stop: async (deadlineMs) => {
       const { promise: late, resolve } = Promise.withResolvers<void>();
       const timer = clock.after(deadlineMs, resolve);

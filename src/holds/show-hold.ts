@@ -99,6 +99,17 @@ const wouldChange = ({ operation, before, after }: KeptHold) => {
   };
 };
 
+const backWords: ReadonlyMap<string, string> = new Map([
+  ['before-changed', 'the resource changed since then'],
+  ['mutation-changed', 'it would be another change by now'],
+  ['config-changed', 'the configuration changed since then'],
+  ['held-again', 'another rule holds it as well'],
+  ['rejected', 'it was rejected'],
+]);
+
+/** Why approvals counted no more, in words; an error code stays one. */
+export const saidWhy = (why: string): string => backWords.get(why) ?? why;
+
 const iso = (at: number): string => new Date(at).toISOString();
 
 /** A hold as it is listed: no values, nothing of what lies in the seal. */
@@ -124,6 +135,20 @@ export const listedHold = (row: HoldRow) => ({
 /** How the entry that released a hold ended, as the ledger knows it now. */
 export type EntryEnd = Pick<OutcomeRecord, 'outcome' | 'settledBy'>;
 
+/** The name people know it by; of a create, the one it is to have. */
+const nameOf = ({ before, after }: KeptHold): string | null => {
+  const resource = before ?? after;
+  const name = resource?.['userName'] ?? resource?.['displayName'];
+  return typeof name === 'string' ? name : null;
+};
+
+/** Whom it is about; for those who may see values. */
+export const subjectOf = (kept: KeptHold) => ({
+  type: kept.operation.type,
+  id: 'id' in kept.operation ? (kept.operation.id ?? null) : null,
+  name: nameOf(kept),
+});
+
 /** A hold whole. `values`: whoever looks may see what it writes. */
 export const shownHold = (
   row: HoldRow,
@@ -143,10 +168,7 @@ export const shownHold = (
     settledBy: about.entryEnd?.settledBy ?? null,
     version: versionOf(kept, about.configVersion),
     operation: kept.operation.verb,
-    resource: {
-      type: kept.operation.type,
-      id: values && 'id' in kept.operation ? kept.operation.id : null,
-    },
+    resource: values ? subjectOf(kept) : { type: kept.operation.type, id: null, name: null },
     rules: kept.rules,
     heldUnder: kept.configVersion,
     traceId: kept.origin.traceId,

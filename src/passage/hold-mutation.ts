@@ -121,7 +121,7 @@ const answerOf = (weighing: Weighing, hold: ToHold, held: Held): Outcome => {
     return endJourney(journey, onItsWay(held.id, rule));
   }
   if (held.kind === 'rejected') {
-    const detail = "This change waited for people and was rejected. Ask the client's owner why.";
+    const detail = `This change waited for people under ${held.id} and was rejected. Ask the client's owner why.`;
     journey.holdId = held.id;
     return turnAway(deps, journey, denied(journey, { code: 'action_denied', rule, detail }));
   }

@@ -4,17 +4,19 @@
  * the store and are not seen here. Pure.
  */
 import type { Refusal } from '../errors.ts';
+import type { UrgentWindow } from '../policy/decision.ts';
 import type { Route, Target } from '../snapshot.ts';
 import { requiresApproval } from './facts.ts';
-import { printDuration } from './places.ts';
+import { fullWindow, placesOf, printDuration, type Tripped } from './places.ts';
 import type { Prepared } from './prepare.ts';
 import { breachRefusal, breachesOf } from './subjects.ts';
-import { approvalRule, guardRule, touchesBy } from './weigh.ts';
+import { approvalRule, approvalWhy, guardRefusal, guardRule, touchesBy } from './weigh.ts';
 
 /** One rule that has a say. `does`: what it does, or would do above its limit. */
 export type Watching = Readonly<{
   rule: string;
-  does: 'hold' | 'deny' | 'ask';
+  /** `pass`: it goes past the guards while there is room. */
+  does: 'hold' | 'deny' | 'ask' | 'pass';
   /** For people: how much of what; null where it holds for each. */
   limit: string | null;
 }>;
@@ -24,7 +26,17 @@ type Watched = Readonly<{
   route: Route;
   target: Target;
   prepared: Prepared;
+  /** Guards only look on. */
+  trial: boolean;
+  /** The grant's own window past the guards. */
+  urgent: UrgentWindow | null;
 }>;
+
+/** What certainly becomes of it after the grants, whatever went before; `trial`: it only would. */
+export type Shown =
+  | Readonly<{ kind: 'hold'; rule: string; detail: string }>
+  | Readonly<{ kind: 'deny'; refusal: Refusal }>
+  | Readonly<{ kind: 'trial'; rules: readonly string[] }>;
 
 const share = (part: number): string => `${Math.round(part * 10_000) / 100} %`;
 
@@ -48,8 +60,49 @@ const limitOf = (touch: ReturnType<typeof touchesBy>[number]): string | null => 
   return `takes ${amount} of ${limits.join(' or ')} in ${printDuration(window.ms)}, per ${guard.per}`;
 };
 
+/** Guards that it trips alone: by what it is, or because it is more than a window lets pass. */
+const trippedAlone = ({ client, target, prepared }: Watched): readonly Tripped[] => {
+  const { tripped, places } = placesOf(touchesBy(client, target, prepared), null, () => false);
+  const overfull = places
+    .filter(({ claim }) => claim.amount > claim.max)
+    .map((place) => fullWindow(place, { used: 0, max: place.claim.max, freeAt: 0 }));
+  return [...tripped, ...overfull];
+};
+
+/** What stops it without any count being known: approval first, then guards. Null: nothing does for certain. */
+export const stopShown = (watched: Watched): Shown | null => {
+  const { route, prepared, trial, urgent } = watched;
+  const actions = prepared.effects.map(({ action }) => action);
+  if (route.approval !== null && requiresApproval(route.approval, actions)) {
+    return { kind: 'hold', rule: approvalRule(route), detail: approvalWhy };
+  }
+  const tripped = trippedAlone(watched);
+  if (trial) {
+    const rules = [...new Set(tripped.map(({ guard }) => guardRule(guard)))];
+    return rules.length === 0 ? null : { kind: 'trial', rules };
+  }
+  // A place of its own lets a revocation past windows, but not past what trips by itself.
+  const first = tripped.find(({ guard }) => urgent === null || guard.windows.length === 0);
+  if (first === undefined) return null;
+  return first.guard.then === 'deny'
+    ? { kind: 'deny', refusal: guardRefusal(first) }
+    : { kind: 'hold', rule: guardRule(first.guard), detail: first.why };
+};
+
+const urgentRows = ({ urgent }: Watched): readonly Watching[] =>
+  urgent === null
+    ? []
+    : [
+        {
+          rule: 'urgent',
+          does: 'pass',
+          limit: `${urgent.count} in ${printDuration(urgent.ms)} go past the guards`,
+        },
+      ];
+
 /** All rules that would have a say, in the order in which they are asked. */
-export const watchingOf = ({ client, route, target, prepared }: Watched): readonly Watching[] => {
+export const watchingOf = (watched: Watched): readonly Watching[] => {
+  const { client, route, target, prepared } = watched;
   const actions = prepared.effects.map(({ action }) => action);
   const { approval, decisionPoint } = route;
   const asks =
@@ -59,6 +112,7 @@ export const watchingOf = ({ client, route, target, prepared }: Watched): readon
   return [
     ...(asks ? [{ rule: decisionPoint.rule, does: 'ask' as const, limit: null }] : []),
     ...(waits ? [{ rule: approvalRule(route), does: 'hold' as const, limit: null }] : []),
+    ...urgentRows(watched),
     ...touchesBy(client, target, prepared).map((touch) => ({
       rule: guardRule(touch.guard),
       does: touch.guard.then,

@@ -12,14 +12,23 @@ import { planSearch } from '../identity/scim/plan-search.ts';
 import { printCall } from '../identity/scim/print.ts';
 import type { Resource } from '../identity/scim/schema-model.ts';
 import { decide } from '../policy/decide.ts';
-import type { CompiledLimit, Denial } from '../policy/decision.ts';
+import type { CompiledLimit, Decision, Denial } from '../policy/decision.ts';
+import type { Target } from '../snapshot.ts';
 import type { Actor, Passage } from './doors.ts';
 import { emptyAnswer } from './empty-lists.ts';
 import { needsCurrent, seenOf } from './facts.ts';
 import { judgeEarly } from './judge-early.ts';
 import { normaliseOperation, withEarlyPrivilege } from './normalise.ts';
-import { changesNothing, decideMutation, plan, prepare, revokesOnly, stripped } from './prepare.ts';
-import { protectionShown, watchingOf, type Watching } from './preview-safety.ts';
+import {
+  changesNothing,
+  decideMutation,
+  plan,
+  prepare,
+  revokesOnly,
+  stripped,
+  type Prepared,
+} from './prepare.ts';
+import { protectionShown, stopShown, watchingOf, type Watching } from './preview-safety.ts';
 import { copyScopeOf, withParts } from './scope.ts';
 
 /** A passage that is only looked at. */
@@ -40,8 +49,10 @@ export type Preview = Readonly<{
   effects: readonly Effect[];
   normalised: readonly NormalisedPath[];
   verdict:
-    | Readonly<{ kind: 'allow'; rule: string; drop: readonly string[]; shadow: readonly Denial[] }>
+    | Readonly<{ kind: 'allow'; rule: string; drop: readonly string[]; shadow: readonly string[] }>
     | Readonly<{ kind: 'deny'; refusal: Refusal | Denial }>
+    /** Whatever was counted before, it waits for people. */
+    | Readonly<{ kind: 'hold'; rule: string; detail: string }>
     /** It cannot be told without the current resource: give it with `--before`. */
     | Readonly<{ kind: 'needs-before' }>;
   limits: readonly CompiledLimit[];
@@ -93,11 +104,10 @@ const previewRead = (imagined: Imagined, told: Told, operation: Operation): Prev
   if (!decision.allowed) return denial(told, decision);
   const calls = readCalls(imagined, operation);
   if (isRefusal(calls)) return denial(told, calls);
-  const { rule, drop, shadow, limits } = decision;
   return {
     ...told,
-    limits: [...told.limits, ...limits],
-    verdict: { kind: 'allow', rule, drop, shadow },
+    limits: [...told.limits, ...decision.limits],
+    verdict: allowedBy(decision, []),
     watching: [],
     calls,
     unchanged: false,
@@ -170,25 +180,50 @@ export const preview = (imagined: Imagined): Preview => {
   const planned = plan(final, writes, basesOf(imagined));
   if (isRefusal(planned)) return denial(judged, planned);
   const { script } = planned;
-  const watched =
-    target === undefined ? null : { client: actor.client.name, route, target, prepared: final };
-  const breach = watched === null ? null : protectionShown(watched);
-  if (breach !== null) return denial(judged, breach);
   // What takes access away goes out even where the target seems to hold it, here as in `pass`.
   const unchanged =
     script.length === 0 || changesNothing(planned.prepared, revokesOnly(prepared), knobs);
-  return {
+  const shown = {
     ...judged,
     operation: planned.prepared.operation,
     limits: [...told.limits, ...decision.limits],
-    verdict: {
-      kind: 'allow',
-      rule: decision.rule,
-      drop: decision.drop,
-      shadow: decision.shadow,
-    },
-    watching: unchanged || watched === null ? [] : watchingOf(watched),
-    calls: unchanged ? [] : script.map(({ call }) => call),
     unchanged,
   };
+  const calls = unchanged ? [] : script.map(({ call }) => call);
+  return target === undefined
+    ? { ...shown, verdict: allowedBy(decision, []), watching: [], calls }
+    : underSafety(imagined, { target, prepared: final, decision }, { shown, calls });
+};
+
+type Allowed = Extract<Decision, { allowed: true }>;
+
+const allowedBy = ({ rule, drop, shadow }: Allowed, trial: readonly string[]) => ({
+  kind: 'allow' as const,
+  rule,
+  drop,
+  shadow: [...shadow.map((denial) => denial.rule), ...trial],
+});
+
+type Granted = Readonly<{ target: Target; prepared: Prepared; decision: Allowed }>;
+
+/** What rules of safety make of what the grants let pass. */
+const underSafety = (
+  { actor, route }: Imagined,
+  { target, prepared, decision }: Granted,
+  {
+    shown,
+    calls,
+  }: { shown: Omit<Preview, 'verdict' | 'watching' | 'calls'>; calls: Preview['calls'] },
+): Preview => {
+  const { shadowed: trial, urgent } = decision;
+  const watched = { client: actor.client.name, route, target, prepared, trial, urgent };
+  const breach = protectionShown(watched);
+  if (breach !== null) return denial(shown, breach);
+  const allow = (rules: readonly string[]) => allowedBy(decision, rules);
+  if (shown.unchanged) return { ...shown, verdict: allow([]), watching: [], calls };
+  const stop = stopShown(watched);
+  if (stop?.kind === 'deny') return denial(shown, stop.refusal);
+  const verdict = stop?.kind === 'hold' ? stop : allow(stop?.rules ?? []);
+  // Of a held one these are the calls that its release sends.
+  return { ...shown, verdict, watching: watchingOf(watched), calls };
 };

@@ -87,8 +87,8 @@ export const breachesOf = (
 
 const why: Readonly<Record<Violation['why'], string>> = {
   never:
-    'This subject is protected: such a change is never made to it, whatever is granted. A person with that role can ask for an override.',
-  key: 'This change would alter what protects a subject: what it matches by, or whom its group protects. A person with that role can ask for an override.',
+    'This subject is protected: such a change is never made to it, whatever is granted. An operator of the gateway can ask for an override, which another person approves.',
+  key: 'This change would alter what protects a subject: what it matches by, or whom its group protects. An operator of the gateway can ask for an override, which another person approves.',
 };
 
 /** What breaking a rule is answered. */

@@ -88,16 +88,19 @@ export const hasWeight = ({
 /** The rule of a guard, as answers and records name it. */
 export const guardRule = ({ name }: Pick<Guard, 'name'>): string => `guards.${name}`;
 
+/** The answer of a guard that holds nothing. */
+export const guardRefusal = ({ guard, why }: Tripped): Refusal =>
+  refuse('guard_tripped', `${why} Ask the client's owner whether so many changes are meant.`, {
+    rule: guardRule(guard),
+  });
+
 /** What a guard that tripped makes of a mutation. */
 export const trippedStop = (
   { journey }: Pick<MutationWalk, 'journey'>,
   { guard, why }: Tripped,
 ): Stop => {
   const rule = guardRule(guard);
-  if (guard.then === 'deny') {
-    const detail = `${why} Ask the client's owner whether so many changes are meant.`;
-    return refused(refuse('guard_tripped', detail, { rule }));
-  }
+  if (guard.then === 'deny') return refused(guardRefusal({ guard, why }));
   const { expiresMs } = journey.passage.snapshot.holds;
   const hold = { rule, why, by: guard.by, expiresMs, rememberMs: expiresMs };
   return { stop: 'held', hold };
@@ -107,6 +110,9 @@ export const trippedStop = (
 export const approvalRule = ({ name }: Readonly<{ name: string }>): string =>
   `routes.${name}.approval`;
 
+/** Why a change that a route wants approved waits, in public words. */
+export const approvalWhy = 'Such a change waits for approval on this route.';
+
 const approvalStop = ({ walk }: Weighing): Stop | null => {
   const { journey } = walk;
   const { route } = journey.passage;
@@ -115,8 +121,7 @@ const approvalStop = ({ walk }: Weighing): Stop | null => {
   const rule = approvalRule(route);
   if (isReleasedFrom(walk, rule)) return null;
   const { by, expiresMs, rememberMs } = approval;
-  const why = 'Such a change waits for approval on this route.';
-  return { stop: 'held', hold: { rule, why, by, expiresMs, rememberMs } };
+  return { stop: 'held', hold: { rule, why: approvalWhy, by, expiresMs, rememberMs } };
 };
 
 /** What guards of the target's tenant count of a change by this client. Pure. */

@@ -30,6 +30,12 @@ export const closedByDefault = 'closed-by-default';
 
 const ask = "Ask the client's owner";
 
+/** What looks harmless and gives rights all the same is told as such, or nobody would understand it. */
+const notGranted = (action: Action): string =>
+  action === 'users:entitle'
+    ? `This client was not granted ${action} on this route, and this change touches what gives rights. ${ask} for it.`
+    : `This client was not granted ${action} on this route. ${ask} for it.`;
+
 const ruleName = ({ rule, grant }: Miss): string => rule?.name ?? grant?.name ?? closedByDefault;
 
 const rows = {
@@ -37,13 +43,13 @@ const rows = {
     closeness: 0,
     code: 'action_denied',
     rule: ruleName,
-    detail: ({ action }) => `This client was not granted ${action} on this route. ${ask} for it.`,
+    detail: ({ action }) => notGranted(action),
   },
   action: {
     closeness: 1,
     code: 'action_denied',
     rule: (miss) => (miss.rule === null ? ruleName(miss) : `${miss.rule.name}.actions`),
-    detail: ({ action }) => `This client was not granted ${action} on this route. ${ask} for it.`,
+    detail: ({ action }) => notGranted(action),
   },
   ended: {
     closeness: 2,

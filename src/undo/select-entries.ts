@@ -60,12 +60,17 @@ const tooMany = refuse(
   `More than ${entriesMax} entries fit. Narrow the time or the actions, and take back part by part.`,
 );
 
-/** All rows of a question, newest first; null = more than are taken. */
+/** Did it change something, as far as anybody knows? What was denied or held did not. */
+const hasChanged = ({ code, outcome }: LedgerRow): boolean =>
+  code === null && outcome !== 'rejected' && outcome !== 'not-sent';
+
+/** All rows of a question that changed something, newest first; null = more than are taken. */
 const listAll = async (
   ledger: Pick<Ledger, 'list'>,
   query: Omit<ListQuery, 'limit'>,
 ): Promise<readonly LedgerRow[] | null> => {
   const rows = new Map<string, LedgerRow>();
+  const seen = new Set<string>();
   let { until } = query;
   for (;;) {
     const page = await ledger.list({
@@ -73,14 +78,17 @@ const listAll = async (
       ...(until === undefined ? {} : { until }),
       limit: pageRows,
     });
-    const known = rows.size;
-    for (const row of page) rows.set(row.id, row);
+    const known = seen.size;
+    for (const row of page) {
+      seen.add(row.id);
+      if (hasChanged(row)) rows.set(row.id, row);
+    }
     if (rows.size > entriesMax) return null;
     const last = page.at(-1);
     if (page.length < pageRows || last === undefined) return [...rows.values()];
     // The next page may begin with entries of the same millisecond.
     until = Date.parse(last.at) + 1;
-    if (rows.size === known) return null;
+    if (seen.size === known) return null;
   }
 };
 
@@ -98,7 +106,7 @@ const named = async (
     : refuse('value_invalid', `There is no entry ${[...new Set(ids)][missing] ?? ''}.`);
 };
 
-/** The selected entries, oldest first; a Refusal where one is not there or there are too many. */
+/** The selected entries, oldest first, of a span those that changed something; a Refusal where one is not there or there are too many. */
 export const selectEntries = async (
   ledger: Pick<Ledger, 'list' | 'show'>,
   selection: Selection,
@@ -123,13 +131,7 @@ export const entriesOn = async (
   const rows = await listAll(ledger, { subject: id, since: Date.parse(since) });
   return (
     rows?.filter(
-      (row) =>
-        row.code === null &&
-        row.outcome !== 'rejected' &&
-        row.outcome !== 'not-sent' &&
-        row.tenant === tenant &&
-        row.resource.type === type &&
-        row.resource.id === id,
+      (row) => row.tenant === tenant && row.resource.type === type && row.resource.id === id,
     ) ?? null
   );
 };

@@ -137,6 +137,13 @@ describe('acts of safety', () => {
       assert.equal((await fixture.ask('GET', `${base}/Users?count=1`)).status, 200, 'reads go on');
       assert.equal((await ask('POST', '/freezes/thaw', 'ann@example.com', { name })).status, 200);
     }
+    const unknown = await freeze('client', 'ful');
+    assert.equal(unknown.status, 200, 'what is not configured yet may be frozen');
+    assert.match(String(unknown.body['warning']), /No client of that name is configured/);
+    assert.equal(
+      (await ask('POST', '/freezes/thaw', 'ann@example.com', { name: 'ful' })).status,
+      200,
+    );
     // A freeze of what is not configured any more can be lifted by its name, too.
     await freeze('client', 'former');
     const thawed = await ask('POST', '/freezes/thaw', 'ann@example.com', { name: 'former' });

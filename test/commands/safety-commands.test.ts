@@ -69,6 +69,10 @@ it('freezes and thaws by a name alone, and takes two people for an override', as
   assert.equal(several.code, 1);
   assert.match(several.err, /tenant suite, route sandbox/);
 
+  const tenantless = ask.filter((word) => word !== '--tenant' && word !== 'suite');
+  const missing = await run([...tenantless, '--reason', 'taken over'], ann);
+  assert.equal(missing.err, 'tenant: it is needed, and is missing\n');
+
   const asked = (await json([...ask, '--reason', 'taken over'], ann)) as { id: string };
   await json(['overrides', 'approve', asked.id], bob);
   assert.match((await run(['overrides', 'list'], ann)).out, /in-force +suite +glass +full/);

@@ -3,8 +3,10 @@ import { readdir, readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { judgeCase, printJudged } from '../../src/commands/judge-cases.ts';
 import { filesOnDisk } from '../../src/config/files-on-disk.ts';
 import { loadConfig } from '../../src/config/load.ts';
+import { readPolicyCases } from '../../src/config/policy-cases.ts';
 import { printProblem } from '../../src/config/problem.ts';
 import { load, now, store } from './loading.ts';
 
@@ -25,6 +27,26 @@ for (const file of ['gateway.yaml', ...examples]) {
     assert.deepEqual(loaded.problems.map(printProblem), []);
     assert.deepEqual(loaded.warnings.map(printProblem), []);
     assert.ok(loaded.snapshot !== null);
+  });
+}
+
+const caseFiles = (await readdir(`${folder}examples`)).filter((name) =>
+  name.endsWith('.cases.yaml'),
+);
+
+for (const name of caseFiles) {
+  test(`config/examples/${name} holds of the route file beside it`, async () => {
+    const path = `${folder}examples/${name.replace('.cases.yaml', '.yaml')}`;
+    const { snapshot } = await loadConfig({ ...filesOnDisk, path, env: {}, resolve: false, now });
+    assert.ok(snapshot !== null);
+    const { cases, problems } = await readPolicyCases(
+      `${folder}examples/${name}`,
+      filesOnDisk.readFile,
+    );
+    assert.deepEqual(problems.map(printProblem), []);
+    const judged = cases.map((each) => judgeCase(snapshot, each, now));
+    const failed = judged.filter(({ passed }) => !passed).flatMap((each) => printJudged(each));
+    assert.deepEqual(failed, []);
   });
 }
 

@@ -55,10 +55,10 @@ const cases: readonly (readonly [string | RegExp, string, readonly string[], rea
       [tenant('guard leave no longer counts users:delete')],
       [],
     ],
-    ['count: 25', 'count: 26', [tenant('guard leave lets 26 or 5% in 3600s pass')], []],
-    ['count: 25, ', '', [tenant('guard leave lets 5% in 3600s pass')], []],
-    ['percent: 5%', 'percent: 6%', [tenant('guard leave lets 25 or 6% in 3600s pass')], []],
-    ['in: 1h, slow', 'in: 30m, slow', [tenant('guard leave lets 25 or 5% in 1800s pass')], []],
+    ['count: 25', 'count: 26', [tenant('guard leave lets 26 or 5% in 1h pass')], []],
+    ['count: 25, ', '', [tenant('guard leave lets 5% in 1h pass')], []],
+    ['percent: 5%', 'percent: 6%', [tenant('guard leave lets 25 or 6% in 1h pass')], []],
+    ['in: 1h, slow', 'in: 30m, slow', [tenant('guard leave lets 25 or 5% in 30m pass')], []],
     [', slow: { count: 100, in: 7d }', '', [tenant('guard leave has no slow window any more')], []],
     ['per: client', 'per: tenant', [], [tenant('guard leave counts per client')]],
     ['then: deny', 'then: hold', [tenant('guard leave holds instead of denying')], []],
@@ -72,7 +72,7 @@ const cases: readonly (readonly [string | RegExp, string, readonly string[], rea
     [
       'above: 3',
       'count: 2, in: 1h',
-      [tenant('guard empty lets 2 in 3600s pass')],
+      [tenant('guard empty lets 2 in 1h pass')],
       [tenant('guard empty passes over groups of up to 3 members')],
     ],
     ['share: 50%', 'share: 90%', [tenant('guard swap lets 90% of the members go')], []],
@@ -113,7 +113,7 @@ const cases: readonly (readonly [string | RegExp, string, readonly string[], rea
       [],
     ],
     ['by: 2, expires', 'by: 1, expires', ['approval by 1'], []],
-    ['expires: 24h', 'expires: 48h', ['approvals wait for 172800s'], []],
+    ['expires: 24h', 'expires: 48h', ['approvals wait for 2d'], []],
     ['expires: 24h', 'passwords: keep', ['passwords of held changes are kept'], []],
     [/ {4}authzen: .*\n/, '', ['no external decision is asked for'], []],
     [', actions: [users:create, users:update]', '', [], ['no external decision on some actions']],
@@ -132,7 +132,7 @@ const cases: readonly (readonly [string | RegExp, string, readonly string[], rea
     ['urgent: 5/h', 'urgent: 6/h', ['urgent: 6 revocations per 3600s past the guards'], []],
     ['urgent: 5/h', 'urgent: 5/m', ['urgent: 5 revocations per 60s past the guards'], []],
     [', urgent: 5/h', '', [], ['urgent: 5 revocations per 3600s past the guards']],
-    ['holds:\n', 'holds:\n  expires: 48h\n', ['held changes wait for 172800s'], []],
+    ['holds:\n', 'holds:\n  expires: 48h\n', ['held changes wait for 2d'], []],
     [
       'notify: []',
       'notify: [{ name: n, to: pdp, path: /x, sign: none }]',
@@ -174,5 +174,5 @@ test('rules that go with the last target of their tenant loosen nothing', async 
 test('diff prints them', async () => {
   const next = await snapshotOf(base.replace('count: 25', 'count: 99'));
   const text = printDiff(diffLines(diffSnapshots(await snapshotOf(base), next))).join('\n');
-  assert.match(text, /tenant prod: guard leave lets 99 or 5% in 3600s pass/);
+  assert.match(text, /tenant prod: guard leave lets 99 or 5% in 1h pass/);
 });

@@ -253,7 +253,7 @@ test('one tenant has one set of rules, whichever of its targets they are written
     text.split('\n').flatMap((each, at) => (each.includes(part) ? [at + 1] : []))[nth] ?? 0;
   const [first, second] = [line('guards: [{ name: g', 0), line('guards: [{ name: g', 1)];
   assert.deepEqual(await problemsOf(text), [
-    `gateway.yaml:${second}:22: a rule of this name means something else for the same tenant: gateway.yaml:${first} (targets.t2.guards[0].name)`,
+    `gateway.yaml:${second}:22: a rule of this name means something else for the same tenant: gateway.yaml:${first}; give one of them another name, or write both alike (targets.t2.guards[0].name)`,
   ]);
 });
 
@@ -465,6 +465,22 @@ const warned: readonly (readonly [string, string, string])[] = [
     'no grant that leads to this tenant gives any of these actions (targets.t1.guards[0].actions)',
   ],
   [
+    'a slow window is the narrower one',
+    guard('actions: [users:update], count: 5, in: 1h, slow: { count: 5, in: 1d }').replace(
+      'clients:',
+      `${people('a@x')}clients:`,
+    ),
+    'this lets no more pass than the shorter window, which then never counts (targets.t1.guards[0].slow)',
+  ],
+  [
+    'urgent is as wide as the guard',
+    guard('actions: [users:deactivate], count: 25, in: 1h')
+      .replace('clients:', `${people('a@x')}clients:`)
+      .replace('actions: [read, update]', 'actions: [deactivate]')
+      .replace('use: p1 }', 'use: p1, urgent: 25/h }'),
+    'this lets as many past the guard g1 as it lets pass: write a small limit (routes.r1.grants[0].urgent)',
+  ],
+  [
     'a share of all groups',
     guard('actions: [groups:update], percent: 5%, in: 1h, per: tenant')
       .replace('clients:', `${people('a@x')}clients:`)
@@ -536,6 +552,24 @@ test('the tenant of an address is its origin, however that is spelled', async ()
     spellings.map((_, at) => snapshot.targets[`t${at + 1}`]?.tenant),
     spellings.map(() => 'https://t1.example.com'),
   );
+});
+
+test('what is wrong with a route brings no false alarm about what it would have granted', async () => {
+  const wrong = (text: string, was: string, is: string) => {
+    assert.ok(text.includes(was), was);
+    return text.replace(was, is);
+  };
+  const right = guard('actions: [users:update], count: 5, in: 1h').replace(
+    'clients:',
+    `${people('a@x')}clients:`,
+  );
+  for (const text of [
+    wrong(right, 'path: /scim/r1', 'path: scim/r1'),
+    wrong(right, 'actions: [users:update], count', 'actions: [users:updat], count'),
+  ]) {
+    assert.equal((await problemsOf(text)).length, 1);
+    assert.deepEqual(await warningsOf(text), []);
+  }
 });
 
 test('whoever can approve and is granted what is counted is told nothing', async () => {

@@ -100,6 +100,21 @@ test('the README shows a webhook file that passes check, and what explain says o
   }
 });
 
+test('what the README shows of safety stands in the example of it', async () => {
+  const example = await readFile(
+    new URL('../../config/examples/safety.yaml', import.meta.url),
+    'utf8',
+  );
+  const plain = (line: string) => line.replace(/(?<=\S) +# .*$/, '').trim();
+  const lines = new Set(example.split('\n').map((line) => plain(line).replace(/^# /, '')));
+  const chapter = /\n## Safety\n([^]*?)\n## /.exec(readme)?.[1] ?? '';
+  const blocks = [...chapter.matchAll(/```yml\n([^]*?)```/g)].map((match) => match[1] ?? '');
+  assert.ok(blocks.length >= 8);
+  for (const line of blocks.join('').split('\n').map(plain)) {
+    assert.ok(line === '' || lines.has(line), line);
+  }
+});
+
 test('the folders and files that the README links to are there', async () => {
   const links = [...readme.matchAll(/\]\((?!https?:|#)([^)]+)\)/g)].map((match) => match[1] ?? '');
   assert.ok(links.length > 5);

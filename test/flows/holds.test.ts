@@ -96,7 +96,19 @@ describe('a change that waits for people', () => {
     const listed = await json('viewer', 'holds', 'list');
     const [row] = listed.value as Record<string, unknown>[];
     assert.deepEqual([row?.['id'], row?.['calls'], row?.['state']], [hold, 2, 'pending']);
+    assert.deepEqual([row?.['about'], row?.['resourceId']], [null, null]);
+    const named = await run('bob', 'holds', 'list', '--subjects');
+    assert.match(named.out, /about\n(.*\n)*hld_.* held-1@example\.com\n/);
+    assert.match(
+      (await run('viewer', 'holds', 'list', '--subjects')).err,
+      /operators and approvers/,
+    );
     const shown = await run('bob', 'holds', 'show', hold);
+    assert.match(shown.out, /^about +"held-1@example\.com"$/m);
+    assert.match(
+      shown.out,
+      new RegExp(`^next +holds approve ${hold} --version [0-9a-f]{12}$`, 'm'),
+    );
     assert.match(shown.out, /- active = true\n\s+\+ active = false/);
     assert.match(shown.out, /carol@example.com +owner of the client/);
     const plain = await run('viewer', 'holds', 'show', hold);

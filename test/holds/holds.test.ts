@@ -182,7 +182,7 @@ void test('a resource that changed meanwhile is asked about anew', async () => {
   s.world.current = { id: 'u1', userName: 'ada@example.com', active: true, title: 'CTO' };
   const decided = await approve(s, id);
   assert.deepEqual([decided.ok, decided.state], [false, 'pending']);
-  assert.match(decided.note ?? '', /anew: before-changed/);
+  assert.match(decided.note ?? '', /anew: the resource changed since then/);
   assert.equal(s.sent.length, 0);
   const shown = await s.desk.show(id, true);
   assert.ok(shown !== null && shown !== 'unopenable');
@@ -272,7 +272,10 @@ void test('policy decides anew: a client that is gone, a denial, a freeze, anoth
     const s = scene();
     const id = await held(s);
     s.world.alsoHeldBy = 'routes.slack.approval';
-    assert.match((await approve(s, id)).note ?? '', /anew: held-again/);
+    assert.match(
+      (await approve(s, id)).note ?? '',
+      /anew: another rule holds it as well; show it again$/,
+    );
     assert.equal((await approve(s, id)).state, 'released');
     assert.deepEqual(s.sent[0]?.release?.others, ['routes.slack.approval']);
   });

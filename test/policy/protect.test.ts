@@ -333,5 +333,8 @@ test('members are marked one by one, and nobody known stays nobody known', () =>
     markedMembers(moved, (id) => [`m-${id}`]),
     { removed: [{ id: 'a', marks: ['m-a'] }], added: [] },
   );
-  assert.equal(markedMembers({ removed: null, added: [], named: [], had: null }, () => []).removed, null);
+  assert.equal(
+    markedMembers({ removed: null, added: [], named: [], had: null }, () => []).removed,
+    null,
+  );
 });
