@@ -14,12 +14,16 @@ import {
   makeUsers,
   withRules,
 } from '../support/safety-scene.ts';
+import { testEngine } from '../support/test-store.ts';
 import { makeJumpingClock } from '../campaigns/jumping-clock.ts';
 
 const leave = 'guards.leave';
 const hourMs = 3_600_000;
 
-describe('what a guard held', () => {
+// A server's clock would give the jumps away; what the store does is in the conformance tests of both.
+const skip = testEngine === 'postgres' && 'wall time cannot jump beside the server';
+
+describe('what a guard held', { skip }, () => {
   const clock = makeJumpingClock();
   let fixture: Fixture;
   let aheadMs = 0;
