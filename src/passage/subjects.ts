@@ -31,7 +31,7 @@ const nobody: Moved = Object.freeze({ removed: none, added: none, named: none, h
 const actionsOf = ({ effects }: Prepared): readonly Action[] => effects.map(({ action }) => action);
 
 /** Who leaves and who enters a group; of anything else nobody. */
-export const movedBy = (prepared: Prepared, { knobs }: Pick<Target, 'knobs'>): Moved => {
+const movedBy = (prepared: Prepared, { knobs }: Pick<Target, 'knobs'>): Moved => {
   const { operation, before, after, changes } = prepared;
   const { type } = operation;
   if (type.word !== 'groups') return nobody;

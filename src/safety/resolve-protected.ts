@@ -86,7 +86,7 @@ const isGroup = (
 type Walk = Readonly<{ deps: AskDeps; looking: Looking; findings: Findings }>;
 
 /** Resources of one kind up to which a rule is looked through whole at first. */
-export const wholeMax = 5_000;
+const wholeMax = 5_000;
 
 /** What one list is asked for; `filter` null: everybody. `needing`: rules that rest on it being whole. */
 type Listed = Readonly<{
