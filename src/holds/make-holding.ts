@@ -78,15 +78,25 @@ const aboutOf = ({ route, target, actor }: HoldQuestion) => ({
 
 const actionsOf = ({ actions }: Meant): string => actions.toSorted().join(',');
 
+const membership: ReadonlySet<string> = new Set(['groups:add-member', 'groups:remove-member']);
+
+/** Where members come or go they are the subject: who else moves later is no other body of the same wish. */
+const membersOf = ({ operation, actions }: Meant, mutation: Buffer): string =>
+  operation.verb === 'patch' && actions.some((action) => membership.has(action))
+    ? mutation.toString('hex')
+    : '';
+
 /** What its client, subject and actions have in common with every later call like it. */
 const joinOf = (
   { keyRing }: Pick<HoldingDeps, 'keyRing'>,
   question: HoldQuestion,
   meant: Meant,
+  mutation: Buffer,
 ): Buffer => {
   const { tenant, route, client } = aboutOf(question);
   const subject = turnKey(meant.operation, tenant, question.origin.requestId);
-  const joined = JSON.stringify(['hold', route, client, subject, actionsOf(meant)]);
+  const members = membersOf(meant, mutation);
+  const joined = JSON.stringify(['hold', route, client, subject, members, actionsOf(meant)]);
   return keyRing.fingerprint(joined).subarray(0, joinBytes);
 };
 
@@ -107,7 +117,7 @@ const newHold = (deps: HoldingDeps, request: HoldRequest, meant: Meant): NewHold
     resourceType: meant.operation.type.name,
     rule: request.rule,
     batch: request.batch,
-    join: joinOf(deps, request, meant),
+    join: joinOf(deps, request, meant, binding.mutation),
     mutation: binding.mutation,
     by: request.by,
     sealed,
@@ -165,7 +175,7 @@ export const makeHolding = (deps: HoldingDeps): Holding => ({
     if (meant === null) return null;
     const { mutation } = bindingOf(meant.operation, null, aboutOf(question));
     return deps.store.binding(
-      { join: joinOf(deps, question, meant), mutation },
+      { join: joinOf(deps, question, meant, mutation), mutation },
       { rememberMs: question.rememberMs, now: deps.clock.now() },
     );
   },

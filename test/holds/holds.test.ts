@@ -3,7 +3,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { printHold } from '../../src/commands/hold-text.ts';
 import { refuse } from '../../src/errors.ts';
+import { coreTypes } from '../../src/identity/scim/schemas.ts';
+import type { ResourceType } from '../../src/identity/scim/schema-model.ts';
 import type { HoldId } from '../../src/ids.ts';
+import type { HoldRequest } from '../../src/passage/safeguards.ts';
 import { personActor } from '../../src/passage/person.ts';
 import { openTogether, postgres } from '../support/engines.ts';
 import {
@@ -147,6 +150,37 @@ void test('the same call joins, another body replaces and voids what was said', 
   // Alice's word was for the other body.
   assert.equal((await approve(s, newer, bob)).note, '1 of 2 approvals');
   assert.equal(s.sent.length, 0);
+});
+
+void test('who leaves a group is the subject: other members wait beside them, and nobody is lost', async () => {
+  const s = scene();
+  const type = coreTypes['groups'] as ResourceType;
+  const leaving = (member: string): Partial<HoldRequest> => ({
+    operation: {
+      verb: 'patch',
+      type,
+      id: 'g1',
+      changes: [
+        {
+          op: 'remove',
+          path: {
+            attribute: 'members',
+            filter: { kind: 'compare', path: { attribute: 'value' }, op: 'eq', value: member },
+          },
+        },
+      ],
+      projection: {},
+      preconditions: {},
+      repairs: [],
+    } as unknown as HoldRequest['operation'],
+    actions: ['groups:remove-member'],
+  });
+  const first = await held(s, leaving('u1'));
+  const second = await held(s, leaving('u2'));
+  assert.notEqual(second, first);
+  assert.equal(await stateOf(s, first), 'pending');
+  const again = await s.hold(leaving('u1'));
+  assert.ok(again.kind === 'held' && again.joined && again.id === first);
 });
 
 void test('what was decided answers the call that comes again', async () => {
