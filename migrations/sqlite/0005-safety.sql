@@ -28,8 +28,9 @@ CREATE INDEX holds_by_batch ON holds (batch, id);
 CREATE INDEX holds_by_join ON holds (join_key, changed_at);
 
 -- Places that intents took in windows, by the first half of SHA-256 of the window's key. One of an
--- intent that was not sent or rejected is given back; from `until` on nobody counts it. No index by `until`:
--- it would cost each place as much again, and within a key the oldest ends first.
+-- intent that was not sent or rejected is given back; from `until` on nobody counts it. No other index: each
+-- would cost a place as much again. Within a key the oldest ends first, and whoever writes remembers the
+-- places of entries that are open.
 CREATE TABLE places (
   key BLOB NOT NULL,
   at INTEGER NOT NULL,
@@ -40,4 +41,4 @@ CREATE TABLE places (
   given_back INTEGER NOT NULL,
   PRIMARY KEY (key, at, writer, sequence)
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX places_by_entry ON places (sequence);
+

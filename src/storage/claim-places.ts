@@ -10,8 +10,11 @@ import type { LedgerBatch, OutcomeIndex } from '../ledger/store.ts';
 
 /** What is on disk, as it will stand when the batch commits. */
 export type OnDisk = Readonly<{
-  /** Sum of a window's places that were taken after `from`, wall ms, and not given back. */
-  used(window: WindowClaim, from: number): number;
+  /**
+   * Sum of a window's places that were taken after `from`, wall ms, and not given back. Where it is at most
+   * `room` it need not be exact, only no less than the truth.
+   */
+  used(window: WindowClaim, from: number, room: number): number;
   /** Time of the oldest of them, wall ms. */
   oldest(window: WindowClaim, from: number): number | null;
   /** Is the hold approved in this version, and its time not over at this instant, wall ms? */
@@ -94,7 +97,8 @@ const windowRefusal = (
     const inBatch = taken.since(key, from);
     let own = 0;
     for (const other of windows.slice(0, index)) if (other.key === key) own += other.amount;
-    const used = disk.used(window, from) + inBatch.used + own;
+    const ahead = inBatch.used + own;
+    const used = disk.used(window, from, max - amount - ahead) + ahead;
     if (used + amount <= max) continue;
     const oldest = disk.oldest(window, from) ?? inBatch.oldest ?? at;
     return { unclaimed: 'window', key, used, max, freeAt: oldest + ms };

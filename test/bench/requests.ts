@@ -27,9 +27,10 @@ export const sideOf = (
   to: Readonly<{ pid: number; port: number }> & Partial<Pick<GatewaySide, 'token'>>,
   name: RequestName,
   ratePerSecond: number | null = null,
+  route = '/scim/r0',
 ): Side => {
   const { method, path, body } = requests[name];
-  const base = to.token === undefined ? '' : '/scim/r0';
+  const base = to.token === undefined ? '' : route;
   return {
     pid: to.pid,
     order: {

@@ -9,7 +9,10 @@ export type RouteFileOptions = Readonly<{
   clients: number;
   grants: number;
   capture: boolean;
-  /** Guards that count every measured change and never trip, an approval and a protection beside them. */
+  /**
+   * Guards that count every measured change and never trip, and an approval; beside it `/scim/plain`, the same
+   * without a rule.
+   */
   safety: boolean;
   /** A condition on what the user will be; it needs the current user where one is changed. */
   condition: boolean;
@@ -64,6 +67,24 @@ const webhookRoute = ({ webhooks }: RouteFileOptions): string =>
     event: { kind: '"mover"', subject: event.raw.data.subject${webhooks.announced === true ? `, effectiveAt: '"2126-01-01"'` : ''} }
 ${webhooks.receiver === null ? '' : '    deliver:\n      - { name: pass, to: receiver, path: /in, sign: { scheme: standard-webhooks, secret: "${env:WEBHOOK_SECRET}" }, concurrent: 32 }\n'}`;
 
+/** The same system once more under another name, on which no rule speaks: `/scim/plain`. */
+const plainTarget = ({ targetUrl }: RouteFileOptions): string => `  plain:
+    baseUrl: ${targetUrl}
+    tenant: plain
+    auth: [{ bearer: "\${env:TARGET_TOKEN}" }]
+    allowPrivate: [127.0.0.0/8]
+    limits: { concurrent: 64, reads: 1000000/s, writes: 1000000/s }
+`;
+
+const plainRoute = ({ capture }: RouteFileOptions): string => `  plain:
+    path: /scim/plain
+    scim: plain
+    normalise: workforce
+    before: ${capture ? 'capture' : 'needed'}
+    grants:
+      - { client: c0, use: provision, limits: ${limit} }
+`;
+
 /** Rules of the target: the windows count what is measured, and are never full. */
 const safety = `    guards:
       - { name: changes, actions: ["users:update", "users:create"], count: 1000000, in: 1h, per: client }
@@ -87,7 +108,7 @@ targets:
     auth: [{ bearer: "\${env:TARGET_TOKEN}" }]
     allowPrivate: [127.0.0.0/8]
     limits: { concurrent: 64, reads: 1000000/s, writes: 1000000/s }
-${options.safety ? safety : ''}${receiverTarget(options)}profiles:
+${options.safety ? safety + plainTarget(options) : ''}${receiverTarget(options)}profiles:
   workforce:
     users:
       "*": [trim, nfc]
@@ -102,4 +123,4 @@ ${options.condition ? `      when: after.userName.endsWith("@example.com")` : ''
     groups: { actions: [read, search, add-member] }
 routes:
 ${many(options.routes, (index) => routeOf(index, options))}
-${webhookRoute(options)}`;
+${options.safety ? plainRoute(options) : ''}${webhookRoute(options)}`;

@@ -27,6 +27,7 @@ import { startWorker, type Calls } from './calls.ts';
 import type { Fault } from './faults.ts';
 import { makeMerging, type SortedRun } from './lookups.ts';
 import { packBatch } from './packed-batch.ts';
+import { sendBatch } from './sent-batch.ts';
 
 export type SqliteStores = Stores &
   Readonly<{
@@ -127,7 +128,7 @@ const makeLedgerStore = (writer: Calls, reader: Calls, noteWritten: NoteWritten)
       // The chain value stays here: the next batch begins from it.
       const { previous, digest } = batch;
       const copies = { previous: new Uint8Array(previous), digest: new Uint8Array(digest) };
-      const sent = { ...batch, ...copies };
+      const sent = { ...sendBatch(batch), ...copies };
       return (await writer.move('append', sent, options)) as Awaited<
         ReturnType<LedgerStore['append']>
       >;

@@ -1,7 +1,7 @@
 /**
  * What windows hold, as running sums: a window is summed once, and then moved along with its time, for
- * intents of a chain come in order of time and nobody else writes the file. So a claim costs the same
- * however much a window holds.
+ * intents of a chain come in order of time and nobody else writes the file. It is moved once in a while,
+ * and where it seems to be full. So a claim costs the same however much a window holds.
  */
 import type { Database } from 'better-sqlite3';
 import type { WindowClaim } from '../../ledger/claims.ts';
@@ -17,6 +17,9 @@ const sql = {
 
 /** Windows kept at once; beyond, all are summed anew. */
 const windowsMax = 10_000;
+
+/** How far a window with room may lie behind, ms: short of the grace with which ended places are removed. */
+const behindMsMax = 60_000;
 
 /** A place that was given back, taken again or removed. */
 export type MovedPlace = Readonly<{ key: Buffer; at: number; amount: number }>;
@@ -50,8 +53,8 @@ export const makeWindowSums = (database: Database) => {
     return window;
   };
   return Object.freeze({
-    /** Places taken after `from` and not given back. */
-    used: ({ key, ms }: WindowClaim, from: number): number => {
+    /** Places taken after `from` and not given back; rather more, as long as that is at most `room`. */
+    used: ({ key, ms }: WindowClaim, from: number, room: number): number => {
       const window = windowOf(key);
       let sum = window.sums.find((each) => each.ms === ms);
       if (sum === undefined || from < sum.from) {
@@ -59,7 +62,7 @@ export const makeWindowSums = (database: Database) => {
         sum = { ms, from, used: held.get(window.key, from)?.amount ?? 0 };
         if (known === undefined) window.sums.push(sum);
         else Object.assign(known, sum);
-      } else if (from > sum.from) {
+      } else if (from > sum.from && (sum.used > room || from - sum.from > behindMsMax)) {
         sum.used -= ended.get(window.key, sum.from, from)?.amount ?? 0;
         sum.from = from;
       }

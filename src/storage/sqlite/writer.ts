@@ -6,7 +6,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Database } from 'better-sqlite3';
 import type { SourceState } from '../../deliveries/event-store.ts';
-import type { Appended, Head, LedgerBatch } from '../../ledger/store.ts';
+import type { Appended, Head } from '../../ledger/store.ts';
 import { answerCalls, codeOf } from './calls.ts';
 import {
   hasReserve,
@@ -27,6 +27,7 @@ import { makeOutboxWrites } from './outbox.ts';
 import { unpackBatch, type PackedBatch } from './packed-batch.ts';
 import { makeProtectionWrites } from './protection.ts';
 import { makeRetentionSlices } from './retention.ts';
+import { readBatch, type SentBatch } from './sent-batch.ts';
 import {
   makeEchoWrites,
   makeFreezeWrites,
@@ -100,7 +101,8 @@ const noteCommit = (database: Database): void => {
   if (commits % 64 === 0) boundWal(database);
 };
 
-const append = (batch: LedgerBatch, options: Readonly<{ reserve: boolean }>): Appended => {
+const append = (sent: SentBatch, options: Readonly<{ reserve: boolean }>): Appended => {
+  const batch = readBatch(sent);
   if (options.reserve) releaseReserve(path);
   else if (faults.full()) return { kind: 'full' };
   try {

@@ -5,11 +5,12 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { suite, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { parseLedgerId } from '../../../src/ids.ts';
+import { parseLedgerId, type LedgerId } from '../../../src/ids.ts';
 import type { Claims } from '../../../src/ledger/claims.ts';
-import { makeLedger } from '../../../src/ledger/make-ledger.ts';
+import { makeLedger, type OwnedLedger } from '../../../src/ledger/make-ledger.ts';
+import type { OutcomeRecord } from '../../../src/ledger/record.ts';
 import { openSqlite } from '../../../src/storage/sqlite/open.ts';
-import { inFolder, intent, ledgerDeps, withLedger } from '../../ledger/fixture.ts';
+import { inFolder, intent, ledgerDeps, outcome, withLedger } from '../../ledger/fixture.ts';
 import { sqliteHolds } from '../../support/hold-rows.ts';
 
 const entry = fileURLToPath(new URL('./writing-process.ts', import.meta.url));
@@ -47,6 +48,43 @@ void suite('claims on a disk that fails', () => {
         assert.deepEqual([state, await holds.places()], expected);
       }));
   }
+
+  void test('a place of an earlier life is given back, and counts again where that was wrong', () =>
+    inFolder(async (folder) => {
+      const path = `${folder}/ledger.db`;
+      const inLife = async <Result>(run: (ledger: OwnedLedger) => Promise<Result>) => {
+        const stores = await openSqlite({ path });
+        const ledger = makeLedger(ledgerDeps(stores.ledger));
+        await ledger.start();
+        try {
+          return await run(ledger);
+        } finally {
+          await ledger.stop();
+          await stores.close();
+        }
+      };
+      const claims: Claims = {
+        windows: [{ key: 'acme', ms: 3_600_000, max: 1, amount: 1, force: false }],
+        hold: null,
+      };
+      const open = (ledger: OwnedLedger) =>
+        ledger.openClaiming(intent(), { revocation: false, claims });
+      const ends = async (ledger: OwnedLedger, entry: LedgerId, how: Partial<OutcomeRecord>) => {
+        ledger.settle(outcome(entry, how));
+        // What follows in the chain shows that it is written.
+        await ledger.open(intent(), { revocation: false });
+      };
+      const first = await inLife(open);
+      assert.ok(typeof first === 'string');
+      await inLife(async (ledger) => {
+        assert.equal(typeof (await open(ledger)), 'object', 'the only place is taken');
+        await ends(ledger, first, { outcome: 'not-sent', settledBy: 'connection' });
+      });
+      await inLife((ledger) => ends(ledger, first, { outcome: 'applied', settledBy: 'late-send' }));
+      assert.equal(typeof (await inLife(open)), 'object', 'it was made after all');
+      await inLife((ledger) => ends(ledger, first, { outcome: 'rejected', settledBy: 'person' }));
+      assert.equal(typeof (await inLife(open)), 'string');
+    }));
 
   void test('a killed process leaves a place for each intent on disk, and for no other', () =>
     inFolder(async (folder) => {
