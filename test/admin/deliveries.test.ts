@@ -3,13 +3,13 @@ import assert from 'node:assert/strict';
 import { after, before, beforeEach, describe, it } from 'node:test';
 import { localPerson, perform } from '../../src/admin/operation.ts';
 import { adminOperations } from '../../src/admin/operations.ts';
-import { issueKey } from '../../src/callers/keys.ts';
 import type { DeliveryRow } from '../../src/deliveries/event-store.ts';
 import { isRefusal } from '../../src/errors.ts';
 import { deliveryId, type DeliveryId, type EventId } from '../../src/ids.ts';
 import { eventRow } from '../support/deliveries.ts';
 import { mainConfig, startFixture, targetToken, type Fixture } from '../support/fixture.ts';
 import { hrRoute, keepWebhook, withWebhook, type Kept } from '../support/kept-webhooks.ts';
+import { issueToken } from '../support/people.ts';
 
 const roles = ['viewer', 'operator'] as const;
 type Role = (typeof roles)[number];
@@ -29,15 +29,7 @@ describe('deliveries and events for people', () => {
   before(async () => {
     fixture = await startFixture({ config });
     for (const role of roles) {
-      const issued = await issueKey(fixture.gateway.context.keys, {
-        kind: 'person',
-        holder: `${role}@example.com`,
-        environment: 'test',
-        issuedBy: 'test',
-        holderExpiresAt: Number.MAX_SAFE_INTEGER,
-      });
-      if (isRefusal(issued)) throw new Error(issued.detail);
-      tokens.set(role, issued.token);
+      tokens.set(role, await issueToken(fixture, `${role}@example.com`));
     }
   });
   after(() => fixture.stop());

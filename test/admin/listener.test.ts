@@ -2,10 +2,9 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { adminOperations } from '../../src/admin/operations.ts';
-import { issueKey } from '../../src/callers/keys.ts';
-import { isRefusal } from '../../src/errors.ts';
 import { mainConfig, startFixture, type Fixture } from '../support/fixture.ts';
 import { sendRaw } from '../support/raw-http.ts';
+import { issueToken } from '../support/people.ts';
 
 const roles = ['viewer', 'operator', 'approver', 'admin'] as const;
 const person = (role: string): string => `${role}@example.com`;
@@ -22,15 +21,7 @@ describe('the admin listener', () => {
         ),
     });
     for (const role of roles) {
-      const issued = await issueKey(fixture.gateway.context.keys, {
-        kind: 'person',
-        holder: person(role),
-        environment: 'test',
-        issuedBy: 'test',
-        holderExpiresAt: Number.MAX_SAFE_INTEGER,
-      });
-      if (isRefusal(issued)) throw new Error(issued.detail);
-      tokens.set(role, issued.token);
+      tokens.set(role, await issueToken(fixture, person(role)));
     }
   });
   after(() => fixture.stop());

@@ -1,10 +1,9 @@
 /** Freezes by name alone, protection and overrides over HTTP: who may, what is recorded, what is shown. */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { issueKey } from '../../src/callers/keys.ts';
-import { isRefusal } from '../../src/errors.ts';
 import { mainConfig, startFixture, type Fixture } from '../support/fixture.ts';
 import { assertScimError, base, user } from '../support/scim-calls.ts';
+import { issueToken } from '../support/people.ts';
 
 const people = {
   'ann@example.com': ['operator'],
@@ -43,15 +42,7 @@ describe('acts of safety', () => {
   before(async () => {
     fixture = await startFixture({ config });
     for (const holder of Object.keys(people)) {
-      const issued = await issueKey(fixture.gateway.context.keys, {
-        kind: 'person',
-        holder,
-        environment: 'test',
-        issuedBy: 'test',
-        holderExpiresAt: Number.MAX_SAFE_INTEGER,
-      });
-      if (isRefusal(issued)) throw new Error(issued.detail);
-      tokens.set(holder, issued.token);
+      tokens.set(holder, await issueToken(fixture, holder));
     }
   });
   after(() => fixture.stop());

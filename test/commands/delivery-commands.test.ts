@@ -1,13 +1,12 @@
 /** Deliveries and events on the command line, against a running gateway and on the store alone. */
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
-import { issueKey } from '../../src/callers/keys.ts';
-import { isRefusal } from '../../src/errors.ts';
 import { deliveryId, type DeliveryId, type EventId } from '../../src/ids.ts';
 import { mainConfig, startFixture, targetToken, type Fixture } from '../support/fixture.ts';
 import { keepWebhook, withWebhook } from '../support/kept-webhooks.ts';
 import { runSallyport, type Ran } from '../support/sallyport-process.ts';
 import { sqliteStore } from '../support/test-store.ts';
+import { issueToken } from '../support/people.ts';
 
 const lane = 'hr/old';
 let fixture: Fixture;
@@ -21,15 +20,7 @@ before(async () => {
   });
   event = await keepWebhook(fixture.gateway, { deliveries: { line: 1, lane }, count: 2 });
   delivery = deliveryId({ event, item: 0, name: 'old' });
-  const issued = await issueKey(fixture.gateway.context.keys, {
-    kind: 'person',
-    holder: 'alice@example.com',
-    environment: 'test',
-    issuedBy: 'test',
-    holderExpiresAt: Number.MAX_SAFE_INTEGER,
-  });
-  if (isRefusal(issued)) throw new Error(issued.detail);
-  token = issued.token;
+  token = await issueToken(fixture, 'alice@example.com');
 });
 after(() => fixture.stop());
 

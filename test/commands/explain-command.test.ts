@@ -4,12 +4,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { RecordFacts } from '../../src/commands/explain-record.ts';
-import { isRefusal } from '../../src/errors.ts';
-import { issueKey } from '../../src/callers/keys.ts';
 import { startFixture, targetToken, type Fixture } from '../support/fixture.ts';
 import { runInProcess } from '../support/run-program.ts';
 import type { Ran } from '../support/sallyport-process.ts';
 import { base, user } from '../support/scim-calls.ts';
+import { issueToken } from '../support/people.ts';
 
 describe('the command explain', () => {
   let fixture: Fixture;
@@ -32,15 +31,7 @@ describe('the command explain', () => {
       ),
     );
     await fixture.gateway.reload();
-    const issued = await issueKey(fixture.gateway.context.keys, {
-      kind: 'person',
-      holder: name,
-      environment: 'test',
-      issuedBy: 'test',
-      holderExpiresAt: Date.parse('2099-12-31'),
-    });
-    if (isRefusal(issued)) throw new Error(issued.detail);
-    return issued.token;
+    return await issueToken(fixture, name);
   };
 
   it('ends with 2 for wrong usage, and says what to write', async () => {

@@ -1,11 +1,10 @@
 /** Freezes, protection and overrides on the command line, through a gateway and on the store alone. */
 import assert from 'node:assert/strict';
 import { after, before, it } from 'node:test';
-import { issueKey } from '../../src/callers/keys.ts';
-import { isRefusal } from '../../src/errors.ts';
 import { mainConfig, startFixture, targetToken, type Fixture } from '../support/fixture.ts';
 import { runSallyport, type Ran } from '../support/sallyport-process.ts';
 import { sqliteStore } from '../support/test-store.ts';
+import { issueToken } from '../support/people.ts';
 
 let fixture: Fixture;
 const tokens = new Map<string, string>();
@@ -27,15 +26,7 @@ before(async () => {
         ),
   });
   for (const holder of ['ann@example.com', 'bob@example.com']) {
-    const issued = await issueKey(fixture.gateway.context.keys, {
-      kind: 'person',
-      holder,
-      environment: 'test',
-      issuedBy: 'test',
-      holderExpiresAt: Number.MAX_SAFE_INTEGER,
-    });
-    if (isRefusal(issued)) throw new Error(issued.detail);
-    tokens.set(holder, issued.token);
+    tokens.set(holder, await issueToken(fixture, holder));
   }
 });
 after(() => fixture.stop());

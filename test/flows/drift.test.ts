@@ -5,10 +5,8 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { request } from 'undici';
-import { issueKey } from '../../src/callers/keys.ts';
 import type { CheckState } from '../../src/drift/check-store.ts';
 import type { DriftListed } from '../../src/drift/drift-acts.ts';
-import { isRefusal } from '../../src/errors.ts';
 import { day, minute, shiftedClock, type Noted, type ShiftedClock } from '../drift/drift-scene.ts';
 import { startOddTarget } from '../support/odd-target.ts';
 import { runInProcess } from '../support/run-program.ts';
@@ -17,6 +15,7 @@ import { mainConfig, startFixture, targetToken, type Fixture } from '../support/
 import { planRollback, runRollback } from '../support/rollback-run.ts';
 import { assertScimError, base, group, make, patch, user } from '../support/scim-calls.ts';
 import { deactivation } from '../support/safety-scene.ts';
+import { issueToken } from '../support/people.ts';
 
 const operator = 'alice@example.com';
 const set = (path: string, value: unknown) => ({ op: 'replace', path, value });
@@ -50,16 +49,7 @@ describe('drift', () => {
         driftCounted: (now) => void counted.push(now),
       },
     });
-    const { keys, snapshot } = fixture.gateway.context;
-    const issued = await issueKey(keys, {
-      kind: 'person',
-      holder: operator,
-      environment: snapshot().environment,
-      issuedBy: 'test',
-      holderExpiresAt: snapshot().admin.people[operator]?.until ?? 0,
-    });
-    if (isRefusal(issued)) throw new Error(issued.detail);
-    ({ token } = issued);
+    token = await issueToken(fixture, operator);
   });
   after(() => fixture.stop());
 

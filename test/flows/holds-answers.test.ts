@@ -2,12 +2,11 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { request } from 'undici';
-import { issueKey } from '../../src/callers/keys.ts';
-import { isRefusal } from '../../src/errors.ts';
 import { bulk } from '../support/bulk-calls.ts';
 import { startFixture, type Answered, type Fixture } from '../support/fixture.ts';
 import { base, errorExtension, user } from '../support/scim-calls.ts';
 import { deactivation, withRules } from '../support/safety-scene.ts';
+import { issueToken } from '../support/people.ts';
 
 const ways = { full: 403, later: 503, patient: 202 } as const;
 const client = (name: string, whenHeld: string): string =>
@@ -27,15 +26,7 @@ describe('answers about what is held', () => {
         clients: client('later', 'retry') + client('patient', 'accept'),
       }),
     });
-    const issued = await issueKey(fixture.gateway.context.keys, {
-      kind: 'person',
-      holder: 'alice@example.com',
-      environment: 'test',
-      issuedBy: 'test',
-      holderExpiresAt: Number.MAX_SAFE_INTEGER,
-    });
-    if (isRefusal(issued)) throw new Error(issued.detail);
-    ({ token } = issued);
+    token = await issueToken(fixture, 'alice@example.com');
   });
   after(() => fixture.stop());
 

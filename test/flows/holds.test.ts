@@ -4,15 +4,14 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { issueKey } from '../../src/callers/keys.ts';
 import { systemClock } from '../../src/clock.ts';
-import { isRefusal } from '../../src/errors.ts';
 import { makeHoldsDesk } from '../../src/holds/holds-desk.ts';
 import type { LedgerId } from '../../src/ids.ts';
 import { silentObserver } from '../../src/telemetry/observe.ts';
 import { mainConfig, startFixture, type Answered, type Fixture } from '../support/fixture.ts';
 import { runInProcess } from '../support/run-program.ts';
 import { base, errorExtension, patch, user } from '../support/scim-calls.ts';
+import { issueToken } from '../support/people.ts';
 
 const people = ['alice', 'bob', 'carol', 'viewer'] as const;
 type Name = (typeof people)[number];
@@ -41,15 +40,7 @@ describe('a change that waits for people', () => {
   before(async () => {
     fixture = await startFixture({ config, deps: { watch: true } });
     for (const name of people) {
-      const issued = await issueKey(fixture.gateway.context.keys, {
-        kind: 'person',
-        holder: `${name}@example.com`,
-        environment: 'test',
-        issuedBy: 'test',
-        holderExpiresAt: Number.MAX_SAFE_INTEGER,
-      });
-      if (isRefusal(issued)) throw new Error(issued.detail);
-      tokens.set(name, issued.token);
+      tokens.set(name, await issueToken(fixture, `${name}@example.com`));
     }
   });
   after(() => fixture.stop());

@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { request } from 'undici';
-import { issueKey } from '../../src/callers/keys.ts';
-import { isRefusal } from '../../src/errors.ts';
 import { mainConfig, startFixture, targetToken, type Fixture } from '../support/fixture.ts';
 import { runInProcess } from '../support/run-program.ts';
 import { base, group, make, membersOf, patch, read, user } from '../support/scim-calls.ts';
+import { issueToken } from '../support/people.ts';
 
 const operator = 'alice@example.com';
 
@@ -18,16 +17,7 @@ describe('rollback', () => {
       config: (url) =>
         mainConfig(url).replace('deactivate, delete]', 'deactivate, delete, password]'),
     });
-    const { keys, snapshot } = fixture.gateway.context;
-    const issued = await issueKey(keys, {
-      kind: 'person',
-      holder: operator,
-      environment: snapshot().environment,
-      issuedBy: 'test',
-      holderExpiresAt: snapshot().admin.people[operator]?.until ?? 0,
-    });
-    if (isRefusal(issued)) throw new Error(issued.detail);
-    ({ token } = issued);
+    token = await issueToken(fixture, operator);
   });
   after(() => fixture.stop());
 

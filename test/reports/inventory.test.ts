@@ -1,12 +1,11 @@
 /** The inventory as a reviewer reads it: every kind of thing, its ends and uses, and what calls for a question. */
 import assert from 'node:assert/strict';
 import { after, before, suite, test } from 'node:test';
-import { issueKey } from '../../src/callers/keys.ts';
-import { isRefusal } from '../../src/errors.ts';
 import type { InventoryRow } from '../../src/reports/inventory.ts';
 import { flagTexts } from '../../src/reports/inventory.ts';
 import { mainConfig, startFixture, type Fixture } from '../support/fixture.ts';
 import { runInProcess } from '../support/run-program.ts';
+import { issueToken } from '../support/people.ts';
 
 const hook = '0123456789abcdef0123456789abcdef0123';
 const iso = (days: number): string =>
@@ -155,15 +154,7 @@ void suite('the inventory', () => {
   });
 
   void test('is a table on the command line, and rows as JSON', async () => {
-    const { keys, snapshot } = fixture.gateway.context;
-    const issued = await issueKey(keys, {
-      kind: 'person',
-      holder: 'alice@example.com',
-      environment: snapshot().environment,
-      issuedBy: 'test',
-      holderExpiresAt: snapshot().admin.people['alice@example.com']?.until ?? 0,
-    });
-    if (isRefusal(issued)) throw new Error(issued.detail);
+    const token = await issueToken(fixture, 'alice@example.com');
     const ask = (...more: readonly string[]) =>
       runInProcess(
         [
@@ -175,7 +166,7 @@ void suite('the inventory', () => {
           '--admin',
           `http://127.0.0.1:${fixture.gateway.admin.port}`,
         ],
-        { SALLYPORT_ADMIN_TOKEN: issued.token },
+        { SALLYPORT_ADMIN_TOKEN: token },
       );
     const table = await ask();
     assert.equal(table.code, 0, table.err);

@@ -21,11 +21,14 @@ export const withPeople = (text: string, people: Named): string =>
       .join(', ')}]`,
   );
 
-/** A new token of somebody. */
-export const tokenOf = async ({ gateway }: Pick<Fixture, 'gateway'>, name: string) => {
+/** A new token of somebody, by the whole name. */
+export const issueToken = async (
+  { gateway }: Pick<Fixture, 'gateway'>,
+  holder: string,
+): Promise<string> => {
   const issued = await issueKey(gateway.context.keys, {
     kind: 'person',
-    holder: `${name}@example.com`,
+    holder,
     environment: 'test',
     issuedBy: 'test',
     holderExpiresAt: Number.MAX_SAFE_INTEGER,
@@ -33,6 +36,10 @@ export const tokenOf = async ({ gateway }: Pick<Fixture, 'gateway'>, name: strin
   if (isRefusal(issued)) throw new Error(issued.detail);
   return issued.token;
 };
+
+/** A new token of somebody; the name without its domain. */
+export const tokenOf = (fixture: Pick<Fixture, 'gateway'>, name: string): Promise<string> =>
+  issueToken(fixture, `${name}@example.com`);
 
 /** An answer of the admin API. */
 export type AdminAnswer = Readonly<{ status: number; body: unknown; text: string }>;
